@@ -1,0 +1,124 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// What every target of the project is compiled with. Warnings are errors in CI
+/// (`make` passes `-warnings-as-errors` through the environment variable below),
+/// not for people who build the package as a dependency.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// The per-frame path: exclusivity checks were a quarter of its instructions, and its
+/// state is owned by one thread.
+let hot: [SwiftSetting] = strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "tapedeck",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "tapedeck", targets: ["tapedeck"]),
+    .executable(name: "tapedeck-live", targets: ["tapedeck-live"]),
+    .library(name: "TapeRecorder", targets: ["TapeRecorder"]),
+    .library(name: "TapeReplay", targets: ["TapeReplay"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // System libraries.
+    .systemLibrary(
+      name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+    .systemLibrary(name: "CTapeShims"),
+
+    // The nouns, and the two grammars everything else reads.
+    .target(name: "TapeTypes", swiftSettings: strict),
+    .target(name: "TapeJSON", swiftSettings: strict),
+    .target(name: "TapeSSE", swiftSettings: hot),
+
+    // Recorder -> archive -> indexer -> catalogue -> query.
+    .target(
+      name: "TapeArchive",
+      dependencies: ["TapeTypes", "TapeJSON", "CZstd", "CTapeShims", crypto, logging],
+      swiftSettings: hot),
+    .target(
+      name: "TapeRecorder",
+      dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "CCurl", "CTapeShims", crypto, logging],
+      swiftSettings: hot),
+    .target(
+      name: "TapeProxy",
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "CTapeShims", logging,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      swiftSettings: hot),
+    .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE"], swiftSettings: hot),
+    .target(
+      name: "TapePricing", dependencies: ["TapeTypes", "TapeJSON"],
+      resources: [.embedInCode("../../schema/prices.json")], swiftSettings: strict),
+    .target(
+      name: "TapeCatalogue",
+      dependencies: ["TapeTypes", "TapeJSON", .product(name: "GRDB", package: "GRDB.swift")],
+      resources: [.embedInCode("../../schema/catalogue.sql")], swiftSettings: strict),
+    .target(
+      name: "TapeIndexer",
+      dependencies: ["TapeTypes", "TapeJSON", "TapeArchive", "TapeDialects", "TapeCatalogue", logging],
+      swiftSettings: strict),
+    .target(
+      name: "TapeQuery",
+      dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "TapeCatalogue", "TapePricing"],
+      swiftSettings: strict),
+    .target(
+      name: "TapeReplay", dependencies: ["TapeTypes", "TapeArchive", "TapeDialects", "CTapeShims"],
+      swiftSettings: strict),
+    .target(
+      name: "TapeExport",
+      dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeQuery"], swiftSettings: strict),
+    .target(
+      name: "TapeWeb",
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeQuery", logging,
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ], swiftSettings: strict),
+    .target(
+      name: "TapeDemo",
+      dependencies: [
+        "TapeTypes", "TapeJSON",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ], swiftSettings: strict),
+
+    // Two executables: asking needs neither libcurl nor a server in its process, and starts faster for it.
+    .target(
+      name: "TapeCommands",
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeIndexer", "TapeQuery", "TapeReplay", "TapeExport",
+        "TapePricing", "TapeCatalogue", arguments, logging,
+      ], swiftSettings: strict),
+    .executableTarget(name: "tapedeck", dependencies: ["TapeCommands", arguments], swiftSettings: strict),
+    .executableTarget(
+      name: "tapedeck-live",
+      dependencies: [
+        "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
+        "TapeReplay", "TapeWeb", "TapeDemo", arguments, logging,
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ], swiftSettings: strict),
+  ]
+)

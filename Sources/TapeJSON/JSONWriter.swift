@@ -1,0 +1,75 @@
+extension JSONValue {
+  /// Compact JSON: no white space, members in their order, numbers as they were read.
+  public var compact: [UInt8] {
+    var out: [UInt8] = []
+    write(into: &out)
+    return out
+  }
+
+  /// JSON for people: two spaces an indent.
+  public var pretty: [UInt8] {
+    var out: [UInt8] = []
+    write(into: &out, indent: 0)
+    return out
+  }
+
+  public var compactString: String { String(decoding: compact, as: UTF8.self) }
+
+  /// Appends compact JSON; nil `indent` is compact.
+  func write(into out: inout [UInt8], indent: Int? = nil) {
+    switch self {
+    case .null: out.append(contentsOf: "null".utf8)
+    case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
+    case .number(let text): out.append(contentsOf: text.utf8)
+    case .string(let text): JSONValue.write(string: text, into: &out)
+    case .array(let elements):
+      JSONValue.write(open: 0x5B, close: 0x5D, count: elements.count, indent: indent, into: &out) { index, out in
+        elements[index].write(into: &out, indent: indent.map { $0 + 1 })
+      }
+    case .object(let members):
+      JSONValue.write(open: 0x7B, close: 0x7D, count: members.count, indent: indent, into: &out) { index, out in
+        JSONValue.write(string: members[index].key, into: &out)
+        out.append(0x3A)
+        if indent != nil { out.append(0x20) }
+        members[index].value.write(into: &out, indent: indent.map { $0 + 1 })
+      }
+    }
+  }
+
+  private static func write(
+    open: UInt8, close: UInt8, count: Int, indent: Int?, into out: inout [UInt8],
+    element: (Int, inout [UInt8]) -> Void
+  ) {
+    out.append(open)
+    for index in 0..<count {
+      if index > 0 { out.append(0x2C) }
+      if let indent { newline(indent + 1, &out) }
+      element(index, &out)
+    }
+    if let indent, count > 0 { newline(indent, &out) }
+    out.append(close)
+  }
+
+  private static func newline(_ indent: Int, _ out: inout [UInt8]) {
+    out.append(0x0A)
+    out.append(contentsOf: repeatElement(0x20, count: indent * 2))
+  }
+
+  /// Appends a JSON string: only what must be escaped is (quote, backslash, control characters).
+  public static func write(string text: String, into out: inout [UInt8]) {
+    let hex = Array("0123456789abcdef".utf8)
+    out.append(0x22)
+    for byte in text.utf8 {
+      switch byte {
+      case 0x22, 0x5C: out.append(contentsOf: [0x5C, byte])
+      case 0x0A: out.append(contentsOf: [0x5C, 0x6E])
+      case 0x0D: out.append(contentsOf: [0x5C, 0x72])
+      case 0x09: out.append(contentsOf: [0x5C, 0x74])
+      case 0..<0x20:
+        out.append(contentsOf: [0x5C, 0x75, 0x30, 0x30, hex[Int(byte >> 4)], hex[Int(byte & 15)]])
+      default: out.append(byte)
+      }
+    }
+    out.append(0x22)
+  }
+}
