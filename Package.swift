@@ -81,7 +81,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "TapeQuery",
-      dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "TapeCatalogue", "TapePricing"],
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "TapeCatalogue", "TapePricing",
+      ],
       swiftSettings: strict),
     .target(
       name: "TapeReplay", dependencies: ["TapeTypes", "TapeArchive", "TapeDialects", "CTapeShims"],

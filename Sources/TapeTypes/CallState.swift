@@ -19,7 +19,8 @@ public enum CallState: String, Sendable, CaseIterable {
       return
     }
     let clientLeftFirst = head == nil && end.cause == .clientClosed
-    if end.cause == .upstreamFailed || hasErrorFrame || (head?.status ?? 0) >= 400 || (head == nil && !clientLeftFirst) {
+    if end.cause == .upstreamFailed || hasErrorFrame || (head?.status ?? 0) >= 400 || (head == nil && !clientLeftFirst)
+    {
       self = .upstreamError
     } else if isComplete {
       self = .done
