@@ -1,18 +1,13 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
-/// What every target of the project is compiled with. Warnings are errors in CI
-/// (`make` passes `-warnings-as-errors` through the environment variable below),
-/// not for people who build the package as a dependency.
+/// What every target of the project is compiled with.
 let strict: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("ExistentialAny"),
+  .treatAllWarnings(as: .error),
 ]
-
-/// The per-frame path: exclusivity checks were a quarter of its instructions, and its
-/// state is owned by one thread.
-let hot: [SwiftSetting] = strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -47,17 +42,17 @@ let package = Package(
     // The nouns, and the two grammars everything else reads.
     .target(name: "TapeTypes", swiftSettings: strict),
     .target(name: "TapeJSON", swiftSettings: strict),
-    .target(name: "TapeSSE", swiftSettings: hot),
+    .target(name: "TapeSSE", swiftSettings: strict),
 
     // Recorder -> archive -> indexer -> catalogue -> query.
     .target(
       name: "TapeArchive",
       dependencies: ["TapeTypes", "TapeJSON", "CZstd", "CTapeShims", crypto, logging],
-      swiftSettings: hot),
+      swiftSettings: strict),
     .target(
       name: "TapeRecorder",
       dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "CCurl", "CTapeShims", crypto, logging],
-      swiftSettings: hot),
+      swiftSettings: strict),
     .target(
       name: "TapeProxy",
       dependencies: [
@@ -66,8 +61,8 @@ let package = Package(
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
-      swiftSettings: hot),
-    .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE"], swiftSettings: hot),
+      swiftSettings: strict),
+    .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE"], swiftSettings: strict),
     .target(
       name: "TapePricing", dependencies: ["TapeTypes", "TapeJSON"],
       resources: [.embedInCode("../../schema/prices.json")], swiftSettings: strict),
@@ -122,5 +117,38 @@ let package = Package(
         "TapeReplay", "TapeWeb", "TapeDemo", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
+
+    // Tests mirror the targets; vectors and fixtures lie beside them.
+    .testTarget(name: "TapeTypesTests", dependencies: ["TapeTypes"], swiftSettings: strict),
+    .testTarget(name: "TapeJSONTests", dependencies: ["TapeJSON"], swiftSettings: strict),
+    .testTarget(name: "TapeSSETests", dependencies: ["TapeSSE", "TapeJSON"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeDialectsTests", dependencies: ["TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeArchiveTests", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"], swiftSettings: strict
+    ),
+    .testTarget(
+      name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TapeProxyTests", dependencies: ["TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TapeIndexerTests",
+      dependencies: ["TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeTypes", "TapeJSON"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TapeQueryTests",
+      dependencies: [
+        "TapeQuery", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapePricing", "TapeTypes",
+        "TapeJSON",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeTypes", "TapeJSON"], swiftSettings: strict),
   ]
 )
