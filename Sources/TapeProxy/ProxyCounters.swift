@@ -1,0 +1,17 @@
+/// What the proxy counts, for `/metrics` and `status`. A snapshot, taken without stopping the loop.
+package struct ProxyCounters: Sendable, Equatable {
+  package var openConnections = 0
+  /// Calls being taped now.
+  package var openCalls = 0
+  /// Taped calls since the start.
+  package var calls = 0
+  /// Requests passed through without tape since the start.
+  package var passedThrough = 0
+  package var frames = 0
+  /// Response bytes taped.
+  package var bytes = 0
+  package var gapFrames = 0
+  package var gapBytes = 0
+
+  package init() {}
+}

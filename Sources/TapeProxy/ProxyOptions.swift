@@ -1,0 +1,22 @@
+package import TapeRecorder
+
+/// How the proxy listens, where it sends, and its limits.
+package struct ProxyOptions: Sendable {
+  package var listenHost = "127.0.0.1"
+  /// 0 picks a free port.
+  package var listenPort = 8484
+  package var upstream: UpstreamURL
+  /// CA file, timeouts, archive failure policy, logger.
+  package var recorder = RecorderOptions()
+  /// Read upstream to its end although the client went away.
+  package var drainOnAbort = false
+  /// Ask orq for usage although the caller did not.
+  package var ensureUsage = false
+  package var maxConnections = 8192
+  package var maxHeaderBytes = 64 << 10
+  package var maxBodyBytes = 64 << 20
+
+  package init(upstream: UpstreamURL) {
+    self.upstream = upstream
+  }
+}

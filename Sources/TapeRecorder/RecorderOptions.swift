@@ -1,0 +1,25 @@
+public import Logging
+
+/// What happens to a stream when the archive cannot take it (`--on-archive-failure`).
+public enum ArchiveFailurePolicy: String, Sendable, CaseIterable {
+  /// The stream goes on; what is missing on tape is counted as a gap.
+  case pass
+  /// The call ends: nobody gets a byte that is not on tape.
+  case stop
+}
+
+/// How a recorder talks to upstream and what it promises about the tape.
+public struct RecorderOptions: Sendable {
+  /// PEM file of certificate authorities to trust instead of the system's.
+  public var caFile: String?
+  /// Seconds until a connection to upstream, with TLS, must stand.
+  public var connectTimeoutSeconds = 30.0
+  /// Seconds without a byte from upstream after which a call ends as timeout; 0 waits for ever.
+  public var idleTimeoutSeconds = 600.0
+  /// Forward bytes only after they are synced to disk, not just written.
+  public var isStrict = false
+  public var onArchiveFailure = ArchiveFailurePolicy.pass
+  public var logger = Logger(label: "tapedeck")
+
+  public init() {}
+}
