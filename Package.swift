@@ -107,7 +107,7 @@ let package = Package(
       name: "TapeCommands",
       dependencies: [
         "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeIndexer", "TapeQuery", "TapeReplay", "TapeExport",
-        "TapePricing", "TapeCatalogue", arguments, logging,
+        "TapePricing", "TapeCatalogue", "CTapeShims", arguments, logging,
       ], swiftSettings: strict),
     .executableTarget(name: "tapedeck", dependencies: ["TapeCommands", arguments], swiftSettings: strict),
     .executableTarget(

@@ -1,0 +1,69 @@
+# tapedeck: build, test and install. `make help` lists the targets.
+SWIFT ?= swift
+PREFIX ?= /usr/local
+PYTHON ?= python3
+SUDO ?= $(if $(filter 0,$(shell id -u)),,sudo)
+VENV := .venv
+
+# What building needs (libraries), and what the demo and the tests use beside it.
+BUILD_PACKAGES := libsqlite3-dev libzstd-dev libcurl4-openssl-dev pkg-config
+TEST_PACKAGES := zstd sqlite3 curl openssl nginx-light python3 python3-venv
+
+BUILD_FLAGS := --explicit-target-dependency-import-check error
+# The recording path is owned by one thread, and exclusivity checks were a quarter of its
+# instructions; debug builds and tests keep them.
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+
+.PHONY: help deps demo build release test test-unit test-clients lint format bench install clean check-tools
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+deps: ## install the Debian packages that building and testing need (root or sudo)
+	@missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(BUILD_PACKAGES) $(TEST_PACKAGES) 2>&1 | grep -v '^ii' || true); \
+	if [ -n "$$missing" ]; then \
+	  $(SUDO) apt-get update -q && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(BUILD_PACKAGES) $(TEST_PACKAGES); \
+	fi
+
+check-tools:
+	@command -v $(SWIFT) >/dev/null || { echo "tapedeck: no '$(SWIFT)' on PATH; install Swift 6.2 or newer from swift.org" >&2; exit 1; }
+	@for library in libzstd libcurl sqlite3; do \
+	  pkg-config --exists $$library 2>/dev/null || { echo "tapedeck: the $$library headers are missing; run 'make deps' (needs root or sudo)" >&2; exit 1; }; \
+	done
+
+build: check-tools
+	$(SWIFT) build $(BUILD_FLAGS)
+
+demo: build ## the main job from end to end, without network or key
+	@$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path)/tapedeck demo
+
+test: test-unit test-clients ## every test
+
+test-unit: check-tools
+	$(SWIFT) test $(BUILD_FLAGS)
+
+$(VENV)/ready: Tests/EndToEnd/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+test-clients: build $(VENV)/ready
+	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) $(VENV)/bin/python -m pytest -q Tests/EndToEnd
+
+lint: check-tools ## formatting and style
+	$(SWIFT) format lint --strict -r Package.swift Sources Tests
+
+format: check-tools
+	$(SWIFT) format -i -r Package.swift Sources Tests
+
+release: check-tools ## optimised binaries in .build/release
+	$(SWIFT) build $(RELEASE_FLAGS)
+
+bench: release ## the recording proxy beside a C relay, archive ratio, index speed
+	Tests/Bench/run
+
+install: release ## binaries, completions, man pages and a systemd unit under PREFIX
+	Tests/install-files "$$($(SWIFT) build $(RELEASE_FLAGS) --show-bin-path)" "$(DESTDIR)$(PREFIX)"
+
+clean:
+	rm -rf .build $(VENV)

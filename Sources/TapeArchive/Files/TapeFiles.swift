@@ -1,0 +1,71 @@
+/// How a file is opened.
+package enum OpenMode: Sendable {
+  /// Must exist.
+  case read
+  /// Must not exist: made with mode 0600, read and write.
+  case create
+  /// Made with mode 0600 when missing, read and write.
+  case readWrite
+}
+
+/// Which `flock` is wanted.
+package enum LockMode: Sendable {
+  case shared, exclusive
+}
+
+/// What a directory entry is, as far as the store cares.
+package struct FileStatus: Sendable, Equatable {
+  package var bytes: Int
+  package var isDirectory: Bool
+  /// Last change of the content, ns since 1970.
+  package var modifiedNs: Int64
+
+  package init(bytes: Int, isDirectory: Bool, modifiedNs: Int64) {
+    self.bytes = bytes
+    self.isDirectory = isDirectory
+    self.modifiedNs = modifiedNs
+  }
+}
+
+/// A failed system call: which one, on what, and its `errno`.
+package struct FileError: Error, Sendable, Equatable {
+  package var call: String
+  package var path: String
+  package var errno: Int32
+
+  package init(_ call: String, _ path: String, errno: Int32) {
+    self.call = call
+    self.path = path
+    self.errno = errno
+  }
+}
+
+/// Everything the archive asks of a file system: the seam at which tests inject faults.
+///
+/// Descriptors are plain numbers, closed by whoever opened them. Every function does
+/// what the POSIX call of that name does and fails with a ``FileError``.
+package protocol TapeFiles: Sendable {
+  func open(_ path: String, _ mode: OpenMode) throws(FileError) -> Int32
+  func close(_ descriptor: Int32)
+  /// Appends; returns how many bytes were taken, which may be fewer than were offered.
+  func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) throws(FileError) -> Int
+  /// Reads at an offset; 0 is the end of the file.
+  func read(_ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int
+  func size(_ descriptor: Int32) throws(FileError) -> Int
+  func truncate(_ descriptor: Int32, to bytes: Int) throws(FileError)
+  /// Makes the content durable (`fdatasync`). After it failed once the file's state is unknown.
+  func sync(_ descriptor: Int32) throws(FileError)
+  /// Takes the lock; false when another descriptor holds one that excludes it and `wait` is false.
+  func lock(_ descriptor: Int32, _ mode: LockMode, wait: Bool) throws(FileError) -> Bool
+  func unlock(_ descriptor: Int32)
+  func rename(_ path: String, to target: String) throws(FileError)
+  func unlink(_ path: String) throws(FileError)
+  /// Makes the names in a directory durable.
+  func syncDirectory(_ path: String) throws(FileError)
+  /// The names in a directory, sorted by their bytes, without `.` and `..`.
+  func list(_ path: String) throws(FileError) -> [String]
+  /// nil when there is nothing of that name.
+  func status(_ path: String) throws(FileError) -> FileStatus?
+  /// Makes the directory and its parents with mode 0700; fine when it is there.
+  func makeDirectory(_ path: String) throws(FileError)
+}

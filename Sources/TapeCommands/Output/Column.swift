@@ -1,0 +1,53 @@
+internal import TapeJSON
+
+/// One column of a table: where its value lies in a row, and how it reads.
+struct Column {
+  var title: String
+  var right = false
+  /// Takes what width is left; at most one column of a table.
+  var flexible = false
+  var text: (JSONValue) -> String
+
+  init(_ title: String, right: Bool = false, flexible: Bool = false, text: @escaping (JSONValue) -> String) {
+    self.title = title
+    self.right = right
+    self.flexible = flexible
+    self.text = text
+  }
+
+  /// A column that shows the member at `path`, `–` when it is unknown.
+  init(_ title: String, _ path: String..., right: Bool = false, flexible: Bool = false) {
+    self.init(title, right: right, flexible: flexible) { row in
+      Column.plain(path.reduce(Optional(row)) { $0?[$1] })
+    }
+  }
+
+  /// A number of milliseconds, as people read it.
+  static func duration(_ title: String, _ path: String...) -> Column {
+    Column(title, right: true) { row in
+      guard case .number(let text) = path.reduce(Optional(row), { $0?[$1] }), let value = Double(text) else {
+        return "–"
+      }
+      return value >= 10_000 ? "\(fixed(value / 1000, 1)) s" : "\(fixed(value, value < 10 ? 1 : 0)) ms"
+    }
+  }
+
+  static func plain(_ value: JSONValue?) -> String {
+    switch value {
+    case nil, .null: "–"
+    case .string(let text): text
+    case .number(let text): text
+    case .bool(let value): value ? "yes" : "no"
+    case .some(let other): other.compactString
+    }
+  }
+
+  /// `value` with so many decimals, rounded; no locale.
+  static func fixed(_ value: Double, _ decimals: Int) -> String {
+    let scale = [1.0, 10, 100, 1000][decimals]
+    let scaled = Int((value * scale).rounded())
+    guard decimals > 0 else { return String(scaled) }
+    let fraction = String(scaled % Int(scale))
+    return "\(scaled / Int(scale))." + String(repeating: "0", count: decimals - fraction.count) + fraction
+  }
+}

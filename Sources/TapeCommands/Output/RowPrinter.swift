@@ -1,0 +1,108 @@
+internal import CTapeShims
+internal import TapeJSON
+
+/// Prints rows of JSON in any of the formats. The table shows the columns that people want,
+/// the other formats carry everything.
+struct RowPrinter {
+  var format: OutputFormat
+  var columns: [Column]
+
+  func print(_ rows: [JSONValue]) {
+    switch format {
+    case .json: StandardOutput.write(JSONValue.array(rows).pretty + [0x0A])
+    case .ndjson:
+      for row in rows { StandardOutput.write(row.compact + [0x0A]) }
+    case .csv: printCSV(rows)
+    case .markdown: printMarkdown(rows)
+    case .table: printTable(rows)
+    }
+  }
+
+  // MARK: - Table
+
+  private func printTable(_ rows: [JSONValue]) {
+    guard !rows.isEmpty else { return }
+    let cells = rows.map { row in columns.map { TerminalText.escaped($0.text(row)) } }
+    var widths = columns.indices.map { index in
+      cells.reduce(TerminalText.width(columns[index].title)) { max($0, TerminalText.width($1[index])) }
+    }
+    if let flexible = columns.firstIndex(where: \.flexible) {
+      let others = widths.indices.filter { $0 != flexible }.reduce(0) { $0 + widths[$1] + 2 }
+      let terminal = StandardOutput.isTerminal ? Int(tape_terminal_columns(1)) : 0
+      if terminal > 0 { widths[flexible] = min(widths[flexible], max(12, terminal - others)) }
+    }
+    let bold = StandardOutput.usesColour
+    let titles = line(columns.map(\.title), widths)
+    StandardOutput.write((bold ? "\u{1B}[1m\(titles)\u{1B}[0m" : titles) + "\n")
+    for row in cells { StandardOutput.write(line(row, widths) + "\n") }
+  }
+
+  private func line(_ cells: [String], _ widths: [Int]) -> String {
+    var line = ""
+    for index in cells.indices {
+      if index > 0 { line += "  " }
+      let cell = TerminalText.truncated(cells[index], to: widths[index])
+      line += TerminalText.padded(cell, to: widths[index], right: columns[index].right)
+    }
+    while line.hasSuffix(" ") { line.removeLast() }
+    return line
+  }
+
+  // MARK: - Markdown
+
+  private func printMarkdown(_ rows: [JSONValue]) {
+    func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
+    StandardOutput.write(row(columns.map(\.title)))
+    StandardOutput.write(row(columns.map { $0.right ? "---:" : "---" }))
+    for value in rows {
+      StandardOutput.write(
+        row(columns.map { TerminalText.escaped($0.text(value)).split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }))
+    }
+  }
+
+  // MARK: - CSV (RFC 4180), nested members as dotted columns
+
+  private func printCSV(_ rows: [JSONValue]) {
+    var names: [String] = []
+    var seen = Set<String>()
+    let flat = rows.map { row in
+      var fields: [(String, String)] = []
+      Self.flatten(row, prefix: "", into: &fields)
+      return fields
+    }
+    for fields in flat {
+      for (name, _) in fields where seen.insert(name).inserted { names.append(name) }
+    }
+    // A member that is null in one row and an object in another shows as the object's columns.
+    names.removeAll { name in names.contains { $0.hasPrefix(name + ".") } }
+    guard !names.isEmpty else { return }
+    StandardOutput.write(names.map(Self.csvField).joined(separator: ",") + "\r\n")
+    for fields in flat {
+      let values = Dictionary(fields, uniquingKeysWith: { $1 })
+      StandardOutput.write(names.map { Self.csvField(values[$0] ?? "") }.joined(separator: ",") + "\r\n")
+    }
+  }
+
+  private static func flatten(_ value: JSONValue, prefix: String, into fields: inout [(String, String)]) {
+    switch value {
+    case .object(let members) where !members.isEmpty:
+      for member in members {
+        flatten(member.value, prefix: prefix.isEmpty ? member.key : "\(prefix).\(member.key)", into: &fields)
+      }
+    case .null: fields.append((prefix, ""))
+    case .string(let text): fields.append((prefix, text))
+    case .bool(let flag): fields.append((prefix, flag ? "true" : "false"))
+    default: fields.append((prefix, value.compactString))
+    }
+  }
+
+  private static func csvField(_ text: String) -> String {
+    guard text.utf8.contains(where: { $0 == 0x22 || $0 == 0x2C || $0 == 0x0A || $0 == 0x0D }) else { return text }
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      if scalar == "\"" { out += "\"" }
+      out.unicodeScalars.append(scalar)
+    }
+    return out + "\""
+  }
+}

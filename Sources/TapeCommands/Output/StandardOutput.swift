@@ -1,0 +1,50 @@
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// Bytes to stdout, and lines to stderr. A reader that went away (`| head`) is no error: the
+/// process ends with 0.
+package enum StandardOutput {
+  /// Writes all of `bytes`; exits with 0 on a broken pipe and 2 when stdout cannot take them.
+  package static func write(_ bytes: some Collection<UInt8>) {
+    let whole: Void? = bytes.withContiguousStorageIfAvailable { writeAll(UnsafeRawBufferPointer($0)) }
+    if whole == nil { Array(bytes).withUnsafeBytes(writeAll) }
+  }
+
+  package static func write(_ text: String) {
+    write(Array(text.utf8))
+  }
+
+  /// One line to stderr.
+  package static func note(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = bytes.withUnsafeBytes { systemWrite(2, $0.baseAddress, $0.count) }
+  }
+
+  package static var isTerminal: Bool { isatty(1) == 1 }
+  package static var isErrorTerminal: Bool { isatty(2) == 1 }
+  /// Colour only on a terminal, and never against NO_COLOR (<https://no-color.org>).
+  package static var usesColour: Bool { isTerminal && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true) }
+
+  private static func writeAll(_ buffer: UnsafeRawBufferPointer) {
+    var rest = buffer[...]
+    while !rest.isEmpty {
+      let count = systemWrite(1, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+      if count > 0 {
+        rest = rest.dropFirst(count)
+      } else if errno == EPIPE {
+        exit(0)
+      } else if errno != EINTR && errno != EAGAIN {
+        note("tapedeck: cannot write to stdout: \(String(cString: strerror(errno)))")
+        exit(2)
+      }
+    }
+  }
+}
+
+/// write(2) under a name that the methods above do not hide.
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(descriptor, bytes, count)
+}

@@ -1,0 +1,64 @@
+public import TapeTypes
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// Plays a recorded call: hands out each frame when it is due, never early.
+public struct Player: Sendable {
+  /// How a replay went.
+  public struct Report: Sendable, Equatable {
+    public var frames = 0
+    public var bytes = 0
+    /// The latest that a frame was handed out, ns behind its due time.
+    public var worstLatenessNs: Int64 = 0
+  }
+
+  public let pace: ReplayPace
+
+  public init(pace: ReplayPace) {
+    self.pace = pace
+  }
+
+  /// Blocks the calling thread until the last frame has been handed out, and until the recorded
+  /// end of the call at the paces that keep recorded time.
+  ///
+  /// Deadlines are absolute on the monotonic clock, so lateness never adds up.
+  ///
+  /// - Parameter frame: gets the index of the frame and its bytes; what it throws ends the replay.
+  @discardableResult
+  public func play(_ call: RecordedCall, frame: (Int, ArraySlice<UInt8>) throws -> Void) rethrows -> Report {
+    var report = Report()
+    let start = Self.monotonicNs()
+    for index in 0..<call.frameCount {
+      let due = start.addingReportingOverflow(pace.dueNs(frame: index, offsetNs: call.frameOffsetNs(index))).partialValue
+      Self.sleep(untilNs: due)
+      report.worstLatenessNs = max(report.worstLatenessNs, Self.monotonicNs() - due)
+      let bytes = call.raw[call.frameRange(index)]
+      try frame(index, bytes)
+      report.frames += 1
+      report.bytes += bytes.count
+    }
+    return report
+  }
+
+  private static func monotonicNs() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+  }
+
+  private static func sleep(untilNs due: Int64) {
+    #if canImport(Glibc)
+      var deadline = timespec(tv_sec: Int(due / 1_000_000_000), tv_nsec: Int(due % 1_000_000_000))
+      while clock_nanosleep(CLOCK_MONOTONIC, Int32(TIMER_ABSTIME), &deadline, nil) == EINTR {}
+    #else
+      while case let left = due - monotonicNs(), left > 0 {
+        var pause = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
+        nanosleep(&pause, nil)
+      }
+    #endif
+  }
+}
