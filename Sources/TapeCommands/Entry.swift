@@ -1,4 +1,6 @@
 package import ArgumentParser
+internal import TapeArchive
+internal import TapeQuery
 package import TapeTypes
 
 #if canImport(Glibc)
@@ -42,5 +44,26 @@ extension TapeError {
     case .notFound: 1
     default: 2
     }
+  }
+}
+
+extension Entry {
+  /// Runs one of the asking commands in this process, as if it had been typed.
+  package static func ask(_ arguments: [String]) throws {
+    var command = try Tapedeck.parseAsRoot(arguments)
+    try command.run()
+  }
+
+  /// The id of the latest call of a deployment.
+  ///
+  /// - Throws: `TapeError` `.notFound` if there is none.
+  package static func latestCall(ofDeployment deployment: String, store: String) throws -> String {
+    var filter = CallFilter()
+    filter.deployment = deployment
+    let engine = try QueryEngine(store: Store(path: store, access: .reading))
+    guard let entry = try engine.entries(filter, limit: 1).first else {
+      throw TapeError(.notFound, "no call of the deployment \(deployment)")
+    }
+    return entry.id.description
   }
 }

@@ -30,9 +30,9 @@ package enum LiveCommand: String, CaseIterable {
     let directory = own[..<(own.lastIndex(of: "/") ?? own.startIndex)]
     let candidates = ["\(directory)/tapedeck-live", "\(directory)/../libexec/tapedeck/tapedeck-live"]
     for path in candidates where access(path, X_OK) == 0 {
-      var argv: [UnsafeMutablePointer<CChar>?] = (["tapedeck"] + arguments).map { strdup($0) }
+      var argv: [UnsafeMutablePointer<CChar>?] = (["tapedeck"] + arguments).map { strdup($0) as UnsafeMutablePointer<CChar>? }
       argv.append(nil)
-      execv(path, argv)
+      execv(path, argv)  // Comes back only to say that it failed.
       throw TapeError(.failed, "cannot start \(path): \(String(cString: strerror(errno)))")
     }
     throw TapeError(
@@ -41,12 +41,10 @@ package enum LiveCommand: String, CaseIterable {
   }
 
   private static func ownPath() -> String {
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = buffer.withUnsafeMutableBytes { bytes in
-      readlink("/proc/self/exe", bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
-    }
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let count = readlink("/proc/self/exe", &buffer, buffer.count)
     guard count > 0 else { return CommandLine.arguments.first ?? "" }
-    return String(decoding: buffer[..<count], as: UTF8.self)
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import TapeJSON
 internal import TapeQuery
 internal import TapeTypes
 

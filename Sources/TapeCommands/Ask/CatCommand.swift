@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import TapeQuery
+internal import TapeTypes
 
 /// `tapedeck cat`
 struct CatCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import TapeJSON
+internal import TapeQuery
 internal import TapeTypes
 
 /// `tapedeck frames`

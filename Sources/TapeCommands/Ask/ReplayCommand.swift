@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import TapeDialects
+internal import TapeQuery
 internal import TapeReplay
 internal import TapeTypes
 

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import TapeJSON
+internal import TapeQuery
 
 /// `tapedeck show`
 struct ShowCommand: ParsableCommand {

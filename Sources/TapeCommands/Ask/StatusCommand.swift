@@ -13,7 +13,7 @@ struct StatusCommand: ParsableCommand {
   @OptionGroup var format: FormatOption
 
   func run() throws {
-    let value = try QueryEngine.status(of: store.open(.reading))
+    let value = try QueryEngine(store: store.open(.reading)).status()
     switch format.resolved {
     case .json: StandardOutput.write(value.pretty + [0x0A])
     case .ndjson: StandardOutput.write(value.compact + [0x0A])
