@@ -112,7 +112,8 @@ let package = Package(
       dependencies: [
         "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeIndexer", "TapeQuery", "TapeReplay", "TapeExport",
         "TapePricing", "TapeCatalogue", "CTapeShims", arguments, logging,
-      ], swiftSettings: strict),
+      ],
+      exclude: ["manual.py", "tapedeck.service"], swiftSettings: strict),
     .executableTarget(name: "tapedeck", dependencies: ["TapeCommands", arguments], swiftSettings: strict),
     .executableTarget(
       name: "tapedeck-live",
@@ -152,6 +153,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
+    .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON"], swiftSettings: strict),
     .testTarget(
       name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeTypes", "TapeJSON"], swiftSettings: strict),
   ]

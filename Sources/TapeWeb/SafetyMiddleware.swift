@@ -7,7 +7,7 @@ struct SafetyMiddleware<Context: RequestContext>: RouterMiddleware {
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
   ) async throws -> Response {
-    guard Self.isLocal(request.head.authority) else {
+    guard LocalAuthority.isLocal(request.head.authority) else {
       return WebServer.response(
         .misdirectedRequest, "text/plain", "this server answers to localhost and IP addresses only\n")
     }
@@ -17,7 +17,9 @@ struct SafetyMiddleware<Context: RequestContext>: RouterMiddleware {
     if let field = HTTPField.Name("Referrer-Policy") { response.headers[field] = "no-referrer" }
     return response
   }
+}
 
+enum LocalAuthority {
   /// `localhost` or a literal address, with or without a port: names can be rebound, these cannot.
   static func isLocal(_ authority: String?) -> Bool {
     guard let authority else { return true }
