@@ -1,3 +1,4 @@
+import TapeJSON
 import Testing
 
 @testable import TapeWeb
