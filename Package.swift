@@ -133,7 +133,6 @@ let package = Package(
     .testTarget(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
     .testTarget(
-    .testTarget(
       name: "TapeArchiveTests",
       dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging],
       swiftSettings: strict),
