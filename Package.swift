@@ -133,8 +133,9 @@ let package = Package(
     .testTarget(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
     .testTarget(
-      name: "TapeArchiveTests", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"], swiftSettings: strict
-    ),
+      name: "TapeArchiveTests",
+      dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging],
+      swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
