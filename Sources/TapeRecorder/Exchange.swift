@@ -44,6 +44,9 @@ package final class Exchange {
     lastByteNs = loop.now
   }
 
+  /// When the head came, ns since the call's start.
+  private(set) var headOffsetNs: Int64 = 0
+
   package var isTaped: Bool { tape != nil }
 
   // MARK: Start
@@ -98,10 +101,11 @@ package final class Exchange {
     } else if tape == nil {
       loop.counters.passed()
     }
+    headOffsetNs = loop.now - (request.zeroNs ?? loop.now)
     if let tape {
       tape.head(
         CallHead(
-          offsetNs: loop.now - tape.zeroNs, status: head.status, httpVersion: head.version,
+          offsetNs: headOffsetNs, status: head.status, httpVersion: head.version,
           headers: Secrets.clean(head.headers), decoded: head.decoded))
     }
     client?.responded(self, head)

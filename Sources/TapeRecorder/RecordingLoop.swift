@@ -1,5 +1,6 @@
 import CCurl
 import Logging
+import Synchronization
 package import TapeArchive
 package import TapeTypes
 
@@ -7,7 +8,7 @@ package import TapeTypes
 ///
 /// A turn handles all events that are ready. Then what they staged goes to the journal in one
 /// write, and only then does each client get its bytes, in one send. So nobody ever has a
-/// byte that is not on tape. Everything but `post` and `counters` belongs to the loop's thread;
+/// byte that is not on tape. Everything but `post`, `newCallID` and `counters` belongs to the loop's thread;
 /// `@unchecked Sendable` says no more than that the reference may be handed to that thread.
 package final class RecordingLoop: @unchecked Sendable {
   package let events: EventLoop
@@ -19,6 +20,7 @@ package final class RecordingLoop: @unchecked Sendable {
   let journal: JournalWriter
   private let clock = SystemClock()
   private let log: Logger
+  private let lastID = Mutex<CallID?>(nil)
   private var exchanges: [Exchange] = []
   private var touchedClients: ContiguousArray<any ExchangeClient> = []
   private var deferred: [(RecordingLoop) -> Void] = []
@@ -79,19 +81,20 @@ package final class RecordingLoop: @unchecked Sendable {
 
   // MARK: Names
 
-  /// A new id for a call that starts now. Ids rise, also within a millisecond and over a clock that steps back.
+  /// A new id for a call that starts now. Ids rise, also within a millisecond and over a clock
+  /// that steps back. From any thread.
   package func newCallID(wallNs: Int64) -> CallID {
     let milliseconds = UInt64(max(0, wallNs) / 1_000_000)
-    var id = CallID(milliseconds: milliseconds)
-    if let last = lastID, id <= last {
-      let (low, isOver) = last.low.addingReportingOverflow(1)
-      id = CallID(high: isOver ? last.high &+ 1 : last.high, low: low)
+    return lastID.withLock { lastID in
+      var id = CallID(milliseconds: milliseconds)
+      if let last = lastID, id <= last {
+        let (low, isOver) = last.low.addingReportingOverflow(1)
+        id = CallID(high: isOver ? last.high &+ 1 : last.high, low: low)
+      }
+      lastID = id
+      return id
     }
-    lastID = id
-    return id
   }
-
-  private var lastID: CallID?
 
   /// 16 random bytes for `CallOpen.salt`.
   package static func newSalt() -> [UInt8] {
@@ -203,6 +206,11 @@ package final class RecordingLoop: @unchecked Sendable {
   /// Hands work to the loop's thread; from any thread.
   package func post(_ work: @escaping @Sendable (RecordingLoop) -> Void) {
     events.poster.post { work(self) }
+  }
+
+  /// Ends `run` once the last exchange has ended.
+  package func finishWhenIdle() {
+    afterBatch = { [unowned self] in if self.exchanges.isEmpty { self.finish() } }
   }
 
   /// Ends `run`. Calls that are open stay without an end record.
