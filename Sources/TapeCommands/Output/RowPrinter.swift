@@ -56,8 +56,12 @@ struct RowPrinter {
     StandardOutput.write(row(columns.map { $0.right ? "---:" : "---" }))
     for value in rows {
       StandardOutput.write(
-        row(columns.map { TerminalText.escaped($0.text(value)).split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }))
+        row(columns.map { Self.markdownCell(TerminalText.escaped($0.text(value))) }))
     }
+  }
+
+  private static func markdownCell(_ text: String) -> String {
+    text.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
   }
 
   // MARK: - CSV (RFC 4180), nested members as dotted columns
@@ -74,7 +78,8 @@ struct RowPrinter {
       for (name, _) in fields where seen.insert(name).inserted { names.append(name) }
     }
     // A member that is null in one row and an object in another shows as the object's columns.
-    names.removeAll { name in names.contains { $0.hasPrefix(name + ".") } }
+    let all = names
+    names.removeAll { name in all.contains { $0.hasPrefix(name + ".") } }
     guard !names.isEmpty else { return }
     StandardOutput.write(names.map(Self.csvField).joined(separator: ",") + "\r\n")
     for fields in flat {

@@ -1,0 +1,106 @@
+internal import GRDB
+internal import TapeTypes
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// A read-only connection to a catalogue; writers go on beside it. One statement at a time, from any thread.
+package final class CatalogueReader: Sendable {
+  package let path: String
+  private let queue: DatabaseQueue
+
+  /// - Throws: `TapeError` `.catalogueMissing` or, for a damaged one or one of another version, `.catalogueStale`;
+  ///   both name the command that helps.
+  package init(path: String) throws {
+    self.path = path
+    guard access(path, F_OK) == 0 else { throw TapeError.catalogueMissing(at: path) }
+    do {
+      queue = try Self.open(path)
+      let (application, version) = try queue.read { database in
+        (
+          try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0,
+          try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        )
+      }
+      guard application == Catalogue.applicationID else {
+        throw TapeError.catalogueStale(at: path, because: "it is not a finished tapedeck catalogue")
+      }
+      guard version == Catalogue.version else {
+        throw TapeError.catalogueStale(
+          at: path, because: "it has version \(version), this program reads version \(Catalogue.version)")
+      }
+    } catch {
+      throw TapeError.catalogue(error, doing: "open", at: path)
+    }
+  }
+
+  /// Runs one SELECT and hands over its rows. For several that must see the same state use `snapshot`.
+  package func query(_ sql: String, _ arguments: [SQLValue] = [], _ body: (SQLRow) throws -> Void) throws {
+    try snapshot { try $0.query(sql, arguments, body) }
+  }
+
+  /// All that `body` asks sees one state of the catalogue, whatever the indexer does meanwhile.
+  package func snapshot<Result>(_ body: (CatalogueSnapshot) throws -> Result) throws -> Result {
+    do {
+      return try queue.read { try body(CatalogueSnapshot(database: $0)) }
+    } catch {
+      throw TapeError.catalogue(error, doing: "read", at: path)
+    }
+  }
+
+  private static func open(_ path: String) throws -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.readonly = true
+    configuration.busyMode = .timeout(5)
+    configuration.label = "catalogue.read"
+    do {
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      _ = try queue.read { try Int.fetchOne($0, sql: "PRAGMA schema_version") }
+      return queue
+    } catch let error as DatabaseError
+      where [.SQLITE_CANTOPEN, .SQLITE_READONLY].contains(error.resultCode.primaryResultCode)
+    {
+      // A WAL database wants its -shm file even for reading. On a read-only medium nobody writes either, so it
+      // may be read as it lies.
+      guard access(directory(of: path), W_OK) != 0, access(path + "-wal", F_OK) != 0 else { throw error }
+      return try DatabaseQueue(path: "file:\(escaped(path))?immutable=1", configuration: configuration)
+    }
+  }
+
+  private static func directory(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// The path as part of a file: URI.
+  private static func escaped(_ path: String) -> String {
+    path.utf8.reduce(into: "") { result, byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x2F, 0x5F, 0x7E:
+        result.unicodeScalars.append(Unicode.Scalar(byte))
+      default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+      }
+    }
+  }
+}
+
+/// One state of a catalogue. Valid only inside the closure that got it.
+package struct CatalogueSnapshot {
+  let database: Database
+
+  package func query(_ sql: String, _ arguments: [SQLValue] = [], _ body: (SQLRow) throws -> Void) throws {
+    let statement = try database.cachedStatement(sql: sql)
+    let rows = try Row.fetchCursor(statement, arguments: arguments.arguments)
+    while let row = try rows.next() { try body(SQLRow(row: row)) }
+  }
+
+  /// The first column of the first row; nil for none and for NULL.
+  package func integer(_ sql: String, _ arguments: [SQLValue] = []) throws -> Int? {
+    var value: Int?
+    try query(sql, arguments) { if value == nil { value = $0.integer(0) } }
+    return value
+  }
+}

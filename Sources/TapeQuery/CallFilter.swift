@@ -1,0 +1,68 @@
+package import TapeTypes
+
+/// Which calls are meant: what the shared filter flags say. Everything given must hold.
+package struct CallFilter: Sendable, Equatable {
+  /// The telemetry's trace id or the one of the request's traceparent.
+  package var trace: String?
+  package var span: String?
+  package var thread: String?
+  /// An identity's id or email.
+  package var identity: String?
+  /// A thread tag.
+  package var tag: String?
+  package var identityTag: String?
+  package var deployment: String?
+  package var model: String?
+  package var provider: String?
+  package var state: CallState?
+  /// Members of the request's `metadata`, compared as text.
+  package var metadata: [MetadataFilter] = []
+  /// ns since 1970: started at or after.
+  package var from: Int64?
+  /// ns since 1970: started before.
+  package var to: Int64?
+  package var minDurationNs: Int64?
+  /// Phrase in prompts or completions.
+  package var text: String?
+  /// nil: what the command does by default (usage leaves mock calls out, lists show them); true: only mock calls
+  /// are not left out either; false: none.
+  package var mock: MockFilter = .byDefault
+  /// A condition in SQL over `v_calls`.
+  package var whereSQL: String?
+
+  package init() {}
+
+  /// No condition at all.
+  package var isEmpty: Bool { self == CallFilter() }
+}
+
+/// `--meta key=value`.
+package struct MetadataFilter: Sendable, Equatable {
+  package var key: String
+  package var value: String
+
+  package init(key: String, value: String) {
+    self.key = key
+    self.value = value
+  }
+
+  /// Reads `key=value`; the value may be empty and may have further `=`.
+  ///
+  /// - Throws: `TapeError` `.usage` without `=` or key.
+  package init(parsing text: String) throws {
+    guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+      throw TapeError(.usage, "--meta takes KEY=VALUE, not \(text)")
+    }
+    key = String(text[..<equals])
+    value = String(text[text.index(after: equals)...])
+  }
+}
+
+/// What becomes of mock calls.
+package enum MockFilter: Sendable, Equatable {
+  /// Lists show them, usage leaves them out.
+  case byDefault
+  /// Shown and counted.
+  case include
+  case exclude
+}

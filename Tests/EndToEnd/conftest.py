@@ -1,0 +1,110 @@
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from upstream import Upstream
+
+BIN = pathlib.Path(os.environ.get("TAPEDECK_BIN", ".build/debug")).resolve()
+KEY = "sk-orq-very-secret-8a7b6c5d4e"
+
+
+class Tapedeck:
+    """The built binary on one store."""
+
+    def __init__(self, store):
+        self.store = pathlib.Path(store)
+        self.running = []
+
+    def environment(self, **more):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("TAPEDECK_", "ORQ_"))}
+        return {**clean, "TAPEDECK_STORE": str(self.store), "ORQ_API_KEY": KEY, **more}
+
+    def run(self, *arguments, code=0, stdin=b"", timeout=60, text=True, prefix=()):
+        done = subprocess.run(
+            [*prefix, BIN / "tapedeck", *map(str, arguments)],
+            input=stdin, capture_output=True, timeout=timeout, env=self.environment(),
+        )
+        if code is not None:
+            assert done.returncode == code, (arguments, done.returncode, done.stdout[-2000:], done.stderr[-4000:])
+        self.stderr = done.stderr.decode(errors="replace")
+        return done.stdout.decode() if text else done.stdout
+
+    def json(self, *arguments, code=0):
+        return json.loads(self.run(*arguments, "--format", "json", code=code))
+
+    def show(self, call):
+        return self.json("show", call)
+
+    def calls(self, *filters):
+        return self.json("calls", *filters)
+
+    def popen(self, *arguments, prefix=(), **kwargs):
+        process = subprocess.Popen(
+            [*prefix, BIN / "tapedeck", *map(str, arguments)], env=self.environment(), **kwargs
+        )
+        self.running.append(process)
+        return process
+
+    def serve(self, upstream, *flags, prefix=()):
+        """Starts the proxy; gives its process, with `.url` and `.log` set."""
+        log = self.store.parent / f"serve-{len(self.running)}.log"
+        process = self.popen(
+            "serve", "--upstream", upstream, "--listen", "127.0.0.1:0", "--ui", "off", *flags,
+            prefix=prefix, stderr=open(log, "wb"), stdout=subprocess.DEVNULL,
+        )
+        process.log = log
+        deadline = time.monotonic() + 20
+        while not (found := re.search(r"proxy listening on (http://\S+)", log.read_text())):
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
+        process.url = found[1]
+        return process
+
+    def stop(self, process, code=0):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == code, process.log.read_text()
+
+    def wait_for(self, condition, seconds=15):
+        """What `condition` gives once it is true."""
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.05)
+        return value
+
+
+@pytest.fixture
+def upstream():
+    server = Upstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def tapedeck(tmp_path):
+    deck = Tapedeck(tmp_path / "store")
+    yield deck
+    for process in deck.running:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def request(key, **inputs):
+    return json.dumps({"key": key, "stream": True, "inputs": inputs, "identity": {"id": "ada"}, "thread": {"id": "t1"}})
+
+
+def curl(url, body, *flags, timeout=60, check=True):
+    """The response body as curl gives it."""
+    command = ["curl", "-sS", "-N", "-X", "POST", "-H", "Content-Type: application/json",
+               "-H", f"Authorization: Bearer {KEY}", "--data-binary", body, *flags, url + "/v2/deployments/stream"]
+    done = subprocess.run(command, capture_output=True, timeout=timeout)
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done.stdout
