@@ -62,8 +62,20 @@ release: check-tools ## optimised binaries in .build/release
 bench: release ## the recording proxy beside a C relay, archive ratio, index speed
 	Tests/Bench/run
 
+COMPLETIONS = $(INSTALL_BIN)/tapedeck-live --generate-completion-script
+DEST = $(DESTDIR)$(PREFIX)
+
 install: release ## binaries, completions, man pages and a systemd unit under PREFIX
-	Tests/install-files "$$($(SWIFT) build $(RELEASE_FLAGS) --show-bin-path)" "$(DESTDIR)$(PREFIX)"
+	$(eval INSTALL_BIN := $(shell $(SWIFT) build $(RELEASE_FLAGS) --show-bin-path))
+	install -d $(DEST)/bin $(DEST)/libexec/tapedeck $(DEST)/share/man/man1 $(DEST)/lib/systemd/user \
+	  $(DEST)/share/bash-completion/completions $(DEST)/share/zsh/site-functions $(DEST)/share/fish/vendor_completions.d
+	install -s -m 755 $(INSTALL_BIN)/tapedeck $(DEST)/bin/tapedeck
+	install -s -m 755 $(INSTALL_BIN)/tapedeck-live $(DEST)/libexec/tapedeck/tapedeck-live
+	$(COMPLETIONS) bash > $(DEST)/share/bash-completion/completions/tapedeck
+	$(COMPLETIONS) zsh > $(DEST)/share/zsh/site-functions/_tapedeck
+	$(COMPLETIONS) fish > $(DEST)/share/fish/vendor_completions.d/tapedeck.fish
+	$(PYTHON) Sources/TapeCommands/manual.py $(INSTALL_BIN)/tapedeck-live $(DEST)/share/man/man1
+	sed 's|@PREFIX@|$(PREFIX)|' Sources/TapeCommands/tapedeck.service > $(DEST)/lib/systemd/user/tapedeck.service
 
 clean:
 	rm -rf .build $(VENV)

@@ -26,6 +26,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -81,7 +82,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "TapeReplay", dependencies: ["TapeTypes", "TapeArchive", "TapeDialects", "CTapeShims"],
+      name: "TapeReplay", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "CTapeShims"],
       swiftSettings: strict),
     .target(
       name: "TapeExport",
@@ -89,7 +90,10 @@ let package = Package(
     .target(
       name: "TapeWeb",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeQuery", logging,
+        "TapeTypes", "TapeJSON", "TapeArchive", "TapeQuery", logging,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
@@ -108,7 +112,8 @@ let package = Package(
       dependencies: [
         "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeIndexer", "TapeQuery", "TapeReplay", "TapeExport",
         "TapePricing", "TapeCatalogue", "CTapeShims", arguments, logging,
-      ], swiftSettings: strict),
+      ],
+      exclude: ["manual.py", "tapedeck.service"], swiftSettings: strict),
     .executableTarget(name: "tapedeck", dependencies: ["TapeCommands", arguments], swiftSettings: strict),
     .executableTarget(
       name: "tapedeck-live",
@@ -128,8 +133,9 @@ let package = Package(
     .testTarget(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
     .testTarget(
-      name: "TapeArchiveTests", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"], swiftSettings: strict
-    ),
+      name: "TapeArchiveTests",
+      dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging],
+      swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
@@ -148,6 +154,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
+    .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON"], swiftSettings: strict),
     .testTarget(
       name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeTypes", "TapeJSON"], swiftSettings: strict),
   ]

@@ -44,3 +44,38 @@ static inline int tape_terminal_columns(int fd) {
   struct winsize size;
   return ioctl(fd, TIOCGWINSZ, &size) == 0 ? (int)size.ws_col : 0;
 }
+
+#if defined(__linux__)
+// Swift's Glibc module has neither epoll nor eventfd, and accept4 hides behind _GNU_SOURCE.
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+extern int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict length, int flags);
+enum {
+  TAPE_READABLE = EPOLLIN,
+  TAPE_WRITABLE = EPOLLOUT,
+  TAPE_PEER_CLOSED = EPOLLRDHUP,
+  TAPE_HUNG_UP = EPOLLHUP,
+  TAPE_FAILED = EPOLLERR,
+};
+static inline int tape_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+static inline int tape_epoll_add(int set, int fd, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data.u64 = token};
+  return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
+}
+static inline int tape_epoll_change(int set, int fd, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data.u64 = token};
+  return epoll_ctl(set, EPOLL_CTL_MOD, fd, &event);
+}
+static inline int tape_epoll_remove(int set, int fd) {
+  struct epoll_event event = {0};
+  return epoll_ctl(set, EPOLL_CTL_DEL, fd, &event);
+}
+static inline int tape_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+/// Takes one connection: non-blocking, closed on exec, without Nagle's delay; -1 with errno set.
+static inline int tape_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+/// Sends without SIGPIPE and without blocking.
+static inline ssize_t tape_send(int fd, const void *bytes, size_t count) {
+  return send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+#endif

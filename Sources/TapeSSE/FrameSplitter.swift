@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// Cuts the bytes of a response body into frames, for every chunking the same ones.
 ///
 /// A frame is one SSE block: its lines through the blank line that ends it, with line ends
@@ -140,26 +134,6 @@ package struct FrameSplitter: Sendable {
       position += 1
     }
     return position
-  }
-}
-
-/// Finds one byte value again and again in one buffer, reading no byte twice.
-private struct ByteFinder {
-  private let value: Int32
-  /// The last hit; hits before the wanted position are looked for anew.
-  private var hit = -1
-
-  init(_ value: UInt8) { self.value = Int32(value) }
-
-  /// The first place at or behind `position`, or the count.
-  mutating func next(in bytes: UnsafeRawBufferPointer, from position: Int) -> Int {
-    if hit >= position { return hit }
-    guard let base = bytes.baseAddress, let found = memchr(base + position, value, bytes.count - position) else {
-      hit = bytes.count
-      return hit
-    }
-    hit = UnsafeRawPointer(found) - base
-    return hit
   }
 }
 

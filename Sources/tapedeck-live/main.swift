@@ -1,1 +1,3 @@
-print("tapedeck-live")
+internal import TapeCommands
+
+await Entry.run(TapedeckLive.self)

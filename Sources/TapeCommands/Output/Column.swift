@@ -1,14 +1,14 @@
 internal import TapeJSON
 
 /// One column of a table: where its value lies in a row, and how it reads.
-struct Column {
+struct Column: Sendable {
   var title: String
   var right = false
   /// Takes what width is left; at most one column of a table.
   var flexible = false
-  var text: (JSONValue) -> String
+  var text: @Sendable (JSONValue) -> String
 
-  init(_ title: String, right: Bool = false, flexible: Bool = false, text: @escaping (JSONValue) -> String) {
+  init(_ title: String, right: Bool = false, flexible: Bool = false, text: @escaping @Sendable (JSONValue) -> String) {
     self.title = title
     self.right = right
     self.flexible = flexible

@@ -1,0 +1,121 @@
+/// Puts one call's frames together again from its records.
+struct FrameDecoder {
+  /// What a record came to.
+  enum Outcome {
+    /// The frame's bytes are `frame`.
+    case frame
+    case nothing
+    /// The record was read before, in an earlier journal of the writer.
+    case duplicate
+    /// Something before this record is missing; if `frame` is true it ended a frame all the same.
+    case missing(String)
+  }
+
+  /// Index of the frame that comes next.
+  private(set) var nextFrame = 0
+  /// Bytes of a frame that has not ended.
+  private(set) var pending: [UInt8] = []
+  private(set) var pendingOffsetNs: Int64?
+  private var key: [UInt8] = []
+  private var hasKey = false
+  private var scratch: [UInt8] = []
+  /// A piece of the current frame is missing: what comes of it is dropped.
+  private var isTorn = false
+
+  /// `frame n i ns at`: the frame's bytes go to `body`.
+  mutating func frame(
+    index: Int, at: Int, payload: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) rethrows -> Outcome {
+    let isKey = at == 0 && payload.count <= JournalFormat.largestKey
+    if index < nextFrame {
+      if isKey { setKey(payload) }
+      return .duplicate
+    }
+    let missing = skip(to: index)
+    defer {
+      pending.removeAll(keepingCapacity: true)
+      nextFrame = index + 1
+      isTorn = false
+    }
+    if isKey { setKey(payload) }
+    guard at == pending.count, !isTorn else { return .missing("the start of frame \(index)") }
+    if at == 0 {
+      try body(payload)
+    } else {
+      pending.append(contentsOf: payload)
+      try pending.withUnsafeBytes(body)
+    }
+    return missing.map { .missing($0) } ?? .frame
+  }
+
+  /// `delta n i ns p s`.
+  mutating func delta(
+    index: Int, prefix: Int, suffix: Int, payload: UnsafeRawBufferPointer,
+    _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) rethrows -> Outcome {
+    if index < nextFrame { return .duplicate }
+    let missing = skip(to: index)
+    nextFrame = index + 1
+    pending.removeAll(keepingCapacity: true)
+    guard hasKey, prefix >= 0, suffix >= 0, prefix <= key.count, suffix <= key.count - prefix else {
+      return .missing(missing ?? "the key frame of frame \(index)")
+    }
+    scratch.removeAll(keepingCapacity: true)
+    scratch.append(contentsOf: key[..<prefix])
+    scratch.append(contentsOf: payload)
+    scratch.append(contentsOf: key[(key.count - suffix)...])
+    try scratch.withUnsafeBytes(body)
+    return missing.map { .missing($0) } ?? .frame
+  }
+
+  /// `part n i ns at`.
+  mutating func part(index: Int, at: Int, offsetNs: Int64?, payload: UnsafeRawBufferPointer) -> Outcome {
+    if index < nextFrame || (index == nextFrame && at < pending.count) { return .duplicate }
+    let missing = skip(to: index)
+    guard at == pending.count, !isTorn else {
+      isTorn = true
+      return .missing("the start of frame \(index)")
+    }
+    pending.append(contentsOf: payload)
+    pendingOffsetNs = offsetNs
+    return missing.map { .missing($0) } ?? .nothing
+  }
+
+  /// `gap n i frames bytes`: a frame that was cut off by the gap goes to `body`.
+  mutating func gap(index: Int, frames: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows -> Outcome {
+    let (next, overflow) = index.addingReportingOverflow(frames)
+    guard index >= nextFrame, !overflow else { return .duplicate }
+    let missing = skip(to: index)
+    let hadTail = try tail(body)
+    nextFrame = next
+    hasKey = false
+    return missing.map { .missing($0) } ?? (hadTail ? .frame : .nothing)
+  }
+
+  /// What is there of a frame that never ended goes to `body`; false if there is none.
+  mutating func tail(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows -> Bool {
+    guard !pending.isEmpty else { return false }
+    try pending.withUnsafeBytes(body)
+    pending.removeAll(keepingCapacity: true)
+    nextFrame += 1
+    return true
+  }
+
+  /// Frames before `index` that never came: from there on the key may be another one.
+  private mutating func skip(to index: Int) -> String? {
+    guard index > nextFrame else { return nil }
+    defer {
+      nextFrame = index
+      pending.removeAll(keepingCapacity: true)
+      hasKey = false
+      isTorn = false
+    }
+    return index - nextFrame == 1 ? "frame \(nextFrame)" : "frames \(nextFrame) to \(index - 1)"
+  }
+
+  private mutating func setKey(_ bytes: UnsafeRawBufferPointer) {
+    key.removeAll(keepingCapacity: true)
+    key.append(contentsOf: bytes)
+    hasKey = true
+  }
+}

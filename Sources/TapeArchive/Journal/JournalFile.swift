@@ -1,0 +1,121 @@
+internal import Crypto
+internal import TapeTypes
+
+/// One journal opened for reading: its records, whether its batches follow from each other, and
+/// whether its writer lives.
+final class JournalFile {
+  let name: String
+  let writer: CallID
+  let sequence: Int
+  let cursor: JournalCursor
+  private let files: any TapeFiles
+  /// The version was too new: nothing of it is read.
+  private(set) var isRefused = false
+  /// The reader has come to the end of a journal that grows no more.
+  var isRead = false
+  private var sawHeader = false
+  private var chain: [UInt8]?
+  private var batchHash = SHA256()
+
+  /// nil when the file is gone.
+  init?(store: Store, name: String, writer: CallID, sequence: Int, chunk: Int = 256 << 10) throws(FileError) {
+    let descriptor: Int32
+    do throws(FileError) {
+      descriptor = try store.files.open(store.archivePath + "/" + name, .read)
+    } catch {
+      if error.isMissing { return nil }
+      throw error
+    }
+    self.name = name
+    self.writer = writer
+    self.sequence = sequence
+    files = store.files
+    cursor = JournalCursor(
+      files: store.files, descriptor: descriptor, name: name,
+      seed: JournalFormat.seed(writer: writer, sequence: sequence), offset: 0, limit: 0, chunk: chunk)
+  }
+
+  deinit { files.close(cursor.descriptor) }
+
+  /// True while its writer holds it. A journal that was followed by another is no longer held.
+  func isHeld() throws(FileError) -> Bool {
+    guard try files.lock(cursor.descriptor, .shared, wait: false) else { return true }
+    files.unlock(cursor.descriptor)
+    return false
+  }
+
+  func size() throws(FileError) -> Int { try files.size(cursor.descriptor) }
+
+  enum Finding {
+    /// Bytes at the end that are no whole record.
+    case tornTail(offset: Int, bytes: Int)
+    case damage(offset: Int, String)
+  }
+
+  /// Reads on to the end of what is there.
+  ///
+  /// - Parameter isFinal: nothing will be appended any more. Otherwise only whole batches are read,
+  ///   since a writer takes back a batch that it could not write.
+  func read(
+    isFinal: Bool, found: (Finding) -> Void, _ body: (JournalRecord) throws -> Void
+  ) throws {
+    guard !isRefused else { return }
+    cursor.refresh(limit: try size())
+    if !isFinal { cursor.refresh(limit: try cursor.committedEnd()) }
+    while cursor.offset < cursor.limit {
+      let offset = cursor.offset
+      if case .record(let record) = try cursor.next() {
+        if let problem = check(record) { found(.damage(offset: offset, problem)) }
+        if isRefused { return }
+        try body(record)
+      } else if try cursor.resync() {
+        chain = nil
+        found(.damage(offset: offset, "\(cursor.offset - offset) bytes are not what was written"))
+      } else {
+        cursor.seek(offset)
+        found(.tornTail(offset: offset, bytes: cursor.limit - offset))
+        return
+      }
+    }
+  }
+
+  /// Header and chain; returns what is wrong with them.
+  private func check(_ record: JournalRecord) -> String? {
+    defer { sawHeader = true }
+    if record.kind == .journal { return header(record) }
+    if record.kind != .batch {
+      batchHash.update(bufferPointer: record.whole)
+      return sawHeader ? nil : "the journal's header is missing"
+    }
+    var fields = record.fields
+    guard fields.count() != nil, let stated = fields.hex(), stated.count == JournalFormat.chainBytes else {
+      return "a batch record that makes no sense"
+    }
+    let expected = chain == nil ? nil : Array(batchHash.finalize())
+    start(chain: stated)
+    return expected == nil || expected == stated ? nil : "this batch does not follow from the one before"
+  }
+
+  private func header(_ record: JournalRecord) -> String? {
+    var fields = record.fields
+    let magic = String(decoding: fields.text(), as: UTF8.self)
+    if magic != JournalFormat.magic {
+      isRefused = true
+      return magic.hasPrefix(JournalFormat.magicName)
+        ? "the journal is of version \(magic.dropFirst(JournalFormat.magicName.utf8.count)), this program knows "
+          + "version \(JournalFormat.version); use a newer tapedeck" : "the file is no journal"
+    }
+    guard let writer = fields.callID(), writer == self.writer, fields.count() == sequence, fields.int() != nil,
+      let chain = fields.hex(), chain.count == JournalFormat.chainBytes
+    else { return "the journal's header does not fit its name" }
+    start(chain: chain)
+    batchHash.update(bufferPointer: record.whole)
+    return nil
+  }
+
+  private func start(chain: [UInt8]) {
+    self.chain = chain
+    batchHash = SHA256()
+    batchHash.update(data: chain)
+  }
+}

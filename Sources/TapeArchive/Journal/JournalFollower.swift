@@ -1,0 +1,87 @@
+internal import TapeTypes
+
+/// Reads all journals of a store as they grow.
+///
+/// Use it from one thread at a time. It starts at the beginning of every journal that is
+/// there, also of those with calls that are sealed already.
+package final class JournalFollower {
+  private final class Writer {
+    let tape = WriterTape()
+    /// By sequence, those that are not read to their end.
+    var journals: [JournalFile] = []
+    var nextSequence = 0
+    var isDead = false
+  }
+
+  private let store: Store
+  private var writers: [CallID: Writer] = [:]
+
+  package init(store: Store) { self.store = store }
+
+  /// Delivers what is new since the last poll; whole batches only, while their writer lives.
+  ///
+  /// - Throws: `TapeError` `.io`, and what `body` throws. What `body` did not get is lost to this follower then.
+  package func poll(_ body: (JournalEvent) throws -> Void) throws {
+    do {
+      var listed: [CallID: [Int]] = [:]
+      for name in try store.files.list(store.archivePath) {
+        if let journal = JournalFormat.parse(fileName: name) { listed[journal.writer, default: []].append(journal.sequence) }
+      }
+      for id in Set(listed.keys).union(writers.keys).sorted() {
+        let writer = writers[id] ?? Writer()
+        writers[id] = writer
+        try follow(id, writer, listed[id] ?? [], body)
+        if writer.journals.isEmpty, listed[id] == nil { writers[id] = nil }
+      }
+    } catch let error as FileError {
+      throw TapeError(.io, "cannot read the journals in \(store.archivePath): \(error.reason) (\(error.call))")
+    }
+  }
+
+  private func follow(
+    _ id: CallID, _ writer: Writer, _ sequences: [Int], _ body: (JournalEvent) throws -> Void
+  ) throws {
+    for sequence in sequences.sorted() where sequence >= writer.nextSequence {
+      let name = JournalFormat.fileName(writer: id, sequence: sequence)
+      if let journal = try JournalFile(store: store, name: name, writer: id, sequence: sequence) {
+        writer.journals.append(journal)
+      }
+      writer.nextSequence = sequence + 1
+    }
+    let present = Set(sequences)
+    for journal in writer.journals {
+      try read(journal, writer, hasPrevious: present.contains(journal.sequence - 1), body)
+    }
+    writer.journals.removeAll { $0.isRead }
+    if writer.isDead { _ = try writer.tape.loseAll(body) }
+    try writer.tape.dropSealed(present: present, body)
+    writer.tape.forgetDone(before: writer.nextSequence - 2)
+  }
+
+  private func read(
+    _ journal: JournalFile, _ writer: Writer, hasPrevious: Bool, _ body: (JournalEvent) throws -> Void
+  ) throws {
+    let isLast = journal.sequence == writer.nextSequence - 1
+    var isFinal = !isLast
+    if isLast, try !journal.isHeld() {
+      let next = JournalFormat.fileName(writer: journal.writer, sequence: journal.sequence + 1)
+      // Its writer lets go of a journal after the next one is there.
+      isFinal = true
+      writer.isDead = try store.files.status(store.archivePath + "/" + next) == nil
+    }
+    var damage: [Damage] = []
+    try journal.read(isFinal: isFinal) { finding in
+      guard case .damage(let offset, let message) = finding else { return }
+      damage.append(Damage(file: journal.name, offset: offset, calls: [], message: message))
+    } _: { record in
+      let problem = try writer.tape.apply(
+        record, file: journal.name, sequence: journal.sequence, hasPrevious: hasPrevious, body)
+      if let problem {
+        damage.append(
+          Damage(file: journal.name, offset: record.offset, calls: problem.call.map { [$0] } ?? [], message: problem.message))
+      }
+    }
+    journal.isRead = isFinal
+    for item in damage { try body(.damage(item)) }
+  }
+}

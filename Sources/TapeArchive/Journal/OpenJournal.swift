@@ -1,0 +1,120 @@
+internal import Crypto
+internal import TapeTypes
+
+/// The journal that a writer appends to.
+struct OpenJournal {
+  let descriptor: Int32
+  let name: String
+  let sequence: Int
+  let seed: UInt32
+  let createdNs: Int64
+  /// Where the last batch ends: what is behind it does not count.
+  var size: Int
+  /// Batches in this journal.
+  var batches = 0
+  var chain: [UInt8]
+  /// Calls that have records in it; a journal without any is removed when its writer closes.
+  var hasCalls = false
+
+  /// A chain before its first batch.
+  struct Chain {
+    var value = [UInt8](repeating: 0, count: JournalFormat.chainBytes)
+  }
+
+  /// Makes, locks and names an empty journal with its header.
+  ///
+  /// It gets its name only when it is locked and has its header, so that nobody takes the
+  /// journal of a live writer for one that was left.
+  static func create(
+    store: Store, writer: CallID, sequence: Int, chain: Chain, clock: any TapeClock
+  ) throws(FileError) -> OpenJournal {
+    let name = JournalFormat.fileName(writer: writer, sequence: sequence)
+    let path = store.archivePath + "/" + name
+    let files = store.files
+    if try files.status(path + ".tmp") != nil { try files.unlink(path + ".tmp") }
+    let descriptor = try files.open(path + ".tmp", .create)
+    do throws(FileError) {
+      guard try files.lock(descriptor, .exclusive, wait: false) else {
+        throw FileError("flock", path, errno: 11)
+      }
+      var journal = OpenJournal(
+        descriptor: descriptor, name: name, sequence: sequence,
+        seed: JournalFormat.seed(writer: writer, sequence: sequence), createdNs: clock.monotonicNs(), size: 0,
+        chain: chain.value)
+      var stage = JournalStage(capacity: 4096)
+      journal.stageHeader(&stage, writer: writer, wallNs: clock.wallNs())
+      journal.stageBatch(&stage)
+      try files.writeAll(descriptor, stage.bytes)
+      journal.size = stage.count
+      try files.rename(path + ".tmp", to: path)
+      return journal
+    } catch {
+      files.close(descriptor)
+      try? files.unlink(path + ".tmp")
+      throw error
+    }
+  }
+
+  private func stageHeader(_ stage: inout JournalStage, writer: CallID, wallNs: Int64) {
+    let text = Array(JournalFormat.explanation.utf8)
+    let start = stage.begin("journal", payload: text.count)
+    stage.field(text: JournalFormat.magic.utf8)
+    stage.field(text: writer.description.utf8)
+    stage.field(sequence)
+    stage.field(Int(wallNs))
+    stage.field(hex: chain)
+    stage.endLine()
+    stage.append(text)
+    stage.finish(start, seed: seed)
+  }
+
+  /// Ends the staged bytes as one batch and moves the chain on.
+  mutating func stageBatch(_ stage: inout JournalStage) {
+    var hash = SHA256()
+    hash.update(data: chain)
+    hash.update(bufferPointer: stage.bytes)
+    hash.finalize().withUnsafeBytes { chain = Array($0) }
+    batches += 1
+    let start = stage.begin("batch", payload: 0)
+    stage.field(batches)
+    stage.field(hex: chain)
+    stage.endLine()
+    stage.finish(start, seed: seed)
+  }
+}
+
+/// Bytes that were written and are not known to be synced.
+struct UnsyncedBytes {
+  /// More than this is not kept: the memory of a recorder stays bounded when a disk stalls.
+  static let limit = 32 << 20
+  private(set) var bytes: [UInt8] = []
+  /// Position of the first of them, counted over all journals of the writer.
+  private(set) var start = 0
+  /// True after bytes had to be let go before they were synced.
+  private(set) var isIncomplete = false
+
+  /// Position behind the last of them.
+  var end: Int { start + bytes.count }
+
+  mutating func append(_ written: UnsafeRawBufferPointer) {
+    if bytes.count + written.count > Self.limit {
+      isIncomplete = true
+      start += bytes.count
+      bytes.removeAll(keepingCapacity: false)
+    }
+    bytes.append(contentsOf: written)
+  }
+
+  /// Everything before `position` is synced. Batches are synced whole or not at all.
+  mutating func drop(to position: Int) {
+    let count = min(position - start, bytes.count)
+    guard count > 0 else { return }
+    if count == bytes.count {
+      bytes.removeAll(keepingCapacity: count <= 4 << 20)
+      isIncomplete = false
+    } else {
+      bytes.removeFirst(count)
+    }
+    start += count
+  }
+}

@@ -1,0 +1,179 @@
+internal import TapeJSON
+internal import TapeTypes
+
+/// A directory that holds calls: its archive, its catalogue and its locks. See `schema/archive.md`.
+public struct Store: Sendable {
+  public enum Access: Sendable { case reading, writing }
+
+  /// The major version of the layout that this program writes and reads.
+  public static let version = 1
+  static let marker = "tapedeck.json"
+  static let format = "tapedeck-store"
+
+  /// The directory.
+  public let path: String
+  package let files: any TapeFiles
+
+  public var archivePath: String { path + "/archive" }
+  public var cataloguePath: String { path + "/catalogue.sqlite" }
+
+  /// `--store`, else `$TAPEDECK_STORE`, else `$XDG_DATA_HOME/tapedeck`, else `~/.local/share/tapedeck`.
+  public static func locate(flag: String?, environment: [String: String]) -> String {
+    if let flag, !flag.isEmpty { return flag }
+    if let path = environment["TAPEDECK_STORE"], !path.isEmpty { return path }
+    // The XDG specification has relative paths ignored.
+    if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return data + "/tapedeck" }
+    return (environment["HOME"] ?? "") + "/.local/share/tapedeck"
+  }
+
+  /// Opens the store at `path`; for writing, makes it where nothing or an empty directory is.
+  ///
+  /// - Throws: `TapeError`: `.failed` when there is no store to read, `.notAStore`,
+  ///   `.newerVersion`, `.readOnly`, `.io`.
+  public init(path: String, access: Access) throws {
+    try self.init(path: path, access: access, files: SystemFiles(), clock: SystemClock())
+  }
+
+  package init(path: String, access: Access, files: any TapeFiles, clock: any TapeClock) throws {
+    var path = path
+    while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+    self.path = path
+    self.files = files
+    do {
+      try prepare(access, clock)
+    } catch let error as FileError {
+      throw TapeError(
+        error.isReadOnly && access == .writing ? .readOnly : .io,
+        "cannot open the store \(path): \(error.reason) (\(error.call) \(error.path))"
+          + (error.isReadOnly ? "; check who owns it, or choose another with --store" : ""))
+    }
+  }
+
+  private func prepare(_ access: Access, _ clock: any TapeClock) throws {
+    guard let status = try files.status(path) else {
+      guard access == .writing else { throw missing }
+      return try create(clock)
+    }
+    guard status.isDirectory else {
+      throw TapeError(.notAStore, "\(path) is a file, not a store; name a directory with --store")
+    }
+    let marker = path + "/" + Self.marker
+    guard try files.status(marker) != nil else {
+      // What a creation that was killed leaves behind does not count as content.
+      guard try files.list(path).allSatisfy({ $0.hasPrefix(Self.marker) && $0.hasSuffix(".tmp") }) else {
+        throw TapeError(
+          .notAStore,
+          "\(path) is not a store: it has no \(Self.marker) and is not empty; name another directory with --store")
+      }
+      guard access == .writing else { throw missing }
+      return try create(clock)
+    }
+    try check(try files.contents(marker, limit: 1 << 16))
+    if access == .writing { try requireWritable() }
+  }
+
+  private var missing: TapeError {
+    TapeError(.failed, "there is no store at \(path); record something first, or name another with --store")
+  }
+
+  private func check(_ bytes: [UInt8]) throws {
+    let marker = try? JSONValue(parsing: bytes)
+    guard marker?["format"]?.string == Self.format, let version = marker?["version"]?.integer, version >= 1 else {
+      throw TapeError(.notAStore, "\(path) is not a store: its \(Self.marker) does not say that it is one")
+    }
+    guard version <= Self.version else {
+      throw TapeError(
+        .newerVersion,
+        "the store \(path) has version \(version), this program knows up to \(Self.version); nothing was changed, "
+          + "use a newer tapedeck")
+    }
+  }
+
+  /// Opening a lock file for writing is the one question whose answer covers file modes and read-only mounts.
+  private func requireWritable() throws {
+    try files.makeDirectory(archivePath)
+    files.close(try files.open(path + "/store.lock", .readWrite))
+  }
+
+  private func create(_ clock: any TapeClock) throws {
+    try files.makeDirectory(path)
+    let marker: JSONValue = [
+      "format": .string(Self.format), "version": .int(Self.version), "created": .string(RFC3339.string(clock.wallNs())),
+    ]
+    let target = path + "/" + Self.marker
+    let temporary = "\(target).\(CallID(milliseconds: 0)).tmp"
+    let descriptor = try files.open(temporary, .create)
+    defer { files.close(descriptor) }
+    try files.writeAll(descriptor, marker.compact + [0x0A])
+    try files.sync(descriptor)
+    try files.rename(temporary, to: target)
+    try files.syncDirectory(path)
+    try requireWritable()
+  }
+
+  /// 32 random bytes that key the credential fingerprints; made at the first call.
+  package func fingerprintKey() throws -> [UInt8] {
+    let target = path + "/fingerprint.key"
+    do {
+      if try files.status(target) == nil { try makeFingerprintKey(target) }
+      let key = try files.contents(target, limit: 1 << 10)
+      guard key.count == 32 else {
+        throw TapeError(.corrupt, "\(target) has \(key.count) bytes, not 32; remove it to get a new one")
+      }
+      return key
+    } catch let error as FileError {
+      throw TapeError(.io, "cannot read or make \(target): \(error.reason)")
+    }
+  }
+
+  private func makeFingerprintKey(_ target: String) throws {
+    var generator = SystemRandomNumberGenerator()
+    let key = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    // Made aside and renamed, so that a process that reads at the same time gets a whole key. Two makers:
+    // the store lock lets one go first, and the other finds its key.
+    guard let lock = try lock(wait: true) else { return }
+    defer { lock.release() }
+    if try files.status(target) != nil { return }
+    let temporary = target + ".tmp"
+    try? files.unlink(temporary)
+    let descriptor = try files.open(temporary, .create)
+    defer { files.close(descriptor) }
+    try files.writeAll(descriptor, key)
+    try files.sync(descriptor)
+    try files.rename(temporary, to: target)
+  }
+
+  /// Takes the lock that seal, repack and erase exclude each other with; nil if taken and not `wait`.
+  package func lock(wait: Bool) throws -> StoreLock? {
+    let name = path + "/store.lock"
+    do {
+      let descriptor = try files.open(name, .readWrite)
+      guard try files.lock(descriptor, .exclusive, wait: wait) else {
+        files.close(descriptor)
+        return nil
+      }
+      return StoreLock(files: files, descriptor: descriptor)
+    } catch {
+      throw TapeError(error.isReadOnly ? .readOnly : .io, "cannot lock \(name): \(error.reason)")
+    }
+  }
+}
+
+/// The held store lock; given back by `release` or when the last reference goes.
+package final class StoreLock {
+  private let files: any TapeFiles
+  private var descriptor: Int32?
+
+  init(files: any TapeFiles, descriptor: Int32) {
+    self.files = files
+    self.descriptor = descriptor
+  }
+
+  deinit { release() }
+
+  package func release() {
+    guard let held = descriptor else { return }
+    descriptor = nil
+    files.close(held)
+  }
+}

@@ -1,0 +1,31 @@
+internal import ArgumentParser
+internal import TapeArchive
+internal import TapeQuery
+internal import TapeTypes
+
+/// What every question needs: the store opened for reading, and its catalogue.
+struct Asking {
+  let engine: QueryEngine
+
+  /// - Throws: `TapeError` that says what is wrong with the store or its catalogue.
+  init(_ option: StoreOption) throws {
+    engine = try QueryEngine(store: option.open(.reading))
+    if engine.isStale {
+      StandardOutput.note("tapedeck: the archive has calls that are not in the catalogue yet; run: tapedeck index\(option.flag)")
+    }
+  }
+
+  /// The error of a look-up that found nothing.
+  static func nothing(_ what: String) -> TapeError { TapeError(.notFound, what) }
+}
+
+extension StoreOption {
+  /// ` --store DIR` if it was given, for commands that are suggested.
+  var flag: String { store.map { " --store \($0)" } ?? "" }
+}
+
+/// The CALL argument.
+struct CallArgument: ParsableArguments {
+  @Argument(help: ArgumentHelp("A call id or a prefix of one, a response id, a span id, or @1 (latest), @2, …", valueName: "call"))
+  var call: String
+}

@@ -1,0 +1,52 @@
+internal import ArgumentParser
+internal import TapeJSON
+internal import TapeQuery
+internal import TapeTypes
+
+/// `tapedeck calls`
+struct CallsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "calls", abstract: "List calls.",
+    discussion: "Example: tapedeck calls --identity ada@example.com --from yesterday --state client_abort")
+
+  @OptionGroup var store: StoreOption
+  @OptionGroup var filters: FilterOptions
+  @OptionGroup var format: FormatOption
+  @Option(help: "At most so many (default: 50 in a table, all elsewhere).") var limit: Int?
+  @Option(help: ArgumentHelp("The order.", valueName: CallSort.allCases.map(\.rawValue).joined(separator: "|")))
+  var sort: String = CallSort.newest.rawValue
+
+  func validate() throws {
+    if let limit, limit < 0 { throw ValidationError("--limit takes a number from 0") }
+    if CallSort(rawValue: sort) == nil {
+      throw ValidationError("--sort takes \(CallSort.allCases.map(\.rawValue).joined(separator: ", ")), not '\(sort)'")
+    }
+  }
+
+  func run() throws {
+    let filter = try filters.filter()
+    let asking = try Asking(store)
+    let format = format.resolved
+    let rows = try asking.engine.calls(
+      filter, sort: CallSort(rawValue: sort) ?? .newest, limit: limit ?? (format == .table ? 50 : nil))
+    guard !rows.isEmpty else { throw Asking.nothing(filter.isEmpty ? "no calls in this store yet" : "no call matches") }
+    RowPrinter(format: format, columns: Self.columns).print(rows)
+  }
+
+  static let columns = [
+    Column("CALL", "call_id"),
+    Column("STARTED") { row in
+      Column.plain(row["started_at"]).prefix(19).split(separator: "T").joined(separator: " ")
+    },
+    Column("STATE", "state"),
+    Column("DEPLOYMENT", "deployment"),
+    Column("MODEL", "model"),
+    Column("IDENTITY", "identity_id"),
+    Column("THREAD", "thread_id"),
+    Column("TOKENS", "usage", "total_tokens", right: true),
+    Column("USD", "cost", "total_usd", right: true),
+    Column.duration("TTFT", "timings", "first_content_ms"),
+    Column.duration("TOOK", "timings", "duration_ms"),
+    Column("TEXT", "text", flexible: true),
+  ]
+}

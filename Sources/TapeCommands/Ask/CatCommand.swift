@@ -1,0 +1,17 @@
+internal import ArgumentParser
+internal import TapeQuery
+internal import TapeTypes
+
+/// `tapedeck cat`
+struct CatCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cat", abstract: "The exact response bytes of a call.", discussion: "Example: tapedeck cat @1 | sha256sum")
+
+  @OptionGroup var call: CallArgument
+  @OptionGroup var store: StoreOption
+
+  func run() throws {
+    let asking = try Asking(store)
+    StandardOutput.write(try asking.engine.recorded(asking.engine.resolve(call.call)).raw)
+  }
+}

@@ -1,0 +1,42 @@
+internal import ArgumentParser
+internal import TapeJSON
+internal import TapeQuery
+internal import TapeTypes
+
+/// `tapedeck frames`
+struct FramesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "frames", abstract: "Each frame of a call, with its time.",
+    discussion: "Example: tapedeck frames @1 --stalls 500ms")
+
+  @OptionGroup var call: CallArgument
+  @Option(help: ArgumentHelp("Only frames that came at least so long after the one before.", valueName: "duration"))
+  var stalls: String?
+  @OptionGroup var store: StoreOption
+  @OptionGroup var format: FormatOption
+
+  func run() throws {
+    let least = try stalls.map { try Durations.nanoseconds($0, flag: "--stalls") }
+    let asking = try Asking(store)
+    var rows = try asking.engine.frames(asking.engine.resolve(call.call))
+    if let least { rows = rows.filter { ($0["gap_ns"]?.integer).map { Int64($0) >= least } ?? false } }
+    guard !rows.isEmpty else {
+      throw Asking.nothing(stalls.map { "no frame of this call came \($0) or more after the one before" } ?? "this call has no frames")
+    }
+    RowPrinter(format: format.resolved, columns: Self.columns).print(rows)
+  }
+
+  private static let columns = [
+    Column("FRAME", "sequence", right: true),
+    Column("AT", right: true) { milliseconds($0["offset_ns"]) },
+    Column("GAP", right: true) { milliseconds($0["gap_ns"]) },
+    Column("BYTES", "bytes", right: true),
+    Column("EVENT", "event"),
+    Column("TEXT", "text", flexible: true),
+  ]
+
+  private static func milliseconds(_ value: JSONValue?) -> String {
+    guard let ns = value?.integer else { return "–" }
+    return "\(Column.fixed(Double(ns) / 1e6, 3)) ms"
+  }
+}

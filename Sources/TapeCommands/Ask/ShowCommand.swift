@@ -1,0 +1,26 @@
+internal import ArgumentParser
+internal import TapeJSON
+internal import TapeQuery
+
+/// `tapedeck show`
+struct ShowCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Request, rebuilt message, usage, cost, timings and defects of a call.",
+    discussion: "Example: tapedeck show @1")
+
+  @OptionGroup var call: CallArgument
+  @Flag(help: "Images, audio and files whole, not as size and hash.") var full = false
+  @OptionGroup var store: StoreOption
+  @OptionGroup var format: FormatOption
+
+  func run() throws {
+    let asking = try Asking(store)
+    let value = try asking.engine.show(asking.engine.resolve(call.call), full: full)
+    switch format.resolved {
+    case .table, .markdown: CallPage(value).print()
+    case .json: StandardOutput.write(value.pretty + [0x0A])
+    case .ndjson: StandardOutput.write(value.compact + [0x0A])
+    case .csv: RowPrinter(format: .csv, columns: []).print([value])
+    }
+  }
+}

@@ -1,0 +1,69 @@
+package import ArgumentParser
+internal import TapeArchive
+internal import TapeQuery
+package import TapeTypes
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// What both executables do around a command: parse, run, and turn an error into words and an
+/// exit code.
+package enum Entry {
+  package static let version = "0.1.0"
+
+  /// Runs the command that the arguments name; never returns.
+  package static func run(_ root: any ParsableCommand.Type) async -> Never {
+    // A reader that went away is told by EPIPE, a size limit by EFBIG: neither may kill a recorder.
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    do {
+      var command = try root.parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+      exit(0)
+    } catch let error as TapeError {
+      StandardOutput.note("tapedeck: \(TerminalText.escaped(error.description, keepingLines: true))")
+      exit(error.exitCode)
+    } catch {
+      root.exit(withError: error)
+    }
+  }
+}
+
+extension TapeError {
+  /// 64 bad usage, 1 nothing found, 2 anything else.
+  package var exitCode: Int32 {
+    switch code {
+    case .usage: 64
+    case .notFound: 1
+    default: 2
+    }
+  }
+}
+
+extension Entry {
+  /// Runs one of the asking commands in this process, as if it had been typed.
+  package static func ask(_ arguments: [String]) throws {
+    var command = try Tapedeck.parseAsRoot(arguments)
+    try command.run()
+  }
+
+  /// The id of the latest call of a deployment.
+  ///
+  /// - Throws: `TapeError` `.notFound` if there is none.
+  package static func latestCall(ofDeployment deployment: String, store: String) throws -> String {
+    var filter = CallFilter()
+    filter.deployment = deployment
+    let engine = try QueryEngine(store: Store(path: store, access: .reading))
+    guard let entry = try engine.entries(filter, limit: 1).first else {
+      throw TapeError(.notFound, "no call of the deployment \(deployment)")
+    }
+    return entry.id.description
+  }
+}

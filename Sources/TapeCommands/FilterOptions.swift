@@ -1,0 +1,70 @@
+internal import ArgumentParser
+internal import TapeQuery
+internal import TapeTypes
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// The filters that every command over many calls takes.
+struct FilterOptions: ParsableArguments {
+  @Option(help: "Telemetry trace id, or that of the request's traceparent.") var trace: String?
+  @Option(help: "Telemetry span id.") var span: String?
+  @Option(help: "Thread id of the request.") var thread: String?
+  @Option(help: "Identity id or email.") var identity: String?
+  @Option(help: "Thread tag.") var tag: String?
+  @Option(help: "Identity tag.") var identityTag: String?
+  @Option(help: "Deployment key.") var deployment: String?
+  @Option(help: "Model that answered.") var model: String?
+  @Option(help: "Provider that answered.") var provider: String?
+  @Option(help: ArgumentHelp("How the call ended.", valueName: CallState.allCases.map(\.rawValue).joined(separator: "|")))
+  var state: String?
+  @Option(help: ArgumentHelp("A member of the request's metadata.", valueName: "key=value")) var meta: [String] = []
+  @Option(help: "Started at or after: a date, a time, 7d, yesterday …") var from: String?
+  @Option(help: "Started before.") var to: String?
+  @Option(help: ArgumentHelp("Took at least so long, e.g. 500ms or 2s.", valueName: "duration")) var minDuration: String?
+  @Option(help: ArgumentHelp("A phrase in prompts or completions.", valueName: "phrase")) var text: String?
+  @Flag(help: "Count mock calls too.") var mock = false
+  @Option(help: ArgumentHelp("IANA time zone of dates.", valueName: "zone")) var tz: String?
+
+  /// - Throws: `TapeError` `.usage` naming the flag that cannot be read.
+  func filter() throws -> CallFilter {
+    var filter = CallFilter()
+    filter.trace = trace
+    filter.span = span
+    filter.thread = thread
+    filter.identity = identity
+    filter.tag = tag
+    filter.identityTag = identityTag
+    filter.deployment = deployment
+    filter.model = model
+    filter.provider = provider
+    filter.text = text
+    filter.mock = mock ? .include : .byDefault
+    filter.metadata = try meta.map(MetadataFilter.init(parsing:))
+    if let state {
+      guard let known = CallState(rawValue: state) else {
+        let states = CallState.allCases.map(\.rawValue).joined(separator: ", ")
+        throw TapeError(.usage, "--state takes one of \(states); '\(state)' is none")
+      }
+      filter.state = known
+    }
+    let zone = try timeZone()
+    filter.from = try from.map { try PointInTime.parse($0, flag: "--from", zone: zone, now: now) }
+    filter.to = try to.map { try PointInTime.parse($0, flag: "--to", zone: zone, now: now) }
+    filter.minDurationNs = try minDuration.map { try Durations.nanoseconds($0, flag: "--min-duration") }
+    return filter
+  }
+
+  func timeZone() throws -> TimeZoneRules {
+    try tz.map(TimeZoneRules.init(named:)) ?? .utc
+  }
+
+  private var now: Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+  }
+}

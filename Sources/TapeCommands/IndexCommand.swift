@@ -1,0 +1,24 @@
+internal import ArgumentParser
+internal import Logging
+internal import TapeArchive
+internal import TapeIndexer
+
+/// `tapedeck index`
+struct IndexCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "index", abstract: "Bring the catalogue up to date with the archive.",
+    discussion: "Example: tapedeck index --rebuild")
+
+  @Flag(help: "Make the catalogue anew from the archive alone.") var rebuild = false
+  @Flag(help: "Go on as calls are recorded, until interrupted.") var follow = false
+  @OptionGroup var store: StoreOption
+
+  func run() throws {
+    let indexer = Indexer(store: try store.open(.writing), log: Console.logger)
+    let report = try indexer.run(rebuild: rebuild)
+    for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
+    StandardOutput.note("tapedeck: indexed \(report.calls) calls from \(report.segments) segments and \(report.journals) journals")
+    if follow { try indexer.follow { false } }
+    if !report.damage.isEmpty { throw ExitCode(2) }
+  }
+}

@@ -1,0 +1,24 @@
+package import ArgumentParser
+package import TapeArchive
+internal import Foundation
+
+/// The `--store` flag.
+package struct StoreOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The store: a directory of tapes and their catalogue.",
+      discussion: "Default: $TAPEDECK_STORE, else $XDG_DATA_HOME/tapedeck, else ~/.local/share/tapedeck.",
+      valueName: "dir"))
+  package var store: String?
+
+  package init() {}
+
+  package var path: String {
+    Store.locate(flag: store, environment: ProcessInfo.processInfo.environment)
+  }
+
+  /// - Throws: `TapeError` that says what is wrong with the directory.
+  package func open(_ access: Store.Access) throws -> Store {
+    try Store(path: path, access: access)
+  }
+}

@@ -1,0 +1,146 @@
+internal import Foundation
+internal import Logging
+internal import Synchronization
+internal import TapeArchive
+internal import TapeCommands
+internal import TapeIndexer
+internal import TapeProxy
+internal import TapeTypes
+internal import TapeWeb
+
+/// What runs while `tapedeck serve` does: the proxy on its own thread, the indexer on
+/// another, the sealer on a third, the web page as a task.
+final class ServeSession: Sendable {
+  private let store: Store
+  private let indexes: Bool
+  private let seals: Bool
+  private let log: Logger
+  private let proxy = Mutex<ProxyServer?>(nil)
+
+  init(store: Store, indexes: Bool, seals: Bool, log: Logger) {
+    self.store = store
+    self.indexes = indexes
+    self.seals = seals
+    self.log = log
+  }
+
+  /// The first signal drains, the second ends at once.
+  func signalled(before: Int, _ stopping: Flag) {
+    let proxy = proxy.withLock { $0 }
+    stopping.raise()
+    if before == 0 {
+      proxy?.stop()
+    } else {
+      proxy?.stopNow()
+      exit(2)
+    }
+  }
+
+  func run(proxy options: ProxyOptions?, listen: ListenAddress, ui: ListenAddress?, stopping: Flag) async throws {
+    if let options { try startProxy(options, stopping) }
+    let workers = startWorkers(stopping)
+    let page = ui.map { startPage($0, stopping) }
+    await waitForEnd(stopping)
+    page?.cancel()
+    for worker in workers { await worker.wait() }
+    try finish()
+    if let failure = await page?.value, !stopping.isRaised { throw failure }
+  }
+
+  private func startProxy(_ options: ProxyOptions, _ stopping: Flag) throws {
+    let server = try ProxyServer(options: options, store: store)
+    let port = try server.start()
+    proxy.withLock { $0 = server }
+    if stopping.isRaised { server.stop() }
+    let url = ListenAddress.url(options.listenHost, port)
+    StandardOutput.note("proxy listening on \(url)")
+    if StandardOutput.isErrorTerminal {
+      StandardOutput.note(
+        """
+        Point a client at it, for example:
+          export ORQ_BASE_URL=\(url)
+          Orq(api_key=..., server_url="\(url)")
+        """)
+    }
+  }
+
+  private func startWorkers(_ stopping: Flag) -> [Worker] {
+    var workers: [Worker] = []
+    if indexes {
+      workers.append(
+        Worker { [store, log] in
+          do {
+            try Indexer(store: store, log: log).follow { stopping.isRaised }
+          } catch {
+            log.error("the indexer stopped: \(error)")
+          }
+        })
+    }
+    if seals {
+      workers.append(
+        Worker { [store, log] in
+          while !stopping.isRaised {
+            Self.seal(store, log)
+            for _ in 0..<300 where !stopping.isRaised { usleep(100_000) }
+          }
+        })
+    }
+    return workers
+  }
+
+  private static func seal(_ store: Store, _ log: Logger) {
+    do {
+      let report = try Sealer(store: store, log: log).seal()
+      for damage in report.damage { log.error("damage in the archive: \(damage)") }
+    } catch {
+      log.warning("sealing failed, and is tried again later: \(error)")
+    }
+  }
+
+  /// A page whose value is the error that ended it, nil if it was told to end.
+  private func startPage(_ address: ListenAddress, _ stopping: Flag) -> Task<(any Error)?, Never> {
+    let server = WebServer(store: store, host: address.host, port: address.port, log: log)
+    return Task {
+      do {
+        try await server.run { port in
+          StandardOutput.note("ui listening on \(ListenAddress.url(address.host, port))")
+        }
+        return nil
+      } catch {
+        guard !stopping.isRaised, !(error is CancellationError) else { return nil }
+        stopping.raise()
+        self.proxy.withLock { $0 }?.stop()
+        return TapeError(.network, "the web page cannot listen on \(address.host):\(address.port): \(error)")
+      }
+    }
+  }
+
+  private func waitForEnd(_ stopping: Flag) async {
+    while !stopping.isRaised { try? await Task.sleep(for: .milliseconds(50)) }
+    guard let server = proxy.withLock({ $0 }) else { return }
+    await Worker { server.waitUntilStopped() }.wait()
+  }
+
+  /// The journal is closed now: what has ended is sealed and in the catalogue before we go.
+  private func finish() throws {
+    if seals { Self.seal(store, log) }
+    if indexes { try Indexer(store: store, log: log).run() }
+  }
+}
+
+/// Blocking work on a thread of its own, that a task can wait for.
+final class Worker: Sendable {
+  private let done = AsyncStream<Void>.makeStream()
+
+  init(_ body: @escaping @Sendable () -> Void) {
+    let end = done.continuation
+    detachThread {
+      body()
+      end.finish()
+    }
+  }
+
+  func wait() async {
+    for await _ in done.stream {}
+  }
+}

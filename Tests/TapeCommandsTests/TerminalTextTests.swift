@@ -1,0 +1,33 @@
+import Testing
+
+@testable import TapeCommands
+
+@Suite struct TerminalTextTests {
+  @Test(arguments: [
+    ("plain é 数据", "plain é 数据"), ("\u{1B}[31mred", "\\u{1b}[31mred"), ("a\nb\tc\r", "a\\nb\\tc\\r"),
+    ("\u{7F}\u{85}\u{9B}2J", "\\u{7f}\\u{85}\\u{9b}2J"), ("abc\u{202E}fed", "abc\\u{202e}fed"),
+    ("x\u{2066}y\u{200F}", "x\\u{2066}y\\u{200f}"), ("\u{0}", "\\u{0}"),
+  ])
+  func controlCharactersAreShownInsteadOfObeyed(text: String, shown: String) {
+    #expect(TerminalText.escaped(text) == shown)
+  }
+
+  @Test func linesMayBeKept() {
+    #expect(TerminalText.escaped("a\n\tb\u{1B}", keepingLines: true) == "a\n\tb\\u{1b}")
+    #expect(TerminalText.escaped("a\r\nb", keepingLines: true) == "a\\r\nb")
+  }
+
+  @Test(arguments: [("abc", 3), ("数据", 4), ("e\u{301}", 1), ("👋", 2), ("한글", 4), ("", 0), ("ｆｕ", 4)])
+  func wideCharactersTakeTwoColumns(text: String, columns: Int) {
+    #expect(TerminalText.width(text) == columns)
+  }
+
+  @Test func textIsCutToColumnsAndNotToCharacters() {
+    #expect(TerminalText.truncated("数据数据", to: 5) == "数据…")
+    #expect(TerminalText.truncated("数据数据", to: 4) == "数…")
+    #expect(TerminalText.truncated("abcd", to: 4) == "abcd")
+    #expect(TerminalText.truncated("abcd", to: 0) == "")
+    #expect(TerminalText.padded("数", to: 4) == "数  ")
+    #expect(TerminalText.padded("7", to: 3, right: true) == "  7")
+  }
+}
