@@ -63,7 +63,7 @@ let package = Package(
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       swiftSettings: strict),
-    .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE"], swiftSettings: strict),
+    .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", crypto], swiftSettings: strict),
     .target(
       name: "TapePricing", dependencies: ["TapeTypes", "TapeJSON"],
       resources: [.embedInCode("../../schema/prices.json")], swiftSettings: strict),
