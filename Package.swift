@@ -73,7 +73,7 @@ let package = Package(
       resources: [.embedInCode("../../schema/catalogue.sql")], swiftSettings: strict),
     .target(
       name: "TapeIndexer",
-      dependencies: ["TapeTypes", "TapeJSON", "TapeArchive", "TapeDialects", "TapeCatalogue", logging],
+      dependencies: ["TapeTypes", "TapeJSON", "TapeArchive", "TapeDialects", "TapeCatalogue", crypto, logging],
       swiftSettings: strict),
     .target(
       name: "TapeQuery",
