@@ -63,7 +63,7 @@ let package = Package(
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       swiftSettings: strict),
-    .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE"], swiftSettings: strict),
+    .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", crypto], swiftSettings: strict),
     .target(
       name: "TapePricing", dependencies: ["TapeTypes", "TapeJSON"],
       resources: [.embedInCode("../../schema/prices.json")], swiftSettings: strict),
@@ -73,7 +73,7 @@ let package = Package(
       resources: [.embedInCode("../../schema/catalogue.sql")], swiftSettings: strict),
     .target(
       name: "TapeIndexer",
-      dependencies: ["TapeTypes", "TapeJSON", "TapeArchive", "TapeDialects", "TapeCatalogue", logging],
+      dependencies: ["TapeTypes", "TapeJSON", "TapeArchive", "TapeDialects", "TapeCatalogue", crypto, logging],
       swiftSettings: strict),
     .target(
       name: "TapeQuery",
@@ -140,7 +140,8 @@ let package = Package(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
     .testTarget(
-      name: "TapeProxyTests", dependencies: ["TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON"],
+      name: "TapeProxyTests",
+      dependencies: ["TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging],
       swiftSettings: strict),
     .testTarget(
       name: "TapeIndexerTests",

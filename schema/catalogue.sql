@@ -131,7 +131,7 @@ CREATE INDEX calls_by_span ON calls (span_id) WHERE span_id IS NOT NULL;
 CREATE INDEX calls_by_response ON calls (response_id) WHERE response_id IS NOT NULL;
 CREATE INDEX calls_by_thread ON calls (thread_id, started_ns) WHERE thread_id IS NOT NULL;
 CREATE INDEX calls_by_identity ON calls (identity_id, started_ns) WHERE identity_id IS NOT NULL;
-CREATE INDEX calls_by_email ON calls (identity_email, identity_id) WHERE identity_email IS NOT NULL;
+CREATE INDEX calls_by_email ON calls (identity_email COLLATE NOCASE, identity_id) WHERE identity_email IS NOT NULL;
 CREATE INDEX calls_by_deployment ON calls (deployment, started_ns) WHERE deployment IS NOT NULL;
 CREATE INDEX calls_by_request ON calls (request_sha256, started_ns);
 CREATE INDEX calls_by_file ON calls (archive_file);

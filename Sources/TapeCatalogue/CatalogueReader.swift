@@ -97,6 +97,18 @@ package struct CatalogueSnapshot {
     while let row = try rows.next() { try body(SQLRow(row: row)) }
   }
 
+  /// What is wrong with an SQL condition over `v_calls`; nil if nothing is.
+  package func mistake(inCondition condition: String) -> String? {
+    do {
+      _ = try database.makeStatement(sql: "SELECT 1 FROM v_calls WHERE (\n\(condition)\n)")
+      return nil
+    } catch let error as DatabaseError {
+      return error.message ?? "\(error.resultCode)"
+    } catch {
+      return "\(error)"
+    }
+  }
+
   /// The first column of the first row; nil for none and for NULL.
   package func integer(_ sql: String, _ arguments: [SQLValue] = []) throws -> Int? {
     var value: Int?

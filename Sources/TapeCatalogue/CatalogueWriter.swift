@@ -1,1 +1,119 @@
 internal import GRDB
+internal import TapeTypes
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// The writing side of a catalogue. Whoever makes one holds the `CatalogueLock`.
+package final class CatalogueWriter {
+  /// Where the database is.
+  package let path: String
+  private let queue: DatabaseQueue
+
+  /// Opens the catalogue, making it where there is none (mode 0600).
+  ///
+  /// - Parameter scratch: a file that nobody reads yet and that may be lost: faster.
+  /// - Throws: `TapeError` `.catalogueStale` for another version or a damaged file.
+  package init(path: String, scratch: Bool = false) throws {
+    self.path = path
+    do {
+      try Self.makeFile(path)
+      queue = try DatabaseQueue(path: path, configuration: Self.configuration(scratch: scratch))
+      try prepare()
+    } catch {
+      throw TapeError.catalogue(error, doing: "write", at: path)
+    }
+  }
+
+  /// All that `body` does takes effect together, or nothing of it.
+  package func transaction<Result>(_ body: (CatalogueTransaction) throws -> Result) throws -> Result {
+    do {
+      return try queue.write { try body(CatalogueTransaction(database: $0)) }
+    } catch {
+      throw TapeError.catalogue(error, doing: "write", at: path)
+    }
+  }
+
+  /// Puts what is here into the catalogue at `target`, as one change: readers see the old state or the new one,
+  /// also those that are connected. A target that is no usable database is replaced.
+  package func install(at target: String) throws {
+    do {
+      try copy(to: target)
+    } catch let error as DatabaseError
+      where [.SQLITE_NOTADB, .SQLITE_CORRUPT].contains(error.resultCode.primaryResultCode)
+    {
+      // Nobody can read what is there, so there is nobody to disturb.
+      for suffix in ["-wal", "-shm", ""] { unlink(target + suffix) }
+      do { try copy(to: target) } catch { throw TapeError.catalogue(error, doing: "write", at: target) }
+    } catch {
+      throw TapeError.catalogue(error, doing: "write", at: target)
+    }
+  }
+
+  /// Closes the database; after the last connection has closed, its WAL file is gone.
+  package func close() throws { try queue.close() }
+
+  private func copy(to target: String) throws {
+    try Self.makeFile(target)
+    let destination = try DatabaseQueue(path: target, configuration: Self.configuration(scratch: false))
+    try queue.backup(to: destination)
+    // Nothing of the old content shall stay in the WAL; best effort, a reader may still need it.
+    try? destination.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    try destination.close()
+  }
+
+  private static func configuration(scratch: Bool) -> Configuration {
+    var configuration = Configuration()
+    configuration.label = "catalogue.write"
+    configuration.busyMode = .timeout(10)
+    if !scratch { configuration.journalMode = .wal }
+    configuration.prepareDatabase { database in
+      // Erasure must not leave text in freed pages.
+      try database.execute(sql: "PRAGMA secure_delete = ON")
+      try database.execute(sql: scratch ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = NORMAL")
+      if scratch { try database.execute(sql: "PRAGMA journal_mode = MEMORY") }
+      try database.execute(sql: "PRAGMA cache_size = -32768")
+    }
+    return configuration
+  }
+
+  /// SQLite gives its side files the mode of the database, so the database is made with the right one.
+  private static func makeFile(_ path: String) throws {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      let reason = String(cString: strerror(errno))
+      throw TapeError(
+        errno == EROFS || errno == EACCES ? .readOnly : .io, "cannot write the catalogue \(path): \(reason)")
+    }
+    closeDescriptor(descriptor)
+  }
+
+  private func prepare() throws {
+    try queue.writeWithoutTransaction { database in
+      let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+      let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+      if application == 0, version == 0,
+        try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
+      {
+        try database.inTransaction(.immediate) {
+          try database.execute(sql: Catalogue.schema)
+          return .commit
+        }
+        return
+      }
+      guard application == Catalogue.applicationID else {
+        throw TapeError.catalogueStale(at: path, because: "it is not a tapedeck catalogue")
+      }
+      guard version == Catalogue.version else {
+        throw TapeError.catalogueStale(
+          at: path, because: "it has version \(version), this program writes version \(Catalogue.version)")
+      }
+    }
+  }
+}
+
+/// close(2), which `CatalogueWriter.close` hides.
+private func closeDescriptor(_ descriptor: Int32) { _ = close(descriptor) }

@@ -1,3 +1,5 @@
+import TapeJSON
+
 /// One provider's event grammar.
 package enum Dialect: String, Sendable, CaseIterable {
   /// orq.ai deployments: `choices[].message` in every chunk.
@@ -6,4 +8,32 @@ package enum Dialect: String, Sendable, CaseIterable {
   case openAIChat = "openai_chat"
   /// Neither; fields are still kept.
   case unknown
+
+  /// What the request's path says; `unknown` if it says nothing.
+  init(path: String) {
+    let path = path.prefix { $0 != "?" }
+    if path.contains("/deployments/") {
+      self = .orq
+    } else if path.hasSuffix("/completions") {
+      self = .openAIChat
+    } else {
+      self = .unknown
+    }
+  }
+
+  /// The grammar to read chunks with. A further dialect is a further case and a type of its own.
+  var grammar: any ChunkGrammar.Type {
+    switch self {
+    case .orq, .openAIChat, .unknown: ChatGrammar.self
+    }
+  }
+}
+
+/// How one dialect's chunks are read: the boundary at which dialects are added.
+protocol ChunkGrammar {
+  /// Reads one chunk (the JSON data of an event, or a whole JSON body) and merges it.
+  ///
+  /// Nothing is merged when the bytes are not one JSON object: then it throws.
+  static func merge(_ chunk: UnsafeRawBufferPointer, frame: Int, into builder: inout GenerationBuilder)
+    throws(JSONError)
 }

@@ -1,20 +1,210 @@
+import TapeJSON
+import TapeSSE
 package import TapeTypes
 
-/// Puts a generation together frame by frame; works on live calls too.
+/// Puts a generation together frame by frame, also while the call goes on.
+///
+/// It judges by what is there: a body with SSE lines is an event stream whatever its
+/// Content-Type says, and one without any is read as a whole (a JSON answer, an error page).
 package struct Reconstructor: Sendable {
-  /// - Parameter head: nil if it has not come yet; then `setHead` before the first frame.
-  package init(open: CallOpen, head: CallHead?) {}
+  /// A body that is no event stream is looked into up to this size.
+  static let maximumWholeBody = 64 << 20
 
-  package mutating func setHead(_ head: CallHead) {}
+  private var head: CallHead?
+  private var builder: GenerationBuilder
+  private var frames = 0
+  /// A frame with an SSE line has come.
+  private var isEventStream = false
+  /// The body so far, while no SSE line has come.
+  private var body: [UInt8] = []
+  private var bodyBytes = 0
+  /// Events so far: frames with data.
+  private var events = 0
+  private var isDone = false
+  private var unterminatedFrame: Int?
+
+  /// - Parameter head: nil if it has not come yet; then `setHead` when it has.
+  package init(open: CallOpen, head: CallHead?) {
+    self.head = head
+    builder = GenerationBuilder(dialect: Dialect(path: open.path))
+  }
+
+  package mutating func setHead(_ head: CallHead) { self.head = head }
 
   /// Takes the next frame, whole, also an unterminated tail. The bytes are not kept.
-  package mutating func consume(frame: UnsafeRawBufferPointer, offsetNs: Int64?) {}
+  package mutating func consume(frame: UnsafeRawBufferPointer, offsetNs: Int64?) {
+    let index = frames
+    frames += 1
+    let fields = FrameFields(frame, isFirst: index == 0)
+    bodyBytes += frame.count
+    guard isEventStream || fields.hasKnownLine else {
+      if body.count + frame.count <= Reconstructor.maximumWholeBody { body.append(contentsOf: frame) }
+      return
+    }
+    isEventStream = true
+    body = []
+    if looksWhole(frame, fields) {
+      consume(wholeStream: frame, index: index)
+    } else {
+      consume(frame, fields, index: index, isFirst: index == 0)
+    }
+  }
 
-  /// What the frames so far say, for a call that goes on: nothing is missing yet.
-  package func snapshot() -> Generation { Generation() }
+  /// What the frames so far say, of a call that goes on: nothing is missing yet.
+  package func snapshot() -> Generation {
+    var copy = self
+    if !copy.isEventStream, let head, head.status >= 400 { copy.readWholeBody() }
+    var result = copy.builder.generation
+    result.complete = copy.isComplete
+    return result
+  }
 
   /// The response has ended: what is missing now is a defect.
-  package mutating func finish() -> Generation { Generation() }
+  package mutating func finish() -> Generation {
+    if isEventStream { noteEndOfStream() } else { readWholeBody() }
+    var result = builder.generation
+    result.complete = isComplete
+    return result
+  }
+
+  private var isComplete: Bool { (isDone || builder.isFinal) && builder.error == nil }
+
+  // MARK: Frames of a stream
+
+  private mutating func consume(_ frame: UnsafeRawBufferPointer, _ fields: FrameFields, index: Int, isFirst: Bool) {
+    if !fields.isTerminated { unterminatedFrame = index }
+    fields.withData(of: frame, isFirst: isFirst) { data in
+      guard let data else { return }
+      if isDone {
+        builder.defects.add(.afterDone, frame: index, "an event came after [DONE]")
+      } else if Reconstructor.isDoneSentinel(data) {
+        isDone = true
+        events += 1
+      } else if fields.isTerminated {
+        events += 1
+        let isError = fields.event.map { "error" ~= UnsafeRawBufferPointer(rebasing: frame[$0]) } ?? false
+        consume(data: data, isError: isError, index: index)
+      }
+    }
+  }
+
+  private mutating func consume(data: UnsafeRawBufferPointer, isError: Bool, index: Int) {
+    let errorsBefore = builder.defects.count(of: .errorFrame)
+    do throws(JSONError) {
+      try builder.dialect.grammar.merge(data, frame: index, into: &builder)
+      if isError, builder.defects.count(of: .errorFrame) == errorsBefore {
+        let error = WholeBody.error(in: data, frame: index) ?? WholeBody.plainError(data, frame: index)
+        builder.noteError(error, kind: .errorFrame, frame: index)
+      }
+    } catch {
+      if isError {
+        builder.noteError(WholeBody.plainError(data, frame: index), kind: .errorFrame, frame: index)
+      } else {
+        builder.defects.add(.badFrame, frame: index, "the data is not a JSON object: \(error.description)")
+      }
+    }
+  }
+
+  private static func isDoneSentinel(_ data: UnsafeRawBufferPointer) -> Bool {
+    var end = data.count
+    while end > 0, data[end - 1] == 0x20 { end -= 1 }
+    return "[DONE]" ~= UnsafeRawBufferPointer(rebasing: data[..<end])
+  }
+
+  /// An event stream that was taped as one frame, because its Content-Type said something else.
+  private func looksWhole(_ frame: UnsafeRawBufferPointer, _ fields: FrameFields) -> Bool {
+    guard frames == 1, fields.dataLines > 1, let type = head?.mediaType else { return false }
+    return type != "text/event-stream"
+  }
+
+  /// Every event of it counts for the one frame.
+  private mutating func consume(wholeStream body: UnsafeRawBufferPointer, index: Int) {
+    let (ends, _) = FrameSplitter.split(Array(body))
+    var start = 0
+    for end in ends {
+      let frame = UnsafeRawBufferPointer(rebasing: body[start..<end])
+      consume(frame, FrameFields(frame, isFirst: start == 0), index: index, isFirst: start == 0)
+      start = end
+    }
+  }
+
+  // MARK: The end
+
+  private mutating func noteEndOfStream() {
+    noteHTTPError(body: UnsafeRawBufferPointer(start: nil, count: 0))
+    if let unterminatedFrame {
+      builder.defects.add(.truncated, frame: unterminatedFrame, "the last frame has no blank line behind it")
+    }
+    if events == 0, unterminatedFrame == nil {
+      builder.defects.add(.empty, "the stream has no event in \(bodyBytes) bytes")
+    } else if !isDone, !builder.isFinal {
+      if builder.error == nil { builder.defects.add(.noFinal, "the stream ended without [DONE] or a final chunk") }
+    } else if !builder.isFinal, builder.dialect == .orq, builder.error == nil {
+      builder.defects.add(.noFinal, "[DONE] came without a final chunk")
+    }
+  }
+
+  private mutating func noteHTTPError(body: UnsafeRawBufferPointer) {
+    guard let head, head.status >= 400 else { return }
+    let error =
+      builder.error ?? WholeBody.error(in: body, frame: frames > 0 ? 0 : nil)
+      ?? GenerationError(message: WholeBody.describe(body, size: bodyBytes, head: head), frame: nil)
+    builder.defects.add(.httpError, "HTTP \(head.status): \(error.message)")
+    if builder.error == nil { builder.error = error }
+  }
+
+  /// Reads a body that is no event stream: an error, a whole generation as JSON, or something else.
+  private mutating func readWholeBody() {
+    let body = body
+    body.withUnsafeBytes { bytes in
+      if let head, head.status >= 400 { return readErrorBody(bytes) }
+      let isBlank = bytes.allSatisfy { $0 == 0x0A || $0 == 0x0D || $0 == 0x20 || $0 == 0x09 }
+      if isBlank {
+        let what = head == nil ? "there was no response" : "the response has no body"
+        return builder.defects.add(.empty, bodyBytes == 0 ? what : "the body is blank")
+      }
+      let isRead = readJSONBody(bytes)
+      if !isComplete {
+        let what = WholeBody.mediaType(of: bytes, head: head)
+        builder.defects.add(
+          .notSSE, frame: frames > 0 ? 0 : nil,
+          "the body is no event stream: \(what), \(bodyBytes) bytes\(isRead ? "" : ", not a JSON object")")
+      }
+    }
+  }
+
+  private mutating func readErrorBody(_ bytes: UnsafeRawBufferPointer) {
+    noteHTTPError(body: bytes)
+    if bytes.isEmpty {
+      builder.defects.add(.empty, "the response has no body")
+    } else if WholeBody.isObject(bytes) {
+      WholeBody.keepFields(of: bytes, in: &builder)
+    }
+  }
+
+  /// Reads a JSON body as one chunk; false if it is no JSON object.
+  private mutating func readJSONBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    do throws(JSONError) {
+      try builder.dialect.grammar.merge(WholeBody.trimmed(bytes), frame: 0, into: &builder)
+    } catch {
+      return false
+    }
+    if builder.error == nil {
+      let isJSON = head?.mediaType.map { $0.hasSuffix("json") } ?? false
+      if isJSON || !builder.choices.builders.isEmpty { isDone = true }
+    }
+    return true
+  }
+}
+
+extension CallHead {
+  /// The Content-Type without its parameters, in lower case; nil if there is none.
+  var mediaType: String? {
+    headers.first("content-type").map { value in
+      let type = value.prefix { $0 != ";" }.lowercased()
+      return String(type.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+  }
 }
 
 /// The generation of a call that is on tape.

@@ -16,9 +16,10 @@ package struct RequestFacts: Sendable, Equatable {
 
   /// `key`.
   package var deployment: String?
+  /// Body `thread`, else the header `X-Tapedeck-Thread`.
   package var threadID: String?
   package var threadTags: [String] = []
-  /// Body `identity`, else the header `X-ORQ-IDENTITY-ID`, else `X-ORQ-CONTACT-ID`.
+  /// Body `identity`, else the header `X-ORQ-IDENTITY-ID`, else `X-ORQ-CONTACT-ID`, else `X-Tapedeck-Identity`.
   package var identity: Identity?
   package var identityID: String? { identity?.id }
   /// The `traceparent` header as sent; its parts below are nil if it is malformed.
@@ -41,5 +42,91 @@ package struct RequestFacts: Sendable, Equatable {
   /// The body if it is JSON.
   package var body: JSONValue?
 
-  package init(_ open: CallOpen) {}
+  package init(_ open: CallOpen) {
+    if !open.body.isEmpty { body = try? JSONValue(parsing: open.body) }
+    readBody()
+    identity = RequestFacts.identity(body: body, headers: open.headers)
+    if threadID == nil { threadID = RequestFacts.text(open.headers.first("x-tapedeck-thread")) }
+    traceparent = open.headers.first("traceparent")
+    if let parts = traceparent.flatMap(Traceparent.init) {
+      traceID = parts.traceID
+      parentSpanID = parts.parentSpanID
+    }
+  }
+
+  private mutating func readBody() {
+    guard let body else { return }
+    deployment = RequestFacts.text(body["key"])
+    threadID = RequestFacts.text(body["thread"]?["id"]) ?? RequestFacts.text(body["thread"])
+    threadTags = RequestFacts.tags(body["thread"]?["tags"])
+    metadata = RequestFacts.present(body["metadata"])
+    inputs = RequestFacts.present(body["inputs"])
+    context = RequestFacts.present(body["context"])
+    model = RequestFacts.text(body["model"])
+    stream = body["stream"]?.bool
+    let options = body["invoke_options"]
+    if let mock = RequestFacts.present(options?["mock_response"]) { isMock = mock != .bool(false) }
+    includeUsage =
+      options?["include_usage"]?.bool ?? false || body["stream_options"]?["include_usage"]?.bool ?? false
+    promptText = PromptText(body: body).text
+  }
+
+  private static func identity(body: JSONValue?, headers: [HeaderField]) -> Identity? {
+    let object = body?["identity"]
+    let id =
+      text(object?["id"]) ?? text(object)
+      ?? ["x-orq-identity-id", "x-orq-contact-id", "x-tapedeck-identity"].lazy.compactMap { text(headers.first($0)) }
+      .first
+    guard let id else { return nil }
+    var identity = Identity(id: id)
+    identity.displayName = text(object?["display_name"])
+    identity.email = text(object?["email"])
+    identity.tags = tags(object?["tags"])
+    identity.logoURL = text(object?["logo_url"])
+    identity.metadata = present(object?["metadata"])
+    return identity
+  }
+
+  /// A text that says something; a number counts as its digits.
+  private static func text(_ value: JSONValue?) -> String? {
+    switch value {
+    case .string(let text): text.isEmpty ? nil : text
+    case .number(let digits): digits
+    default: nil
+    }
+  }
+
+  private static func text(_ header: String?) -> String? {
+    header.flatMap { $0.isEmpty || $0 == "[redacted]" ? nil : $0 }
+  }
+
+  private static func tags(_ value: JSONValue?) -> [String] {
+    (value?.array ?? []).compactMap { text($0) }
+  }
+
+  private static func present(_ value: JSONValue?) -> JSONValue? {
+    value.flatMap { $0.isNull ? nil : $0 }
+  }
+}
+
+/// The W3C trace context header: `00-<32 hex>-<16 hex>-<2 hex>`. Source: <https://www.w3.org/TR/trace-context/>.
+package struct Traceparent: Sendable, Equatable {
+  package var traceID: String
+  package var parentSpanID: String
+
+  /// nil if the header is malformed; later versions may carry more fields behind the four.
+  package init?(_ header: String) {
+    let fields = header.lowercased().split(separator: "-", omittingEmptySubsequences: false)
+    guard fields.count >= 4, fields[0].utf8.count == 2, fields[1].utf8.count == 32, fields[2].utf8.count == 16,
+      fields[3].utf8.count == 2, fields[0] != "ff", fields[0] != "00" || fields.count == 4,
+      fields[..<4].allSatisfy({ $0.utf8.allSatisfy(Traceparent.isHex) }),
+      fields[1].utf8.contains(where: { $0 != 0x30 }), fields[2].utf8.contains(where: { $0 != 0x30 })
+    else { return nil }
+    traceID = String(fields[1])
+    parentSpanID = String(fields[2])
+  }
+
+  private static func isHex(_ byte: UInt8) -> Bool {
+    (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66)
+  }
 }

@@ -3,50 +3,151 @@ package import TapeArchive
 internal import TapeCatalogue
 internal import TapeTypes
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// Derives the catalogue from the archive: the only writer of `catalogue.sqlite`.
 ///
 /// Idempotent and crash-safe: whatever was interrupted, the next run brings the catalogue to what the archive says.
 package struct Indexer: Sendable {
   let store: Store
   let log: Logger
+  /// How long a run waits for another one to finish.
+  var patienceMs = 30_000
+  /// How often a follower looks.
+  var pollMs = 150
 
   package init(store: Store, log: Logger) {
     self.store = store
     self.log = log
   }
 
+  private var lockPath: String { store.path + "/" + Catalogue.lockName }
+  private var scratchPath: String { store.cataloguePath + ".rebuild" }
+
   /// Indexes what is new, or everything with `rebuild`. When another process follows the archive already, waits
   /// until that one has caught up.
+  ///
+  /// - Throws: `TapeError` `.locked` if another process keeps the catalogue; `.catalogueStale` if the catalogue is
+  ///   damaged or of another version and `rebuild` is not asked for.
   @discardableResult
   package func run(rebuild: Bool = false, progress: (IndexProgress) -> Void = { _ in }) throws -> IndexReport {
-    IndexReport()
+    guard let lock = try acquire(rebuild: rebuild) else { return try leaveToFollower() }
+    return try withExtendedLifetime(lock) {
+      rebuild ? try self.rebuild(progress) : try update(progress)
+    }
   }
 
-  /// Indexes what is new and then what comes, within a fraction of a second, until `shouldStop` says so.
-  package func follow(until shouldStop: () -> Bool) throws {}
-}
+  /// Indexes what is new and then what comes, within a fraction of a second, until `shouldStop` says so; then once
+  /// more, so that nothing recorded before the stop is missing.
+  ///
+  /// A failure (disk full, say) is logged and tried again; the archive keeps what the catalogue has not.
+  ///
+  /// - Throws: `TapeError` `.locked` if another process keeps the catalogue; `.catalogueStale` as in `run`.
+  package func follow(until shouldStop: () -> Bool) throws {
+    guard let lock = try acquire(rebuild: false, purpose: .follow) else {
+      let holder = CatalogueLock.holder(path: lockPath)
+      throw TapeError(
+        .locked, "process \(holder?.process ?? 0) follows the archive \(store.path) already: one indexer is enough")
+    }
+    try withExtendedLifetime(lock) {
+      var writer = try CatalogueWriter(path: store.cataloguePath)
+      var session = IndexSession(store: store, writer: writer, log: log)
+      var failures = 0
+      var stopping = false
+      while true {
+        do {
+          if stopping {
+            try session.catchUp { _ in }
+            return try writer.close()
+          }
+          while try session.pass(refreshAll: false, { _ in }) {}
+          failures = 0
+        } catch {
+          failures += 1
+          if stopping { throw error }
+          if failures == 1 || failures % 100 == 0 { log.error("cannot index, trying again: \(error)") }
+          pause(milliseconds: min(failures, 20) * 100)
+          writer = try CatalogueWriter(path: store.cataloguePath)
+          session = IndexSession(store: store, writer: writer, log: log)
+        }
+        stopping = shouldStop()
+        if !stopping { pause(milliseconds: pollMs) }
+        stopping = shouldStop()
+      }
+    }
+  }
 
-/// What a run did.
-package struct IndexReport: Sendable, Equatable {
-  /// Calls written, new or changed.
-  package var calls = 0
-  /// Calls of which only the place in the archive changed.
-  package var movedCalls = 0
-  package var removedCalls = 0
-  package var segments = 0
-  package var journals = 0
-  /// Response bytes of the calls written.
-  package var rawBytes = 0
-  package var damage: [Damage] = []
-  /// Set when another process indexes this store for as long as it lives, and this run left it to that one.
-  package var leftTo: Int32?
+  private func update(_ progress: (IndexProgress) -> Void) throws -> IndexReport {
+    let writer = try CatalogueWriter(path: store.cataloguePath)
+    let session = IndexSession(store: store, writer: writer, log: log)
+    try session.catchUp(progress)
+    try writer.close()
+    return session.report
+  }
 
-  package init() {}
-}
+  /// Builds a new catalogue beside the old one, which serves readers until the new one is whole.
+  private func rebuild(_ progress: (IndexProgress) -> Void) throws -> IndexReport {
+    discardScratch()
+    defer { discardScratch() }
+    let writer = try CatalogueWriter(path: scratchPath, scratch: true)
+    let session = IndexSession(store: store, writer: writer, log: log)
+    try session.catchUp(progress)
+    try writer.install(at: store.cataloguePath)
+    try writer.close()
+    return session.report
+  }
 
-/// How far a run is.
-package struct IndexProgress: Sendable, Equatable {
-  package var doneBytes: Int
-  package var totalBytes: Int
-  package var calls: Int
+  private func discardScratch() {
+    for suffix in ["", "-wal", "-shm", "-journal"] { unlink(scratchPath + suffix) }
+  }
+
+  /// The lock; nil if a follower has it, which does the work.
+  private func acquire(rebuild: Bool, purpose: CatalogueLock.Purpose = .run) throws -> CatalogueLock? {
+    var waited = 0
+    while true {
+      if let lock = try CatalogueLock.attempt(path: lockPath, purpose: purpose) { return lock }
+      let holder = CatalogueLock.holder(path: lockPath)
+      if let holder, holder.purpose == .follow {
+        guard rebuild else { return nil }
+        throw TapeError(
+          .locked,
+          "cannot rebuild the catalogue of \(store.path) while process \(holder.process) follows it: stop that one first"
+        )
+      }
+      if waited >= patienceMs {
+        throw TapeError(
+          .locked, "process \(holder?.process ?? 0) has been indexing \(store.path) for \(waited / 1000) s: try later")
+      }
+      if waited == 0 { log.notice("waiting for process \(holder?.process ?? 0), which is indexing \(store.path)") }
+      pause(milliseconds: 50)
+      waited += 50
+    }
+  }
+
+  /// Waits until the follower has come to what the archive is now.
+  private func leaveToFollower() throws -> IndexReport {
+    var report = IndexReport()
+    report.leftTo = CatalogueLock.holder(path: lockPath)?.process ?? 0
+    let wanted = try ArchiveReader(store: store).files().filter { $0.kind == .journal || $0.kind == .segment }
+    for _ in 0..<60 {
+      if (try? isIndexed(wanted)) == true { break }
+      pause(milliseconds: 50)
+    }
+    return report
+  }
+
+  private func isIndexed(_ files: [ArchiveFile]) throws -> Bool {
+    var indexed: [String: Int] = [:]
+    try CatalogueReader(path: store.cataloguePath).query("SELECT file, indexed_bytes FROM sources") { row in
+      indexed[row.text(0) ?? ""] = row.integer(1)
+    }
+    // A journal that is gone by now was sealed, and is in a segment that the follower takes next.
+    return files.allSatisfy { (indexed[$0.name] ?? -1) >= $0.bytes }
+  }
+
+  private func pause(milliseconds: Int) { usleep(UInt32(milliseconds) * 1000) }
 }

@@ -27,6 +27,8 @@ package struct WTF8Text: Sendable, Equatable {
     }
   }
 
+  package var count: Int { bytes.count }
+
   package mutating func append(_ other: WTF8Text) {
     bytes.append(contentsOf: other.bytes)
     hasSurrogates = hasSurrogates || other.hasSurrogates
@@ -34,17 +36,29 @@ package struct WTF8Text: Sendable, Equatable {
 
   package mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
-  /// Keeps only the bytes from `start` on.
-  package mutating func removeFirst(_ count: Int) { bytes.removeFirst(count) }
+  /// The bytes from `start` on, taken out.
+  package mutating func split(at start: Int) -> WTF8Text {
+    var tail = WTF8Text()
+    tail.bytes = Array(bytes[start...])
+    tail.hasSurrogates = hasSurrogates
+    bytes.removeSubrange(start...)
+    return tail
+  }
 
-  package mutating func removeAll() { self = WTF8Text() }
+  /// Whether the bytes of one range start with those of another, which may be longer: then false.
+  package func has(_ range: Range<Int>, prefix: Range<Int>) -> Bool {
+    guard range.count >= prefix.count else { return false }
+    return bytes[range.lowerBound..<range.lowerBound + prefix.count].elementsEqual(bytes[prefix])
+  }
 
-  /// The text: surrogate pairs joined, each lone half as one U+FFFD.
-  package var string: String {
-    guard hasSurrogates else { return String(decoding: bytes, as: UTF8.self) }
+  package var string: String { string(from: 0) }
+
+  /// The text from a place on: surrogate pairs joined, each lone half as one U+FFFD.
+  package func string(from start: Int) -> String {
+    guard hasSurrogates else { return String(decoding: bytes[start...], as: UTF8.self) }
     var out: [UInt8] = []
-    out.reserveCapacity(bytes.count)
-    var position = 0
+    out.reserveCapacity(bytes.count - start)
+    var position = start
     while position < bytes.count {
       guard let high = surrogate(at: position) else {
         out.append(bytes[position])

@@ -1,71 +1,109 @@
 package import TapeArchive
 internal import TapeCatalogue
-package import TapeJSON
+internal import TapeDialects
 package import TapePricing
 package import TapeTypes
 
-/// A call that was found: its id, where it lies, and its row of the catalogue.
+/// Answers from the catalogue, and from the archive where frames are wanted. Writes nothing.
+package final class QueryEngine: Sendable {
+  package let store: Store
+  package let prices: PriceTable
+  let catalogue: CatalogueReader
+  let archive: ArchiveReader
+
+  /// - Throws: `TapeError` `.catalogueMissing` or `.catalogueStale`, naming the command that helps.
+  package init(store: Store, prices: PriceTable = .bundled) throws {
+    self.store = store
+    self.prices = prices
+    catalogue = try CatalogueReader(path: store.cataloguePath)
+    archive = ArchiveReader(store: store)
+  }
+
+  /// The calls that a filter lets through.
+  package func entries(_ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil) throws -> [CallEntry] {
+    var entries: [CallEntry] = []
+    try select(CallEntry.columns, filter, sort, limit) { row in
+      if let entry = CallEntry(row) { entries.append(entry) }
+    }
+    return entries
+  }
+
+  /// The call as it is on tape.
+  package func recorded(_ entry: CallEntry) throws -> RecordedCall {
+    try archive.call(at: entry.location, id: entry.id)
+  }
+
+  /// Latest known display names of identities, by id.
+  package func identityNames() throws -> [String: String] {
+    var names: [String: String] = [:]
+    let sql = "SELECT identity_id, display_name FROM v_identities WHERE display_name IS NOT NULL"
+    try catalogue.query(sql) { row in
+      if let id = row.text(0) { names[id] = row.text(1) }
+    }
+    return names
+  }
+
+  func select(
+    _ columns: String, _ filter: CallFilter, _ sort: CallSort, _ limit: Int?, _ body: (SQLRow) throws -> Void
+  ) throws {
+    let condition = FilterSQL(filter, hidesMocks: false)
+    let sql =
+      "SELECT \(columns) FROM calls c\(condition.clause) ORDER BY \(sort.sql)" + (limit.map { " LIMIT \(max(0, $0))" } ?? "")
+    try catalogue.snapshot { snapshot in
+      try check(filter, in: snapshot)
+      try snapshot.query(sql, condition.arguments, body)
+    }
+  }
+
+  /// Tells a mistake in `--where` from a damaged catalogue.
+  func check(_ filter: CallFilter, in snapshot: CatalogueSnapshot) throws {
+    guard let condition = filter.whereSQL else { return }
+    if let mistake = snapshot.mistake(inCondition: condition) {
+      throw TapeError(.usage, "--where is no condition over v_calls: \(mistake)")
+    }
+  }
+}
+
+/// A call that was found: its id, where it lies, and how it is doing.
 package struct CallEntry: Sendable, Equatable {
   package let id: CallID
   package let location: CallLocation
   package let state: CallState
   /// ns since 1970.
   package let startedAtNs: Int64
+
+  static let columns = "c.call_id, c.archive_file, c.archive_offset, c.state, c.started_ns"
+
+  /// Reads a row of `columns`.
+  init?(_ row: SQLRow) {
+    guard let id = row.text(0).flatMap({ CallID($0) }), let file = row.text(1), let offset = row.integer(2),
+      let started = row.integer(4)
+    else { return nil }
+    self.init(
+      id: id, location: CallLocation(file: file, offset: offset),
+      state: row.text(3).flatMap { CallState(rawValue: $0) } ?? .lost, startedAtNs: Int64(started))
+  }
+
+  init(id: CallID, location: CallLocation, state: CallState, startedAtNs: Int64) {
+    self.id = id
+    self.location = location
+    self.state = state
+    self.startedAtNs = startedAtNs
+  }
 }
 
 /// The order of a list of calls.
 package enum CallSort: String, Sendable, CaseIterable {
   case newest, oldest, longest, tokens, ttft
-}
 
-/// Answers from the catalogue, and from the archive where frames are wanted. Writes nothing.
-package final class QueryEngine: Sendable {
-  package let store: Store
-  package let prices: PriceTable
-
-  /// - Throws: `TapeError` `.catalogueMissing` or `.catalogueStale`, naming the command that helps.
-  package init(store: Store, prices: PriceTable = .bundled) throws {
-    self.store = store
-    self.prices = prices
+  var sql: String {
+    let newest = "c.started_ns DESC, c.call_key DESC"
+    return switch self {
+    case .newest: newest
+    case .oldest: "c.started_ns, c.call_key"
+    case .longest: "c.duration_ns DESC NULLS LAST, \(newest)"
+    case .tokens: "c.total_tokens DESC NULLS LAST, \(newest)"
+    case .ttft: "c.first_content_ns DESC NULLS LAST, \(newest)"
+    }
   }
-
-  /// Finds a call by what people call it: call id in any case, an unambiguous prefix of one, response id, span id,
-  /// or `@1` (latest), `@2`, …
-  ///
-  /// - Throws: `TapeError` `.notFound`; `.usage` with the candidates when several match.
-  package func resolve(_ reference: String) throws -> CallEntry { throw TapeError(.notFound, "") }
-
-  /// The calls that a filter lets through.
-  package func entries(_ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil) throws -> [CallEntry] { [] }
-
-  /// The call as it is on tape.
-  package func recorded(_ entry: CallEntry) throws -> RecordedCall { throw TapeError(.notFound, "") }
-
-  /// The object of `show`, read from the archive and put together afresh.
-  ///
-  /// - Parameter full: inline media whole instead of as `[image/png 1.2 MB sha256 …]`.
-  package func show(_ entry: CallEntry, full: Bool = false) throws -> JSONValue { .null }
-
-  /// The objects of `calls`, from the catalogue alone.
-  package func calls(_ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil) throws -> [JSONValue] { [] }
-
-  /// The objects of `frames`.
-  package func frames(_ entry: CallEntry) throws -> [JSONValue] { [] }
-
-  /// The objects of `events`.
-  package func events(_ entry: CallEntry) throws -> [JSONValue] { [] }
-
-  /// The objects of `usage`; with `totals` the last one has `"group":{}`.
-  ///
-  /// - Parameter top: only the groups with the highest cost, then most tokens, then most calls.
-  package func usage(
-    _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules = .utc, totals: Bool = false,
-    top: Int? = nil
-  ) throws -> [JSONValue] { [] }
-
-  /// The object of `status`.
-  package func status() throws -> JSONValue { .null }
-
-  /// True when the archive has bytes that are not in the catalogue and nobody is indexing them.
-  package var isStale: Bool { false }
 }

@@ -56,4 +56,11 @@ package enum UsageDimension: Sendable, Hashable {
     case .metadata(let key): "meta:\(key)"
     }
   }
+
+  var metadataKey: String? {
+    if case .metadata(let key) = self { return key }
+    return nil
+  }
+
+  var isTime: Bool { self == .hour || self == .day || self == .month }
 }

@@ -1,0 +1,154 @@
+internal import GRDB
+package import TapeTypes
+
+/// What can be done to a catalogue inside one transaction. Valid only inside the closure that got it.
+package struct CatalogueTransaction {
+  let database: Database
+
+  /// What the catalogue has of a call.
+  package struct Known: Sendable, Equatable {
+    package var callKey: Int64
+    package var state: String
+    package var file: String
+    package var offset: Int
+    package var leafHash: String?
+  }
+
+  package func known(_ id: CallID) throws -> Known? { try known(id.description) }
+
+  /// Writes the row of a call and all that belongs to it; replaces what was there.
+  package func upsert(_ row: CallRow, id: CallID, content: CallContent) throws {
+    var row = row
+    row.callID = id.description
+    if let known = try known(row.callID) {
+      row.callKey = known.callKey
+      try removeBelongings(of: known.callKey)
+    } else {
+      row.callKey = try freeKey(for: id)
+    }
+    try execute(Self.insertCall, row.values)
+    try insertBelongings(of: row.callKey, content)
+  }
+
+  /// Only the place in the archive has changed.
+  package func move(_ known: Known, file: String, offset: Int) throws {
+    try execute(
+      "UPDATE calls SET archive_file = ?, archive_offset = ? WHERE call_key = ?",
+      [.text(file), SQLValue(offset), .integer(known.callKey)])
+  }
+
+  /// Removes the calls that lie in `file`; returns how many there were.
+  package func removeCalls(in file: String) throws -> Int {
+    let keys = try Int64.fetchAll(
+      database.cachedStatement(sql: "SELECT call_key FROM calls WHERE archive_file = ?"), arguments: [file])
+    for key in keys {
+      try removeBelongings(of: key)
+      try execute("DELETE FROM calls WHERE call_key = ?", [.integer(key)])
+    }
+    return keys.count
+  }
+
+  /// What is indexed: file name → bytes.
+  package func sources() throws -> [String: Int] {
+    var sources: [String: Int] = [:]
+    let rows = try Row.fetchCursor(database.cachedStatement(sql: "SELECT file, indexed_bytes FROM sources"))
+    while let row = try rows.next() { sources[row[0]] = row[1] }
+    return sources
+  }
+
+  package func setSource(_ file: String, kind: String, bytes: Int) throws {
+    try execute(
+      "INSERT OR REPLACE INTO sources (file, kind, indexed_bytes) VALUES (?, ?, ?)",
+      [.text(file), .text(kind), SQLValue(bytes)])
+  }
+
+  package func removeSource(_ file: String) throws {
+    try execute("DELETE FROM sources WHERE file = ?", [.text(file)])
+    try execute("DELETE FROM damage WHERE file = ?", [.text(file)])
+  }
+
+  /// - Parameter calls: JSON array of call ids.
+  package func addDamage(file: String, offset: Int, calls: String, message: String) throws {
+    try execute(
+      "INSERT OR REPLACE INTO damage (file, offset, calls, message) VALUES (?, ?, ?, ?)",
+      [.text(file), SQLValue(offset), .text(calls), .text(message)])
+  }
+
+  /// Call ids whose state is `open`.
+  package func openCalls() throws -> [CallID] {
+    try String.fetchAll(database, sql: "SELECT call_id FROM calls WHERE state = 'open'").compactMap { CallID($0) }
+  }
+
+  package func count(_ sql: String) throws -> Int { try Int.fetchOne(database, sql: sql) ?? 0 }
+}
+
+/// What belongs to a call beside its row.
+package struct CallContent: Sendable, Equatable {
+  package var prompt = ""
+  package var completion = ""
+  package var threadTags: [String] = []
+  package var identityTags: [String] = []
+
+  package init(prompt: String = "", completion: String = "", threadTags: [String] = [], identityTags: [String] = []) {
+    self.prompt = prompt
+    self.completion = completion
+    self.threadTags = threadTags
+    self.identityTags = identityTags
+  }
+}
+
+extension CatalogueTransaction {
+  private static let insertCall =
+    "INSERT OR REPLACE INTO calls (\(CallRow.columns.joined(separator: ", "))) VALUES "
+    + "(\(CallRow.columns.map { _ in "?" }.joined(separator: ", ")))"
+
+  private func execute(_ sql: String, _ values: [SQLValue]) throws {
+    let statement = try database.cachedStatement(sql: sql)
+    statement.setUncheckedArguments(values.arguments)
+    try statement.execute()
+  }
+
+  private func known(_ id: String) throws -> Known? {
+    let statement = try database.cachedStatement(
+      sql: "SELECT call_key, state, archive_file, archive_offset, leaf_hash FROM calls WHERE call_id = ?")
+    return try Row.fetchOne(statement, arguments: [id]).map {
+      Known(callKey: $0[0], state: $0[1], file: $0[2], offset: $0[3], leafHash: $0[4])
+    }
+  }
+
+  /// Two calls of the same millisecond may want the same key; the second takes the next one.
+  private func freeKey(for id: CallID) throws -> Int64 {
+    var key = CallRow.key(of: id)
+    let statement = try database.cachedStatement(sql: "SELECT 1 FROM calls WHERE call_key = ?")
+    while try Int.fetchOne(statement, arguments: [key]) != nil { key += 1 }
+    return key
+  }
+
+  private func insertBelongings(of key: Int64, _ content: CallContent) throws {
+    let (threadTags, identityTags) = (Set(content.threadTags).sorted(), Set(content.identityTags).sorted())
+    for (kind, tags) in [("thread", threadTags), ("identity", identityTags)] {
+      for tag in tags {
+        try execute(
+          "INSERT INTO call_tags (kind, tag, call_key) VALUES (?, ?, ?)", [.text(kind), .text(tag), .integer(key)])
+      }
+    }
+    guard !content.prompt.isEmpty || !content.completion.isEmpty else { return }
+    try execute(
+      "INSERT INTO call_text (call_key, prompt, completion) VALUES (?, ?, ?)",
+      [.integer(key), .text(content.prompt), .text(content.completion)])
+    try execute(
+      "INSERT INTO call_fts (rowid, prompt, completion) VALUES (?, ?, ?)",
+      [.integer(key), .text(FullText.indexed(content.prompt)), .text(FullText.indexed(content.completion))])
+  }
+
+  private func removeBelongings(of key: Int64) throws {
+    try execute("DELETE FROM call_tags WHERE call_key = ?", [.integer(key)])
+    let statement = try database.cachedStatement(sql: "SELECT prompt, completion FROM call_text WHERE call_key = ?")
+    guard let row = try Row.fetchOne(statement, arguments: [key]) else { return }
+    // A contentless index forgets a row only if it is told again what was in it.
+    try execute(
+      "INSERT INTO call_fts (call_fts, rowid, prompt, completion) VALUES ('delete', ?, ?, ?)",
+      [.integer(key), .text(FullText.indexed(row[0])), .text(FullText.indexed(row[1]))])
+    try execute("DELETE FROM call_text WHERE call_key = ?", [.integer(key)])
+  }
+}

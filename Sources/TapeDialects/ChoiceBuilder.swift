@@ -1,0 +1,59 @@
+import TapeJSON
+
+/// One choice, from its chunks.
+struct ChoiceBuilder: Sendable {
+  var index: Int
+  var type: String?
+  var role: String?
+  var content = ContentText()
+  var reasoning: WTF8Text?
+  var reasoningSignature = SignatureText()
+  var redactedReasoning = SignatureText()
+  var refusal: WTF8Text?
+  var tools = ToolCallList()
+  var imageURLs: [String] = []
+  var finishReason: String?
+
+  /// The JSON string that `type` came as: the same bytes need no decoding.
+  private var typeBytes: [UInt8] = []
+
+  init(index: Int) { self.index = index }
+
+  /// The last type stays: it may change in mid-choice.
+  mutating func note(type slice: JSONSlice, of cursor: JSONCursor) {
+    let raw = cursor.raw(slice)
+    if typeBytes.elementsEqual(raw) { return }
+    typeBytes = Array(raw)
+    type = cursor.string(slice)
+  }
+
+  var choice: Choice {
+    var choice = Choice(index: index)
+    choice.type = type
+    choice.role = role
+    choice.content = content.string
+    choice.reasoning = reasoning?.string
+    choice.reasoningSignature = reasoningSignature.string
+    choice.redactedReasoning = redactedReasoning.string
+    choice.toolCalls = tools.calls.map(\.toolCall).sorted { $0.index < $1.index }
+    choice.imageURLs = imageURLs
+    choice.finishReason = finishReason
+    return choice
+  }
+}
+
+/// The choices of one call, found by their index.
+struct ChoiceList: Sendable {
+  var builders: [ChoiceBuilder] = []
+  private var places: [Int: Int] = [:]
+
+  /// Where the choice is in `builders`; it is added if it is new.
+  mutating func place(_ index: Int) -> Int {
+    // Nearly every stream has one choice, number 0.
+    if builders.count == 1, builders[0].index == index { return 0 }
+    if let place = places[index] { return place }
+    places[index] = builders.count
+    builders.append(ChoiceBuilder(index: index))
+    return builders.count - 1
+  }
+}

@@ -1,0 +1,122 @@
+import TapeJSON
+
+/// Fields that no rule reads, kept with where they came from. The last value wins, null
+/// adds and erases nothing. A value that is the same in every chunk costs a comparison.
+struct ExtraFields: Sendable {
+  /// The object that a field was in.
+  struct Scope: Sendable, Equatable {
+    enum Kind: UInt8, Sendable {
+      case top, telemetry, error, usage, promptDetails, completionDetails, choice, message, delta, toolCall, function
+    }
+
+    var kind: Kind
+    var choice = 0
+    var tool = 0
+    /// The tool call is inside a `delta`, not a `message`.
+    var inDelta = false
+
+    var path: [String] {
+      let choicePath = ["choices", String(choice)]
+      let toolPath = choicePath + [inDelta ? "delta" : "message", "tool_calls", String(tool)]
+      switch kind {
+      case .top: return []
+      case .telemetry: return ["telemetry"]
+      case .error: return ["error"]
+      case .usage: return ["usage"]
+      case .promptDetails: return ["usage", "prompt_tokens_details"]
+      case .completionDetails: return ["usage", "completion_tokens_details"]
+      case .choice: return choicePath
+      case .message: return choicePath + ["message"]
+      case .delta: return choicePath + ["delta"]
+      case .toolCall: return toolPath
+      case .function: return toolPath + ["function"]
+      }
+    }
+
+    static let top = Scope(kind: .top)
+  }
+
+  private struct Entry: Sendable {
+    var scope: Scope
+    /// The key's bytes as they stood in the JSON, escapes and all.
+    var key: [UInt8]
+    /// The value's JSON.
+    var value: [UInt8]
+  }
+
+  private var entries: [Entry] = []
+  /// From a hash of scope and key to the entries that have it.
+  private var places: [UInt64: [Int]] = [:]
+
+  mutating func set(_ scope: Scope, _ key: JSONSlice, _ value: JSONSlice, of cursor: JSONCursor) {
+    if value.isNull { return }
+    let isString = value.kind == .string
+    let range = isString ? value.range.lowerBound - 1..<value.range.upperBound + 1 : value.range
+    set(scope, key: cursor.raw(key), UnsafeRawBufferPointer(rebasing: cursor.bytes[range]))
+  }
+
+  /// A field under a name of the grammar's, e.g. one with a value of a kind that it cannot read.
+  mutating func set(_ scope: Scope, _ key: StaticString, _ value: JSONSlice, of cursor: JSONCursor) {
+    if value.isNull { return }
+    set(scope, key, json: cursor.value(value).compact)
+  }
+
+  mutating func set(_ scope: Scope, _ key: StaticString, json: [UInt8]) {
+    let name = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+    json.withUnsafeBytes { set(scope, key: name, $0) }
+  }
+
+  private mutating func set(_ scope: Scope, key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    let hash = ExtraFields.hash(scope, key)
+    for place in places[hash] ?? [] where entries[place].scope == scope && entries[place].key.elementsEqual(key) {
+      if !entries[place].value.elementsEqual(value) {
+        entries[place].value.removeAll(keepingCapacity: true)
+        entries[place].value.append(contentsOf: value)
+      }
+      return
+    }
+    places[hash, default: []].append(entries.count)
+    entries.append(Entry(scope: scope, key: Array(key), value: Array(value)))
+  }
+
+  /// FNV-1a.
+  private static func hash(_ scope: Scope, _ key: UnsafeRawBufferPointer) -> UInt64 {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(scope.kind.rawValue)
+    hash = (hash &* 0x100_0000_01B3) ^ UInt64(truncatingIfNeeded: scope.choice)
+    hash = (hash &* 0x100_0000_01B3) ^ UInt64(truncatingIfNeeded: scope.tool)
+    for byte in key { hash = (hash &* 0x100_0000_01B3) ^ UInt64(byte) }
+    return hash
+  }
+
+  /// All fields as one object, in the order in which they first came.
+  var json: JSONValue {
+    let root = Node()
+    for entry in entries {
+      guard let value = try? JSONValue(parsing: entry.value),
+        let key = try? JSONValue(parsing: [0x22] + entry.key + [0x22]).string
+      else { continue }
+      (entry.scope.path + [key]).reduce(root) { $0.child($1) }.value = value
+    }
+    return root.json
+  }
+
+  /// An object that is being put together.
+  private final class Node {
+    var value: JSONValue = .object([])
+    private var children: [(key: String, node: Node)] = []
+    private var places: [[UInt8]: Int] = [:]
+
+    func child(_ key: String) -> Node {
+      // By bytes: Swift's strings are equal when they look the same.
+      let name = Array(key.utf8)
+      if let place = places[name] { return children[place].node }
+      places[name] = children.count
+      children.append((key, Node()))
+      return children[children.count - 1].node
+    }
+
+    var json: JSONValue {
+      children.isEmpty ? value : .object(children.map { .init($0.key, $0.node.json) })
+    }
+  }
+}

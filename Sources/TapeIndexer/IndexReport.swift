@@ -1,0 +1,28 @@
+package import TapeArchive
+
+/// What a run did.
+package struct IndexReport: Sendable, Equatable {
+  /// Calls written, new or changed.
+  package var calls = 0
+  /// Calls of which only the place in the archive changed.
+  package var movedCalls = 0
+  package var removedCalls = 0
+  package var segments = 0
+  /// Journals that had something new.
+  package var journals = 0
+  /// Response bytes of the calls written.
+  package var rawBytes = 0
+  package var damage: [Damage] = []
+  /// Set when another process indexes this store for as long as it lives, and this run left it to that one.
+  package var leftTo: Int32?
+
+  package init() {}
+}
+
+/// How far a run is.
+package struct IndexProgress: Sendable, Equatable {
+  /// Bytes of the archive's files, as they lie.
+  package var doneBytes: Int
+  package var totalBytes: Int
+  package var calls: Int
+}

@@ -1,0 +1,207 @@
+internal import Logging
+internal import TapeArchive
+internal import TapeCatalogue
+internal import TapeDialects
+internal import TapeJSON
+internal import TapeTypes
+
+/// One writer's work on a catalogue: knows how far it has read the journals and which calls go on. After an error
+/// it is thrown away; the next one starts from what the catalogue says.
+final class IndexSession {
+  private let store: Store
+  private let writer: CatalogueWriter
+  private let log: Logger
+  private let clock: any TapeClock
+  private let follower: JournalFollower
+  private let reader: ArchiveReader
+  /// Calls of journals that have not ended.
+  private var tracked: [CallID: TrackedCall] = [:]
+  /// The journals were read once, so that `tracked` knows all open calls.
+  private var hasPolled = false
+  private(set) var report = IndexReport()
+  private var progress = IndexProgress(doneBytes: 0, totalBytes: 0, calls: 0)
+
+  /// An open call's row is written again at most this often while others are followed.
+  private static let refreshNs: Int64 = 400_000_000
+
+  init(store: Store, writer: CatalogueWriter, log: Logger, clock: any TapeClock = SystemClock()) {
+    self.store = store
+    self.writer = writer
+    self.log = log
+    self.clock = clock
+    follower = JournalFollower(store: store)
+    reader = ArchiveReader(store: store)
+  }
+
+  /// Brings the catalogue to what the archive is now, open calls included.
+  func catchUp(_ onProgress: (IndexProgress) -> Void) throws {
+    // While this goes on a journal may be sealed: then its calls lie in a segment that the listing did not have.
+    while try pass(refreshAll: true, onProgress) {}
+  }
+
+  /// One look at the archive for what is new.
+  ///
+  /// - Returns: true if files came or went meanwhile, so that another look is due at once.
+  @discardableResult
+  func pass(refreshAll: Bool, _ onProgress: (IndexProgress) -> Void) throws -> Bool {
+    let files = try listing()
+    let sources = try writer.transaction { try $0.sources() }
+    progress.totalBytes = files.reduce(0) { $0 + $1.bytes }
+    progress.doneBytes = 0
+    for file in files where file.kind == .segment {
+      if sources[file.name] == nil { try indexSegment(file) }
+      progress.doneBytes += file.bytes
+      progress.calls = report.calls
+      onProgress(progress)
+    }
+    let journals = files.filter { $0.kind == .journal }
+    if try needsPoll(journals, sources) { try pollJournals(journals, sources, refreshAll: refreshAll) }
+    progress.doneBytes = progress.totalBytes
+    progress.calls = report.calls
+    onProgress(progress)
+    try forgetGone(files, sources)
+    return try Set(listing().map(\.name)) != Set(files.map(\.name))
+  }
+
+  private func listing() throws -> [ArchiveFile] {
+    try reader.files().filter { $0.kind == .segment || $0.kind == .journal }
+  }
+
+  // MARK: Segments
+
+  private func indexSegment(_ file: ArchiveFile) throws {
+    do {
+      let segment = try SegmentReader(store: store, name: file.name)
+      try writer.transaction { transaction in
+        try segment.forEachCall { call, location, leafHash in
+          try index(call, location, leafHash, in: transaction)
+        }
+        try transaction.setSource(file.name, kind: "segment", bytes: file.bytes)
+      }
+      report.segments += 1
+    } catch let error as TapeError where error.code == .corrupt {
+      try note(Damage(file: file.name, offset: 0, calls: [], message: error.description))
+      try writer.transaction { try $0.setSource(file.name, kind: "segment", bytes: file.bytes) }
+    }
+  }
+
+  private func index(
+    _ call: RecordedCall, _ location: CallLocation, _ leafHash: [UInt8], in transaction: CatalogueTransaction
+  ) throws {
+    tracked[call.open.id] = nil
+    if let known = try transaction.known(call.open.id) {
+      // The same call in two segments: the first of them by name counts, whichever was seen first.
+      let isSegment = Self.isSegment(known.file)
+      if isSegment, known.file < location.file, try isThere(known.file) { return }
+      if known.state != CallState.open.rawValue, known.leafHash == CallSummary.hex(leafHash) {
+        if known.file != location.file || known.offset != location.offset {
+          try transaction.move(known, file: location.file, offset: location.offset)
+          report.movedCalls += 1
+        }
+        return
+      }
+    }
+    let summary = CallSummary(
+      open: call.open, location: location, head: call.head, end: call.end, isLive: false,
+      generation: generation(of: call), timing: CallTiming(call), frames: call.frameCount, bytes: call.raw.count,
+      leafHash: leafHash)
+    try write(summary, in: transaction)
+  }
+
+  private static func isSegment(_ name: String) -> Bool { name.utf8.first == 0x53 }
+
+  private func isThere(_ name: String) throws -> Bool { try listing().contains { $0.name == name } }
+
+  // MARK: Journals
+
+  private func needsPoll(_ journals: [ArchiveFile], _ sources: [String: Int]) throws -> Bool {
+    if hasPolled { return !journals.isEmpty || !tracked.isEmpty }
+    if journals.contains(where: { sources[$0.name] != $0.bytes }) { return true }
+    // Nothing was appended, but a writer may have died.
+    return try !writer.transaction { try $0.openCalls() }.isEmpty
+  }
+
+  /// Takes in what the journals have new, in one transaction with how far they were read.
+  private func pollJournals(_ journals: [ArchiveFile], _ sources: [String: Int], refreshAll: Bool) throws {
+    let now = clock.monotonicNs()
+    try writer.transaction { transaction in
+      try follower.poll { event in try take(event, in: transaction) }
+      for (id, call) in tracked where call.isDirty {
+        if !refreshAll, let written = call.writtenNs, now - written < Self.refreshNs { continue }
+        try write(call.snapshot(), in: transaction)
+        tracked[id]?.isDirty = false
+        tracked[id]?.writtenNs = now
+      }
+      // Sizes are those from before the reading: what came later will be looked at again.
+      for file in journals where sources[file.name] != file.bytes {
+        try transaction.setSource(file.name, kind: "journal", bytes: file.bytes)
+        report.journals += 1
+      }
+    }
+    hasPolled = true
+  }
+
+  private func take(_ event: JournalEvent, in transaction: CatalogueTransaction) throws {
+    switch event {
+    case .opened(let open, let location):
+      if try !isIndexed(open.id, at: location, in: transaction) {
+        tracked[open.id] = TrackedCall(open: open, location: location)
+      }
+    case .head(let id, let head): tracked[id]?.set(head)
+    case .part(let id, _, let bytes): tracked[id]?.part(bytes)
+    case .frame(let id, let offsetNs, let bytes): tracked[id]?.frame(bytes, offsetNs: offsetNs)
+    case .gap(let id, let frames, let bytes): tracked[id]?.gap(frames: frames, bytes: bytes)
+    case .ended(let id, let end): try finish(id, end, in: transaction)
+    case .lost(let id): try finish(id, nil, in: transaction)
+    case .sealed(let id): tracked[id] = nil
+    case .damage(let damage): try note(damage, in: transaction)
+    }
+  }
+
+  /// The catalogue has all of this call already: it ended before, or lies in a segment.
+  private func isIndexed(_ id: CallID, at location: CallLocation, in transaction: CatalogueTransaction) throws -> Bool {
+    guard let known = try transaction.known(id) else { return false }
+    if Self.isSegment(known.file) { return true }
+    return known.state != CallState.open.rawValue && known.leafHash != nil && known.file == location.file
+      && known.offset == location.offset
+  }
+
+  private func finish(_ id: CallID, _ end: CallEnd?, in transaction: CatalogueTransaction) throws {
+    guard var call = tracked.removeValue(forKey: id) else { return }
+    try write(call.finished(end: end), in: transaction)
+  }
+
+  private func write(_ summary: CallSummary, in transaction: CatalogueTransaction) throws {
+    let (row, content) = summary.digest()
+    try transaction.upsert(row, id: summary.open.id, content: content)
+    report.calls += 1
+    report.rawBytes += summary.bytes
+  }
+
+  // MARK: Files that went
+
+  private func forgetGone(_ files: [ArchiveFile], _ sources: [String: Int]) throws {
+    let names = Set(files.map(\.name))
+    let gone = sources.keys.filter { !names.contains($0) }.sorted()
+    guard !gone.isEmpty else { return }
+    // A file that came after the listing may have the calls of one that went: look at it first.
+    guard try listing().allSatisfy({ $0.kind == .journal || names.contains($0.name) }) else { return }
+    try writer.transaction { transaction in
+      for name in gone {
+        report.removedCalls += try transaction.removeCalls(in: name)
+        try transaction.removeSource(name)
+      }
+    }
+  }
+
+  // MARK: Damage
+
+  private func note(_ damage: Damage) throws { try writer.transaction { try note(damage, in: $0) } }
+
+  private func note(_ damage: Damage, in transaction: CatalogueTransaction) throws {
+    log.warning("damage in the archive", metadata: ["file": "\(damage.file)", "what": "\(damage.message)"])
+    report.damage.append(damage)
+    let calls = JSONValue.array(damage.calls.map { .string($0.description) }).compactString
+    try transaction.addDamage(file: damage.file, offset: damage.offset, calls: calls, message: damage.message)
+  }
+}

@@ -1,0 +1,75 @@
+internal import TapeArchive
+internal import TapeCatalogue
+internal import TapeDialects
+internal import TapeTypes
+
+/// A call of a journal while its frames come in.
+struct TrackedCall {
+  let open: CallOpen
+  let location: CallLocation
+  private var head: CallHead?
+  private var reconstructor: Reconstructor
+  private var hasher = LeafHasher()
+  private var timing = CallTiming()
+  private var frames = 0
+  private var bytes = 0
+  private var gapFrames = 0
+  private var gapBytes = 0
+  /// Bytes of a frame that has not ended: on tape, but not part of a frame yet.
+  private var partBytes = 0
+  /// Something came since the row was written.
+  var isDirty = true
+  /// Monotonic ns of the last time the row was written; nil if it never was.
+  var writtenNs: Int64?
+
+  init(open: CallOpen, location: CallLocation) {
+    self.open = open
+    self.location = location
+    reconstructor = Reconstructor(open: open, head: nil)
+  }
+
+  mutating func set(_ head: CallHead) {
+    self.head = head
+    reconstructor.setHead(head)
+    isDirty = true
+  }
+
+  mutating func part(_ bytes: UnsafeRawBufferPointer) {
+    partBytes += bytes.count
+    isDirty = true
+  }
+
+  mutating func frame(_ bytes: UnsafeRawBufferPointer, offsetNs: Int64?) {
+    reconstructor.consume(frame: bytes, offsetNs: offsetNs)
+    hasher.frame(offsetNs: offsetNs, bytes)
+    timing.add(offsetNs)
+    frames += 1
+    self.bytes += bytes.count
+    partBytes = 0
+    isDirty = true
+  }
+
+  mutating func gap(frames: Int, bytes: Int) {
+    gapFrames += frames
+    gapBytes += bytes
+    isDirty = true
+  }
+
+  /// The call as it stands, still going on.
+  func snapshot() -> CallSummary {
+    summary(end: nil, isLive: true, generation: reconstructor.snapshot(), leafHash: nil)
+  }
+
+  /// The call after its last frame; without `end` it is lost.
+  mutating func finished(end: CallEnd?) -> CallSummary {
+    summary(
+      end: end, isLive: false, generation: reconstructor.finish(),
+      leafHash: hasher.finish(open: open, head: head, end: end))
+  }
+
+  private func summary(end: CallEnd?, isLive: Bool, generation: Generation, leafHash: [UInt8]?) -> CallSummary {
+    CallSummary(
+      open: open, location: location, head: head, end: end, isLive: isLive, generation: generation, timing: timing,
+      frames: frames, bytes: bytes + partBytes, gapFrames: gapFrames, gapBytes: gapBytes, leafHash: leafHash)
+  }
+}

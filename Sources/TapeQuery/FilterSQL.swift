@@ -1,0 +1,96 @@
+internal import TapeCatalogue
+internal import TapeTypes
+
+/// A filter as a condition over `calls c`.
+struct FilterSQL {
+  private(set) var conditions: [String] = []
+  private(set) var arguments: [SQLValue] = []
+
+  /// - Parameter hidesMocks: what `MockFilter.byDefault` means here.
+  init(_ filter: CallFilter, hidesMocks: Bool) {
+    addNames(filter)
+    addIdentity(filter)
+    addGeneration(filter)
+    addTimes(filter)
+    for pair in filter.metadata { add(metadata: pair) }
+    if let text = filter.text { add(text: text) }
+    if filter.mock == .exclude || filter.mock == .byDefault && hidesMocks { add("c.mock = 0") }
+    if let condition = filter.whereSQL { add(condition: condition) }
+  }
+
+  /// ` WHERE …`, or nothing.
+  var clause: String { conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ") }
+
+  private mutating func add(_ condition: String, _ values: SQLValue...) {
+    conditions.append(condition)
+    arguments += values
+  }
+
+  private mutating func addEqual(_ column: String, _ value: String?) {
+    if let value { add("c.\(column) = ?", .text(value)) }
+  }
+
+  private mutating func addNames(_ filter: CallFilter) {
+    if let trace = filter.trace {
+      // Trace ids of the W3C are lower case; ids of other kinds are compared as given.
+      let lower = SQLValue.text(trace.lowercased())
+      add("(c.trace_id IN (?, ?) OR c.traceparent_trace_id = ?)", .text(trace), lower, lower)
+    }
+    if let span = filter.span { add("c.span_id IN (?, ?)", .text(span), .text(span.lowercased())) }
+    addEqual("thread_id", filter.thread)
+    if let tag = filter.tag { add(tag: tag, kind: "thread") }
+  }
+
+  private mutating func addIdentity(_ filter: CallFilter) {
+    if let identity = filter.identity {
+      // An email names the identity, also in calls that did not carry the email.
+      add(
+        "c.identity_id IN (SELECT ? UNION SELECT identity_id FROM calls WHERE identity_email = ? COLLATE NOCASE)",
+        .text(identity), .text(identity))
+    }
+    if let tag = filter.identityTag { add(tag: tag, kind: "identity") }
+  }
+
+  private mutating func add(tag: String, kind: String) {
+    add("c.call_key IN (SELECT call_key FROM call_tags WHERE kind = '\(kind)' AND tag = ?)", .text(tag))
+  }
+
+  private mutating func addGeneration(_ filter: CallFilter) {
+    addEqual("deployment", filter.deployment)
+    addEqual("model", filter.model)
+    addEqual("provider", filter.provider)
+    addEqual("state", filter.state?.rawValue)
+  }
+
+  private mutating func addTimes(_ filter: CallFilter) {
+    if let from = filter.from { add("c.started_ns >= ?", .integer(from)) }
+    if let to = filter.to { add("c.started_ns < ?", .integer(to)) }
+    if let duration = filter.minDurationNs { add("c.duration_ns >= ?", .integer(duration)) }
+  }
+
+  private mutating func add(metadata pair: MetadataFilter) {
+    add("\(Self.metadataText) = ?", .text(pair.key), .text(pair.value))
+  }
+
+  /// The member of `c.metadata` with the key bound next, as text: true, false and null as JSON writes them. Of
+  /// several members with the key the last one counts.
+  static let metadataText = """
+    (SELECT CASE m.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' \
+    ELSE CAST(m.value AS TEXT) END FROM json_each(c.metadata) m WHERE m.key = ? ORDER BY m.id DESC LIMIT 1)
+    """
+
+  private mutating func add(text: String) {
+    guard let query = FullText.query(phrase: text) else {
+      // Nothing that a full-text index knows, such as `***`: compare the texts.
+      let value = SQLValue.text(text)
+      add("c.call_key IN (SELECT call_key FROM call_text WHERE instr(prompt, ?) OR instr(completion, ?))", value, value)
+      return
+    }
+    add("c.call_key IN (SELECT rowid FROM call_fts WHERE call_fts MATCH ?)", .text(query))
+  }
+
+  private mutating func add(condition: String) {
+    // On lines of its own, so that a trailing comment ends there.
+    add("c.call_key IN (SELECT call_key FROM v_calls WHERE (\n\(condition)\n))")
+  }
+}

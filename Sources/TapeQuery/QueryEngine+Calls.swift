@@ -1,0 +1,87 @@
+internal import TapeCatalogue
+package import TapeJSON
+internal import TapePricing
+internal import TapeTypes
+
+extension QueryEngine {
+  /// The objects of `calls`, from the catalogue alone.
+  package func calls(_ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil) throws -> [JSONValue] {
+    var objects: [JSONValue] = []
+    try select(CallRow.selection("c"), filter, sort, limit) { objects.append(json(CallRow($0))) }
+    return objects
+  }
+
+  /// The object of `calls` for one call; nil if the catalogue does not have it yet.
+  package func call(_ entry: CallEntry) throws -> JSONValue? {
+    var object: JSONValue?
+    let sql = "SELECT \(CallRow.selection("c")) FROM calls c WHERE c.call_id = ?"
+    try catalogue.query(sql, [.text(entry.id.description)]) { object = json(CallRow($0)) }
+    return object
+  }
+
+  private func json(_ row: CallRow) -> JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("call_id", .string(row.callID)), .init("response_id", .string(row.responseID)),
+      .init("trace_id", .string(row.traceID)), .init("span_id", .string(row.spanID)),
+      .init("thread_id", .string(row.threadID)), .init("thread_tags", Self.parsed(row.threadTags) ?? []),
+      .init("identity_id", .string(row.identityID)), .init("deployment", .string(row.deployment)),
+      .init("model", .string(row.model)), .init("provider", .string(row.provider)),
+      .init("object", .string(row.object)), .init("created", .string(row.created)),
+      .init("finalized", .string(row.finalized)), .init("integration_id", .string(row.integrationID)),
+      .init("system_fingerprint", .string(row.systemFingerprint)),
+      .init("started_at", .string(rfc3339(ns: row.startedNs))), .init("state", .string(row.state)),
+      .init("complete", .bool(row.isComplete)), .init("content_mode", .string(row.contentMode)),
+      .init("mock", .bool(row.isMock)), .init("http_status", .int(row.httpStatus)),
+      .init("error", error(row)), .init("text", .string(row.text)),
+    ]
+    let counts = TokenCounts(row)
+    let cost = CallCost(
+      counts, contradiction: row.usageContradiction,
+      model: CallModel(provider: row.provider, model: row.model, startedNs: row.startedNs), isMock: row.isMock,
+      prices: prices)
+    members += [
+      .init("usage", counts?.json ?? .null), .init("defects", Self.parsed(row.defects) ?? []),
+      .init("cost", cost.json), .init("timings", timings(row)), .init("archive", archive(row)),
+    ]
+    return .object(members)
+  }
+
+  private func error(_ row: CallRow) -> JSONValue {
+    let code: JSONValue =
+      switch row.errorCode {
+      case .text(let text): .string(text)
+      case .integer(let number): .int(number)
+      case .real, .null: .null
+      }
+    return JSONPieces.error(message: row.errorMessage, code: code, source: row.errorSource, frame: row.errorFrame)
+  }
+
+  private func timings(_ row: CallRow) -> JSONValue {
+    .object([
+      .init("first_byte_ms", JSONPieces.milliseconds(row.firstByteNs)),
+      .init("first_frame_ms", JSONPieces.milliseconds(row.firstFrameNs)),
+      .init("first_content_ms", JSONPieces.milliseconds(row.firstContentNs)),
+      .init("duration_ms", JSONPieces.milliseconds(row.durationNs)), .init("frames", .int(row.frames)),
+      .init("longest_gap_ms", JSONPieces.milliseconds(row.longestGapNs)),
+    ])
+  }
+
+  private func archive(_ row: CallRow) -> JSONValue {
+    .object([
+      .init("file", .string(row.archiveFile)), .init("offset", .int(row.archiveOffset)),
+      .init("leaf_hash", .string(row.leafHash)),
+    ])
+  }
+
+  static func parsed(_ text: String?) -> JSONValue? { text.flatMap { try? JSONValue(parsing: $0) } }
+}
+
+extension TokenCounts {
+  /// nil if the call has no usage.
+  init?(_ row: CallRow) {
+    guard row.hasUsage else { return nil }
+    self.init(
+      prompt: row.promptTokens, completion: row.completionTokens, total: row.totalTokens, cached: row.cachedTokens,
+      reasoning: row.reasoningTokens, frame: row.usageFrame)
+  }
+}

@@ -1,0 +1,153 @@
+internal import TapeArchive
+internal import TapeCatalogue
+internal import TapeDialects
+package import TapeJSON
+internal import TapePricing
+internal import TapeTypes
+
+extension QueryEngine {
+  /// The object of `show`, read from the archive and put together afresh.
+  ///
+  /// - Parameter full: inline media whole instead of as `[image/png 1.2 MB sha256 …]`.
+  package func show(_ entry: CallEntry, full: Bool = false) throws -> JSONValue {
+    let call = try recorded(entry)
+    return ShownCall(call, at: entry.location, prices: prices).json(full: full)
+  }
+}
+
+/// A call with all that can be said about it.
+struct ShownCall {
+  private let call: RecordedCall
+  private let location: CallLocation
+  private let facts: RequestFacts
+  private let generation: Generation
+  private let prices: PriceTable
+
+  init(_ call: RecordedCall, at location: CallLocation, prices: PriceTable) {
+    self.call = call
+    self.location = location
+    self.prices = prices
+    facts = RequestFacts(call.open)
+    generation = TapeDialects.generation(of: call)
+  }
+
+  func json(full: Bool) -> JSONValue {
+    let object = JSONValue.object(names + response + outcome + content + bill)
+    return full ? object : withoutInlineMedia(object)
+  }
+
+  private var names: [JSONValue.Member] {
+    [
+      .init("call_id", .string(call.open.id.description)), .init("response_id", .string(generation.responseID)),
+      .init("trace_id", .string(generation.traceID)), .init("span_id", .string(generation.spanID)),
+      .init("thread_id", .string(facts.threadID)), .init("thread_tags", JSONPieces.strings(facts.threadTags)),
+      .init("identity_id", .string(facts.identityID)), .init("deployment", .string(facts.deployment)),
+    ]
+  }
+
+  private var response: [JSONValue.Member] {
+    [
+      .init("model", .string(generation.model)), .init("provider", .string(generation.provider)),
+      .init("object", .string(generation.object)), .init("created", .string(generation.created)),
+      .init("finalized", .string(generation.finalized)), .init("integration_id", .string(generation.integrationID)),
+      .init("system_fingerprint", .string(generation.systemFingerprint)),
+    ]
+  }
+
+  private var state: CallState {
+    CallState(
+      head: call.head, end: call.end, isLive: call.isLive, isComplete: generation.complete,
+      hasErrorFrame: generation.hasErrorFrame)
+  }
+
+  private var outcome: [JSONValue.Member] {
+    let error = generation.error
+    return [
+      .init("started_at", .string(rfc3339(ns: call.open.startedAtNs))), .init("state", .string(state.rawValue)),
+      .init("complete", .bool(generation.complete)), .init("content_mode", .string(generation.contentMode.rawValue)),
+      .init("mock", .bool(facts.isMock)), .init("http_status", .int(call.head?.status)),
+      .init(
+        "error",
+        JSONPieces.error(
+          message: error?.message, code: error?.code ?? .null, source: error?.source, frame: error?.frame)),
+    ]
+  }
+
+  private var content: [JSONValue.Member] {
+    [
+      .init("request", request), .init("choices", .array(generation.choices.map(choice))),
+      .init("usage", counts?.json ?? .null), .init("retrievals", .array(generation.retrievals)),
+      .init("defects", JSONPieces.defects(generation.defects)), .init("extra", generation.extra),
+    ]
+  }
+
+  /// The request's body as it was sent: JSON as such, other text as text, anything else as base64.
+  private var request: JSONValue {
+    let body = call.open.body
+    if body.isEmpty { return .null }
+    if let json = facts.body ?? (try? JSONValue(parsing: body)) { return json }
+    if let text = String(validating: body, as: UTF8.self) { return .string(text) }
+    return .object([.init("base64", .string(JSONPieces.base64(body)))])
+  }
+
+  private func choice(_ choice: Choice) -> JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("index", .int(choice.index)), .init("type", .string(choice.type)), .init("role", .string(choice.role)),
+      .init("content", .string(choice.content)), .init("reasoning", .string(choice.reasoning)),
+      .init("reasoning_signature", .string(choice.reasoningSignature)),
+      .init("redacted_reasoning", .string(choice.redactedReasoning)),
+      .init("tool_calls", .array(choice.toolCalls.map(toolCall))),
+      .init("image_urls", JSONPieces.strings(choice.imageURLs)), .init("finish_reason", .string(choice.finishReason)),
+    ]
+    // Only some providers have these: there if they are.
+    if let refusal = choice.refusal { members.append(.init("refusal", .string(refusal))) }
+    return .object(members)
+  }
+
+  private func toolCall(_ call: ToolCall) -> JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("index", .int(call.index)), .init("id", .string(call.id)), .init("name", .string(call.name)),
+      .init("arguments", .string(call.arguments)),
+    ]
+    if let type = call.type { members.append(.init("type", .string(type))) }
+    if let signature = call.thoughtSignature { members.append(.init("thought_signature", .string(signature))) }
+    return .object(members)
+  }
+
+  private var counts: TokenCounts? {
+    generation.usage.map {
+      TokenCounts(
+        prompt: $0.prompt, completion: $0.completion, total: $0.total, cached: $0.cached, reasoning: $0.reasoning,
+        frame: $0.frame)
+    }
+  }
+
+  private var bill: [JSONValue.Member] {
+    let model = CallModel(
+      provider: generation.provider, model: generation.model, startedNs: call.open.startedAtNs)
+    let cost = CallCost(
+      counts, contradiction: generation.usage?.contradiction, model: model, isMock: facts.isMock, prices: prices)
+    return [.init("cost", cost.json), .init("timings", timings), .init("archive", archive)]
+  }
+
+  private var timings: JSONValue {
+    let timing = CallTiming(call)
+    let firstContent = generation.firstContentFrame.flatMap { timing.offset(of: $0) }
+    let hasTimes = call.open.hasTimes
+    return .object([
+      .init("first_byte_ms", JSONPieces.milliseconds(hasTimes ? call.head?.offsetNs : nil)),
+      .init("first_frame_ms", JSONPieces.milliseconds(timing.first)),
+      .init("first_content_ms", JSONPieces.milliseconds(firstContent)),
+      .init("duration_ms", JSONPieces.milliseconds(hasTimes ? call.end?.offsetNs : nil)),
+      .init("frames", .int(call.frameCount)), .init("longest_gap_ms", JSONPieces.milliseconds(timing.longestGap)),
+    ])
+  }
+
+  private var archive: JSONValue {
+    let isOpen = call.end == nil && call.isLive
+    return .object([
+      .init("file", .string(location.file)), .init("offset", .int(location.offset)),
+      .init("leaf_hash", isOpen ? .null : .string(JSONPieces.hex(leafHash(of: call)))),
+    ])
+  }
+}
