@@ -53,7 +53,7 @@ private final class ThreadBody: Sendable {
 }
 
 /// A flag that one thread raises and others see.
-final class Flag: Sendable {
+final class StopFlag: Sendable {
   private let value = Atomic(false)
   var isRaised: Bool { value.load(ordering: .acquiring) }
   func raise() { value.store(true, ordering: .releasing) }
