@@ -140,7 +140,8 @@ let package = Package(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
     .testTarget(
-      name: "TapeProxyTests", dependencies: ["TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON"],
+      name: "TapeProxyTests",
+      dependencies: ["TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging],
       swiftSettings: strict),
     .testTarget(
       name: "TapeIndexerTests",

@@ -20,3 +20,7 @@ typedef int (*tape_socket_cb)(CURL *, curl_socket_t, int, void *, void *);
 typedef int (*tape_timer_cb)(CURLM *, long, void *);
 static inline CURLMcode tape_multi_socket_cb(CURLM *m, tape_socket_cb f) { return curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, f); }
 static inline CURLMcode tape_multi_timer_cb(CURLM *m, tape_timer_cb f) { return curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, f); }
+typedef int (*tape_seek_cb)(void *, curl_off_t, int);
+static inline CURLcode tape_easy_seek_cb(CURL *h, tape_seek_cb f) { return curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, f); }
+typedef int (*tape_prereq_cb)(void *, char *, char *, int, int);
+static inline CURLcode tape_easy_prereq_cb(CURL *h, tape_prereq_cb f) { return curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, f); }

@@ -79,3 +79,11 @@ static inline ssize_t tape_send(int fd, const void *bytes, size_t count) {
   return send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 #endif
+
+#if defined(__linux__)
+/// Bytes sent on a socket that the other side has not acknowledged; 0 if that is not known.
+static inline int tape_unacknowledged(int fd) {
+  int count = 0;
+  return ioctl(fd, TIOCOUTQ, &count) == 0 ? count : 0;
+}
+#endif

@@ -15,6 +15,12 @@ package struct ProxyOptions: Sendable {
   package var maxConnections = 8192
   package var maxHeaderBytes = 64 << 10
   package var maxBodyBytes = 64 << 20
+  /// A request that stands still inside for this long is refused.
+  package var requestTimeoutNs: Int64 = 60_000_000_000
+  /// A connection without a request is closed after this time.
+  package var keepAliveNs: Int64 = 120_000_000_000
+  /// How long a closed connection waits for the client to close too.
+  package var lingerNs: Int64 = 2_000_000_000
 
   package init(upstream: UpstreamURL) {
     self.upstream = upstream

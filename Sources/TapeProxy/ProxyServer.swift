@@ -1,22 +1,81 @@
+import CTapeShims
+import Synchronization
+package import TapeArchive
+import TapeRecorder
+import TapeTypes
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The recording reverse proxy: forwards every request to one upstream and tapes the generations.
 ///
 /// All work happens on one thread that `start` makes.
 package final class ProxyServer: Sendable {
-  package init(options: ProxyOptions) throws {}
+  private let loop: RecordingLoop
+  /// Made here, and the loop thread's own from `start` on: all that is posted to it runs there.
+  nonisolated(unsafe) private let core: ProxyCore
+  private let options: ProxyOptions
+  private let thread = Mutex<LoopThread?>(nil)
 
-  /// Binds, listens, and starts the thread.
+  /// - Throws: `TapeError` if the store cannot be written.
+  package init(options: ProxyOptions, store: Store, journal: JournalOptions = JournalOptions()) throws {
+    self.options = options
+    loop = try RecordingLoop(store: store, journal: journal, options: options.recorder)
+    core = ProxyCore(options: options, loop: loop)
+  }
+
+  /// Binds, listens, and starts the thread. Once only.
   ///
   /// - Returns: The port that it listens on.
-  package func start() throws -> Int { 0 }
+  /// - Throws: `TapeError` if the address cannot be had.
+  package func start() throws -> Int {
+    Self.raiseDescriptorLimit()
+    let listener = try Listener(host: options.listenHost, port: options.listenPort)
+    core.listen(on: listener)
+    let made = try LoopThread { [self] in
+      loop.run()
+      core.dismantle()
+    }
+    thread.withLock { $0 = made }
+    return listener.port
+  }
 
   /// Takes no new connections, lets open streams end, then closes the journal. Returns at once.
-  package func stop() {}
+  package func stop() {
+    loop.post { [self] _ in core.stop() }
+  }
 
   /// Ends at once: open calls stay without an end record, as if the process had been killed.
-  package func stopNow() {}
+  package func stopNow() {
+    loop.post { [self] _ in core.stopNow() }
+  }
 
   /// Blocks until the thread has ended.
-  package func waitUntilStopped() {}
+  package func waitUntilStopped() { thread.withLock { $0 }?.join() }
 
-  package var counters: ProxyCounters { ProxyCounters() }
+  package var counters: ProxyCounters {
+    var snapshot = ProxyCounters()
+    snapshot.openConnections = loop.counters.connections
+    snapshot.openCalls = loop.counters.openCalls
+    snapshot.calls = loop.counters.calls
+    snapshot.passedThrough = loop.counters.passedThrough
+    snapshot.frames = loop.counters.frames
+    snapshot.bytes = loop.counters.bytes
+    snapshot.gapFrames = loop.counters.gapFrames
+    snapshot.gapBytes = loop.counters.gapBytes
+    return snapshot
+  }
+
+  /// Two descriptors a stream: the soft limit of 1024 would be 500 streams.
+  private static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else {
+      return
+    }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
 }

@@ -7,6 +7,7 @@ import Synchronization
   import Darwin
 #endif
 
+import TapeArchive
 import TapeTypes
 
 /// What the kernel says of a descriptor.
@@ -14,13 +15,13 @@ package struct Readiness: OptionSet {
   package let rawValue: UInt32
   package init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  package static let readable = Readiness(rawValue: UInt32(TAPE_READABLE.rawValue))
-  package static let writable = Readiness(rawValue: UInt32(TAPE_WRITABLE.rawValue))
+  package static let readable = Readiness(rawValue: UInt32(TAPE_READABLE))
+  package static let writable = Readiness(rawValue: UInt32(TAPE_WRITABLE))
   /// The other side sends no more.
-  package static let peerClosed = Readiness(rawValue: UInt32(TAPE_PEER_CLOSED.rawValue))
+  package static let peerClosed = Readiness(rawValue: UInt32(TAPE_PEER_CLOSED))
   /// Always reported, asked for or not.
-  package static let hungUp = Readiness(rawValue: UInt32(TAPE_HUNG_UP.rawValue))
-  package static let failed = Readiness(rawValue: UInt32(TAPE_FAILED.rawValue))
+  package static let hungUp = Readiness(rawValue: UInt32(TAPE_HUNG_UP))
+  package static let failed = Readiness(rawValue: UInt32(TAPE_FAILED))
 }
 
 /// Whatever owns a descriptor in the loop's set.
@@ -55,7 +56,7 @@ package final class EventLoop {
   /// Called once a turn, behind its events. Set before `run`.
   package var endOfBatch: (_ now: Int64) -> Void = { _ in }
   /// When the turn's latest event was seen, monotonic ns.
-  package private(set) var now = MonotonicClock.now()
+  package private(set) var now = SystemClock().monotonicNs()
 
   private let set: CInt
   private let mailbox: LoopMailbox
@@ -126,7 +127,7 @@ package final class EventLoop {
   package func run() {
     while isRunning {
       let count = Int(epoll_wait(set, events, CInt(Self.eventsAtOnce), waitMilliseconds()))
-      now = MonotonicClock.now()
+      now = SystemClock().monotonicNs()
       if count > 0 { handle(count) }
       fireTimers()
       endOfBatch(now)
@@ -145,7 +146,7 @@ package final class EventLoop {
       }
       let slot = Int(token & 0xFFFF_FFFF)
       guard slots[slot].generation == UInt32(token >> 32), let source = slots[slot].source else { continue }
-      if index > 0 { now = MonotonicClock.now() }
+      if index > 0 { now = SystemClock().monotonicNs() }
       source.ready(Readiness(rawValue: events[index].events), now: now)
     }
   }
@@ -157,7 +158,7 @@ package final class EventLoop {
       if let deadline = timer.deadlineNs { next = min(next ?? .max, deadline) }
     }
     guard let next else { return -1 }
-    let wait = next - MonotonicClock.now()
+    let wait = next - SystemClock().monotonicNs()
     return wait <= 0 ? 0 : CInt(clamping: (wait + 999_999) / 1_000_000)
   }
 

@@ -1,4 +1,5 @@
 public import Logging
+package import TapeTypes
 
 /// What happens to a stream when the archive cannot take it (`--on-archive-failure`).
 public enum ArchiveFailurePolicy: String, Sendable, CaseIterable {
@@ -19,6 +20,8 @@ public struct RecorderOptions: Sendable {
   /// Forward bytes only after they are synced to disk, not just written.
   public var isStrict = false
   public var onArchiveFailure = ArchiveFailurePolicy.pass
+  /// How calls of `TapeRecorder` came to be made.
+  package var origin = CallOpen.Origin.library
   public var logger = Logger(label: "tapedeck")
 
   public init() {}

@@ -1,0 +1,209 @@
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import TapeTypes
+
+/// One request as the client sent it.
+struct InboundRequest {
+  var method: String
+  /// The request target, origin form.
+  var target: String
+  var headers: [HeaderField]
+  var body: [UInt8] = []
+  var hasBody = false
+  /// HTTP/1.0: no chunks, and the connection closes unless told otherwise.
+  var isVersion10: Bool
+  var keepsAlive: Bool
+}
+
+/// Why a request is not taken. The connection cannot be used further.
+struct RequestRefusal: Error {
+  var status: Int
+  var code: String
+  var message: String
+}
+
+/// Reads requests out of a connection's bytes with NIO's HTTP/1 decoder, used stand-alone.
+///
+/// A parser costs 8 KB, so connections borrow one only while a request comes in. For that it
+/// never takes a byte behind the request: up to the blank line, and then what `Content-Length`
+/// says. Only of chunked bodies the decoder alone knows the end; behind one, the parser stays
+/// with its connection (`isReusable`).
+final class RequestParser {
+  enum Step {
+    /// All bytes taken, and no request is whole yet.
+    case needsMore
+    /// The client waits for leave to send its body.
+    case expectsContinue
+    case request(InboundRequest)
+  }
+
+  private enum Phase {
+    case head
+    case fixedBody(remaining: Int)
+    case chunkedBody
+  }
+
+  private let channel: EmbeddedChannel
+  private let maxHeaderBytes: Int
+  private let maxBodyBytes: Int
+  private var phase = Phase.head
+  private var headBytes = 0
+  private var request: InboundRequest?
+  private var blank = BlankLineFinder()
+  private var readsAhead = false
+
+  init(maxHeaderBytes: Int, maxBodyBytes: Int) {
+    channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
+    self.maxHeaderBytes = maxHeaderBytes
+    self.maxBodyBytes = maxBodyBytes
+  }
+
+  /// Nothing of a request is in it, so another connection may have it.
+  var isReusable: Bool { request == nil && headBytes == 0 && !readsAhead }
+
+  /// Whether a request has begun to come in.
+  var isInRequest: Bool { request != nil || headBytes > 0 }
+
+  /// Takes bytes from the front of `bytes` until something is to be done.
+  ///
+  /// - Returns: what is to be done, and how many bytes were taken.
+  func take(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> (Step, taken: Int) {
+    var taken = 0
+    if let step = try nextStep() { return (step, 0) }
+    while taken < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
+      let count = try share(of: rest)
+      try decode(UnsafeRawBufferPointer(rebasing: rest[..<count]))
+      taken += count
+      if let step = try nextStep() { return (step, taken) }
+    }
+    return (.needsMore, taken)
+  }
+
+  /// How many of the bytes surely belong to the request at hand.
+  private func share(of bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> Int {
+    switch phase {
+    case .head:
+      let count = blank.find(in: bytes) ?? bytes.count
+      headBytes += count
+      guard headBytes <= maxHeaderBytes else {
+        throw RequestRefusal(
+          status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
+      }
+      return count
+    case .fixedBody(let remaining): return min(remaining, bytes.count)
+    case .chunkedBody:
+      readsAhead = true
+      return bytes.count
+    }
+  }
+
+  private func decode(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) {
+    var buffer = channel.allocator.buffer(capacity: bytes.count)
+    buffer.writeBytes(bytes)
+    do {
+      try channel.writeInbound(buffer)
+    } catch HTTPParserError.headerOverflow {
+      throw RequestRefusal(status: 431, code: "header_too_large", message: "the request head is too large")
+    } catch HTTPParserError.invalidVersion {
+      throw RequestRefusal(status: 505, code: "version_not_supported", message: "only HTTP/1.0 and HTTP/1.1 are spoken")
+    } catch {
+      throw RequestRefusal(status: 400, code: "bad_request", message: "the request is not HTTP/1.1: \(error)")
+    }
+  }
+
+  /// Goes on with what the decoder has ready; nil if it needs bytes.
+  private func nextStep() throws(RequestRefusal) -> Step? {
+    while let part = try? channel.readInbound(as: HTTPServerRequestPart.self) {
+      switch part {
+      case .head(let head):
+        let waits = try begin(head)
+        if waits { return .expectsContinue }
+      case .body(let buffer):
+        try append(buffer)
+      case .end:
+        guard let done = request else { continue }
+        request = nil
+        phase = .head
+        headBytes = 0
+        blank = BlankLineFinder()
+        return .request(done)
+      }
+    }
+    return nil
+  }
+
+  /// - Returns: whether the client waits before it sends the body.
+  private func begin(_ head: HTTPRequestHead) throws(RequestRefusal) -> Bool {
+    let fields = head.headers.map { HeaderField($0.name, $0.value) }
+    try Self.check(head)
+    var request = InboundRequest(
+      method: head.method.rawValue, target: head.uri, headers: fields, isVersion10: head.version == .http1_0,
+      keepsAlive: head.isKeepAlive)
+    if head.headers.contains(name: "transfer-encoding") {
+      request.hasBody = true
+      phase = .chunkedBody
+    } else if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }) {
+      guard length <= maxBodyBytes else { throw bodyTooLarge }
+      request.hasBody = true
+      request.body.reserveCapacity(length)
+      phase = .fixedBody(remaining: length)
+    }
+    self.request = request
+    let expects = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
+    return expects && request.hasBody && !request.isVersion10
+  }
+
+  private static func check(_ head: HTTPRequestHead) throws(RequestRefusal) {
+    if head.method == .CONNECT {
+      throw RequestRefusal(status: 405, code: "method_not_allowed", message: "this is no tunnel: CONNECT is refused")
+    }
+    guard head.uri.utf8.first == 0x2F else {
+      throw RequestRefusal(
+        status: 400, code: "bad_request", message: "the request target must be a path: this proxy has one upstream only"
+      )
+    }
+    if head.version != .http1_0, head.headers[canonicalForm: "host"].count != 1 {
+      throw RequestRefusal(status: 400, code: "bad_request", message: "the request must have exactly one Host header")
+    }
+  }
+
+  private func append(_ buffer: ByteBuffer) throws(RequestRefusal) {
+    guard var current = request else { return }
+    // Not two owners of the body while it grows.
+    request = nil
+    current.body.append(contentsOf: buffer.readableBytesView)
+    if case .fixedBody(let remaining) = phase { phase = .fixedBody(remaining: remaining - buffer.readableBytes) }
+    let size = current.body.count
+    request = current
+    if size > maxBodyBytes { throw bodyTooLarge }
+  }
+
+  private var bodyTooLarge: RequestRefusal {
+    RequestRefusal(status: 413, code: "body_too_large", message: "the request body is over \(maxBodyBytes) bytes")
+  }
+}
+
+/// Finds the end of a head, the blank line, over bytes that come in pieces.
+private struct BlankLineFinder {
+  /// The last line so far has no bytes but perhaps a CR.
+  private var lineIsEmpty = true
+  private var sawLine = false
+
+  /// Where the blank line ends; nil if it is not in these bytes. Blank lines in front of the request do not count.
+  mutating func find(in bytes: UnsafeRawBufferPointer) -> Int? {
+    for (index, byte) in bytes.enumerated() {
+      switch byte {
+      case 0x0A:
+        if lineIsEmpty, sawLine { return index + 1 }
+        lineIsEmpty = true
+      case 0x0D: break
+      default:
+        lineIsEmpty = false
+        sawLine = true
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,241 @@
+import CCurl
+import TapeTypes
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// One libcurl easy handle at work for one exchange, and the memory that it borrows.
+final class CurlTransfer {
+  private let easy: UnsafeMutableRawPointer
+  private let multi: CurlMulti
+  private unowned let owner: Exchange
+  private var headers: UnsafeMutablePointer<curl_slist>?
+  private let errorText: UnsafeMutablePointer<CChar>
+  private var isReleased = false
+  /// The request body, where the moment of its last byte must be known; empty otherwise.
+  private let upload: [UInt8]
+  private var uploaded = 0
+  // The head that is coming in.
+  private var status = 0
+  private var reason = ""
+  private var version = ""
+  private var fields: [HeaderField] = []
+  private var isHeadDone = false
+  private var headBytes = 0
+
+  private static let maxHeadBytes = 256 << 10
+
+  /// Content codings that this libcurl can undo.
+  static let codings: Set<String> = {
+    var codings: Set<String> = ["identity", "deflate", "gzip", "x-gzip"]
+    let features = curl_version_info(CURLVERSION_TENTH)?.pointee.features ?? 0
+    if features & CURL_VERSION_BROTLI != 0 { codings.insert("br") }
+    if features & CURL_VERSION_ZSTD != 0 { codings.insert("zstd") }
+    return codings
+  }()
+
+  /// Starts the transfer; nil if libcurl has no memory for it.
+  init?(_ request: UpstreamRequest, owner: Exchange, loop: RecordingLoop) {
+    guard let easy = loop.multi.makeHandle() else { return nil }
+    self.easy = easy
+    self.owner = owner
+    multi = loop.multi
+    upload = request.zeroNs == nil ? request.body : []
+    errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
+    errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    setConnection(request.upstream, loop.options)
+    setRequest(request)
+    setCallbacks(marksSent: request.zeroNs == nil)
+    guard multi.add(easy) else {
+      release()
+      return nil
+    }
+  }
+
+  deinit {
+    release()
+    errorText.deallocate()
+  }
+
+  /// Takes the handle out of libcurl and frees what it borrowed. Not from inside a callback.
+  func release() {
+    guard !isReleased else { return }
+    isReleased = true
+    multi.remove(easy)
+    multi.recycle(easy)
+    curl_slist_free_all(headers)
+    headers = nil
+  }
+
+  func pause() { curl_easy_pause(easy, CURLPAUSE_RECV) }
+
+  func resume() { curl_easy_pause(easy, CURLPAUSE_CONT) }
+
+  func failure(_ code: CURLcode, origin: String, options: RecorderOptions) -> UpstreamFailure {
+    var systemError = 0
+    tape_info_long(easy, CURLINFO_OS_ERRNO, &systemError)
+    return UpstreamFailure(
+      code: code, message: String(cString: errorText), systemError: CInt(systemError), origin: origin, options: options)
+  }
+
+  // MARK: Options
+
+  private func setConnection(_ upstream: UpstreamURL, _ options: RecorderOptions) {
+    tape_easy_long(easy, CURLOPT_NOSIGNAL, 1)
+    tape_easy_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+    tape_easy_long(easy, CURLOPT_BUFFERSIZE, 16 << 10)
+    tape_easy_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
+    // Wait for a connection that may turn out to carry many calls rather than open many. Only
+    // over TLS, where libcurl speaks HTTP/2.
+    tape_easy_long(easy, CURLOPT_PIPEWAIT, upstream.scheme == .https ? 1 : 0)
+    tape_easy_long(easy, CURLOPT_MAXAGE_CONN, 60)
+    tape_easy_long(easy, CURLOPT_TCP_KEEPALIVE, 1)
+    tape_easy_long(easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(options.connectTimeoutSeconds * 1000)))
+    tape_easy_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+    if let file = options.caFile { tape_easy_string(easy, CURLOPT_CAINFO, file) }
+    if upstream.isLoopback { tape_easy_string(easy, CURLOPT_PROXY, "") }
+  }
+
+  private func setRequest(_ request: UpstreamRequest) {
+    tape_easy_string(easy, CURLOPT_URL, request.upstream.origin + "/")
+    tape_easy_long(easy, CURLOPT_PATH_AS_IS, 1)
+    // Byte for byte what the client asked for; in the URL, libcurl would tidy it.
+    tape_easy_string(easy, CURLOPT_REQUEST_TARGET, request.target)
+    // Empty: decode whatever comes. The header below still asks for none.
+    tape_easy_string(easy, CURLOPT_ACCEPT_ENCODING, "")
+    if request.method == "HEAD" {
+      tape_easy_long(easy, CURLOPT_NOBODY, 1)
+    } else if request.hasBody {
+      tape_easy_long(easy, CURLOPT_POST, 1)
+      tape_easy_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.body.count))
+      if request.zeroNs != nil {
+        _ = request.body.withUnsafeBytes { body in
+          tape_easy_pointer(easy, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
+        }
+      }
+    } else {
+      tape_easy_long(easy, CURLOPT_HTTPGET, 1)
+    }
+    if request.method != "HEAD" { tape_easy_string(easy, CURLOPT_CUSTOMREQUEST, request.method) }
+    for field in request.headers {
+      // libcurl drops `Name:`, and sends `Name;` as a field without value.
+      headers = curl_slist_append(headers, field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
+    }
+    // What libcurl would add of its own.
+    for name in ["Accept", "Content-Type", "Expect", "User-Agent"] where request.headers.first(name) == nil {
+      headers = curl_slist_append(headers, "\(name):")
+    }
+    tape_easy_slist(easy, CURLOPT_HTTPHEADER, headers)
+  }
+
+  private func setCallbacks(marksSent: Bool) {
+    let me = Unmanaged.passUnretained(self).toOpaque()
+    tape_easy_pointer(easy, CURLOPT_PRIVATE, Unmanaged.passUnretained(owner).toOpaque())
+    tape_easy_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
+    tape_easy_pointer(easy, CURLOPT_WRITEDATA, Unmanaged.passUnretained(owner).toOpaque())
+    tape_easy_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, _, count, owner in
+      guard let bytes, let owner else { return 0 }
+      Unmanaged<Exchange>.fromOpaque(owner)._withUnsafeGuaranteedRef {
+        $0.received(body: UnsafeRawBufferPointer(start: bytes, count: count))
+      }
+      return count
+    }
+    tape_easy_pointer(easy, CURLOPT_HEADERDATA, me)
+    tape_easy_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, _, count, me in
+      guard let bytes, let me else { return 0 }
+      let goesOn = Unmanaged<CurlTransfer>.fromOpaque(me)._withUnsafeGuaranteedRef {
+        $0.header(UnsafeRawBufferPointer(start: bytes, count: count))
+      }
+      return goesOn ? count : 0
+    }
+    if marksSent { setUpload(me) }
+  }
+
+  /// Feeds the body by callback, to learn when its last byte goes out.
+  private func setUpload(_ me: UnsafeMutableRawPointer) {
+    tape_easy_pointer(easy, CURLOPT_READDATA, me)
+    tape_easy_callback(easy, CURLOPT_READFUNCTION) { buffer, size, count, me in
+      guard let buffer, let me else { return 0 }
+      return Unmanaged<CurlTransfer>.fromOpaque(me)._withUnsafeGuaranteedRef {
+        $0.upload(into: UnsafeMutableRawBufferPointer(start: buffer, count: size * count))
+      }
+    }
+    tape_easy_pointer(easy, CURLOPT_SEEKDATA, me)
+    tape_easy_seek_cb(easy) { me, offset, origin in
+      guard let me, origin == SEEK_SET, offset >= 0 else { return CInt(CURL_SEEKFUNC_FAIL) }
+      Unmanaged<CurlTransfer>.fromOpaque(me)._withUnsafeGuaranteedRef { $0.uploaded = Int(offset) }
+      return CInt(CURL_SEEKFUNC_OK)
+    }
+    guard upload.isEmpty else { return }
+    tape_easy_pointer(easy, CURLOPT_PREREQDATA, me)
+    tape_easy_prereq_cb(easy) { me, _, _, _, _ in
+      guard let me else { return CInt(CURL_PREREQFUNC_ABORT) }
+      Unmanaged<CurlTransfer>.fromOpaque(me)._withUnsafeGuaranteedRef { $0.owner.sent() }
+      return CInt(CURL_PREREQFUNC_OK)
+    }
+  }
+
+  // MARK: Callbacks
+
+  private func upload(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    let count = min(buffer.count, upload.count - uploaded)
+    upload.withUnsafeBytes {
+      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[uploaded..<uploaded + count]))
+    }
+    uploaded += count
+    if uploaded == upload.count { owner.sent() }
+    return count
+  }
+
+  /// One line of a response head, with its line end.
+  private func header(_ line: UnsafeRawBufferPointer) -> Bool {
+    // Trailer fields come here as well.
+    guard !isHeadDone else { return true }
+    headBytes += line.count
+    guard headBytes <= Self.maxHeadBytes else { return false }
+    var end = line.count
+    while end > 0, line[end - 1] == 0x0A || line[end - 1] == 0x0D { end -= 1 }
+    let text = UnsafeRawBufferPointer(rebasing: line[..<end])
+    if end == 0 { return headEnded() }
+    if text.starts(with: "HTTP/".utf8), !text.prefix(while: { $0 != 0x3A }).contains(0x3A), fields.isEmpty {
+      readStatus(String(decoding: text, as: UTF8.self))
+      return true
+    }
+    if text[0] == 0x20 || text[0] == 0x09, let last = fields.indices.last {
+      fields[last].value += " " + Self.trimmed(text)
+      return true
+    }
+    guard let colon = text.firstIndex(of: 0x3A) else { return true }
+    fields.append(
+      HeaderField(
+        Self.trimmed(UnsafeRawBufferPointer(rebasing: text[..<colon])),
+        Self.trimmed(UnsafeRawBufferPointer(rebasing: text[(colon + 1)...]))))
+    return true
+  }
+
+  private func readStatus(_ line: String) {
+    let parts = line.split(separator: " ", maxSplits: 2)
+    version = parts.first.map { String($0.dropFirst(5)) } ?? ""
+    status = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
+    reason = parts.count > 2 ? String(parts[2]) : ""
+  }
+
+  private func headEnded() -> Bool {
+    defer { fields = [] }
+    // 100 Continue, 103 Early Hints: the real one follows.
+    guard status >= 200 else { return true }
+    isHeadDone = true
+    return owner.received(
+      head: UpstreamHead(status: status, reason: reason, version: version, headers: fields, decoded: nil))
+  }
+
+  private static func trimmed(_ bytes: UnsafeRawBufferPointer) -> String {
+    var slice = bytes[...]
+    while let first = slice.first, first == 0x20 || first == 0x09 { slice = slice.dropFirst() }
+    while let last = slice.last, last == 0x20 || last == 0x09 { slice = slice.dropLast() }
+    return String(decoding: slice, as: UTF8.self)
+  }
+}

@@ -1,0 +1,51 @@
+import Synchronization
+
+/// What a recording loop counts. Written by the loop's thread, read by any.
+package final class RecordingCounters: Sendable {
+  private let openCallsNow = Atomic(0)
+  private let connectionsNow = Atomic(0)
+  private let callsEver = Atomic(0)
+  private let passedEver = Atomic(0)
+  private let framesEver = Atomic(0)
+  private let bytesEver = Atomic(0)
+  private let gapFramesEver = Atomic(0)
+  private let gapBytesEver = Atomic(0)
+
+  init() {}
+
+  package var openCalls: Int { openCallsNow.load(ordering: .relaxed) }
+  package var calls: Int { callsEver.load(ordering: .relaxed) }
+  package var passedThrough: Int { passedEver.load(ordering: .relaxed) }
+  package var frames: Int { framesEver.load(ordering: .relaxed) }
+  package var bytes: Int { bytesEver.load(ordering: .relaxed) }
+  package var gapFrames: Int { gapFramesEver.load(ordering: .relaxed) }
+  package var gapBytes: Int { gapBytesEver.load(ordering: .relaxed) }
+
+  package var connections: Int { connectionsNow.load(ordering: .relaxed) }
+
+  package func setConnections(_ count: Int) { connectionsNow.store(count, ordering: .relaxed) }
+
+  func opened() {
+    bump(openCallsNow, 1)
+    bump(callsEver, 1)
+  }
+
+  func closed() { bump(openCallsNow, -1) }
+
+  func passed() { bump(passedEver, 1) }
+
+  func add(frames: Int, bytes: Int) {
+    if frames > 0 { bump(framesEver, frames) }
+    bump(bytesEver, bytes)
+  }
+
+  func setGaps(frames: Int, bytes: Int) {
+    gapFramesEver.store(frames, ordering: .relaxed)
+    gapBytesEver.store(bytes, ordering: .relaxed)
+  }
+
+  /// One thread writes, so a load and a store do; a locked instruction per frame would not be free.
+  private func bump(_ counter: borrowing Atomic<Int>, _ delta: Int) {
+    counter.store(counter.load(ordering: .relaxed) &+ delta, ordering: .relaxed)
+  }
+}
