@@ -1,3 +1,4 @@
+import TapeJSON
 import TapeTypes
 import Testing
 
