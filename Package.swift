@@ -124,6 +124,9 @@ let package = Package(
       ], swiftSettings: strict),
 
     // Tests mirror the targets; vectors and fixtures lie beside them.
+    .target(
+      name: "TapeTestSupport", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", logging],
+      path: "Tests/TapeTestSupport", swiftSettings: strict),
     .testTarget(name: "TapeTypesTests", dependencies: ["TapeTypes"], swiftSettings: strict),
     .testTarget(name: "TapeJSONTests", dependencies: ["TapeJSON"], swiftSettings: strict),
     .testTarget(name: "TapeSSETests", dependencies: ["TapeSSE", "TapeJSON"], swiftSettings: strict),
@@ -145,13 +148,15 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TapeIndexerTests",
-      dependencies: ["TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeTypes", "TapeJSON"],
-      swiftSettings: strict),
+      dependencies: [
+        "TapeTestSupport", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeTypes", "TapeJSON",
+        logging,
+      ], swiftSettings: strict),
     .testTarget(
       name: "TapeQueryTests",
       dependencies: [
-        "TapeQuery", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapePricing", "TapeTypes",
-        "TapeJSON",
+        "TapeTestSupport", "TapeQuery", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapePricing", "TapeTypes",
+        "TapeJSON", logging,
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
