@@ -57,7 +57,10 @@ func nanoseconds(_ text: String) -> Int64 {
     let map = CostVector.file["provider_map"]?["genai_prices"]?.members ?? []
     #expect(map.count == 18)
     for member in map {
-      let known = PriceTable.bundled.models(of: member.value.string ?? "")
+      let known = PriceTable.bundled.models(of: member.value.string ?? "").filter {
+        // Priced by the token: elsewhere a cost is unknown.
+        $0["prices"]?.array?.first?.members?.contains { $0.key == "input" } == true
+      }
       #expect(!known.isEmpty, "\(member.key)")
       guard
         let id = known.first?["match"]?.array?.compactMap(\.string).first(where: {
