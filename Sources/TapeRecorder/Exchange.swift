@@ -223,7 +223,7 @@ package final class Exchange {
     if let tape {
       tape.end(outcome.cause, detail: outcome.detail, clientClosedNs: clientClosedNs, now: max(loop.now, lastByteNs))
       loop.counters.closed()
-      }
+    }
     loop.forget(self)
     let client = self.client
     self.client = nil
