@@ -38,7 +38,7 @@ let package = Package(
       name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .systemLibrary(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
-    .systemLibrary(name: "CTapeShims"),
+    .target(name: "CTapeShims"),
 
     // The nouns, and the two grammars everything else reads.
     .target(name: "TapeTypes", swiftSettings: strict),
@@ -124,11 +124,14 @@ let package = Package(
       ], swiftSettings: strict),
 
     // Tests mirror the targets; vectors and fixtures lie beside them.
+    .target(
+      name: "TapeTestSupport", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", logging],
+      path: "Tests/TapeTestSupport", swiftSettings: strict),
     .testTarget(name: "TapeTypesTests", dependencies: ["TapeTypes"], swiftSettings: strict),
     .testTarget(name: "TapeJSONTests", dependencies: ["TapeJSON"], swiftSettings: strict),
     .testTarget(name: "TapeSSETests", dependencies: ["TapeSSE", "TapeJSON"], swiftSettings: strict),
     .testTarget(
-      name: "TapeDialectsTests", dependencies: ["TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE"],
+      name: "TapeDialectsTests", dependencies: ["TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE", crypto],
       swiftSettings: strict),
     .testTarget(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
@@ -145,13 +148,15 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TapeIndexerTests",
-      dependencies: ["TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeTypes", "TapeJSON"],
-      swiftSettings: strict),
+      dependencies: [
+        "TapeTestSupport", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeTypes", "TapeJSON",
+        logging,
+      ], swiftSettings: strict),
     .testTarget(
       name: "TapeQueryTests",
       dependencies: [
-        "TapeQuery", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapePricing", "TapeTypes",
-        "TapeJSON",
+        "TapeTestSupport", "TapeQuery", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapePricing", "TapeTypes",
+        "TapeJSON", logging,
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),

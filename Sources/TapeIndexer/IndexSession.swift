@@ -13,7 +13,6 @@ final class IndexSession {
   private let log: Logger
   private let clock: any TapeClock
   private let follower: JournalFollower
-  private let reader: ArchiveReader
   /// Calls of journals that have not ended.
   private var tracked: [CallID: TrackedCall] = [:]
   /// The journals were read once, so that `tracked` knows all open calls.
@@ -30,7 +29,6 @@ final class IndexSession {
     self.log = log
     self.clock = clock
     follower = JournalFollower(store: store)
-    reader = ArchiveReader(store: store)
   }
 
   /// Brings the catalogue to what the archive is now, open calls included.
@@ -63,13 +61,11 @@ final class IndexSession {
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
 
-  private func listing() throws -> [ArchiveFile] {
-    try reader.files().filter { $0.kind == .segment || $0.kind == .journal }
-  }
+  private func listing() throws -> [SourceFile] { try SourceFile.list(store) }
 
   // MARK: Segments
 
-  private func indexSegment(_ file: ArchiveFile) throws {
+  private func indexSegment(_ file: SourceFile) throws {
     do {
       let segment = try SegmentReader(store: store, name: file.name)
       try writer.transaction { transaction in
@@ -108,13 +104,13 @@ final class IndexSession {
     try write(summary, in: transaction)
   }
 
-  private static func isSegment(_ name: String) -> Bool { name.utf8.first == 0x53 }
+  private static func isSegment(_ name: String) -> Bool { SourceFile.kind(of: name) == .segment }
 
   private func isThere(_ name: String) throws -> Bool { try listing().contains { $0.name == name } }
 
   // MARK: Journals
 
-  private func needsPoll(_ journals: [ArchiveFile], _ sources: [String: Int]) throws -> Bool {
+  private func needsPoll(_ journals: [SourceFile], _ sources: [String: Int]) throws -> Bool {
     if hasPolled { return !journals.isEmpty || !tracked.isEmpty }
     if journals.contains(where: { sources[$0.name] != $0.bytes }) { return true }
     // Nothing was appended, but a writer may have died.
@@ -122,7 +118,7 @@ final class IndexSession {
   }
 
   /// Takes in what the journals have new, in one transaction with how far they were read.
-  private func pollJournals(_ journals: [ArchiveFile], _ sources: [String: Int], refreshAll: Bool) throws {
+  private func pollJournals(_ journals: [SourceFile], _ sources: [String: Int], refreshAll: Bool) throws {
     let now = clock.monotonicNs()
     try writer.transaction { transaction in
       try follower.poll { event in try take(event, in: transaction) }
@@ -180,7 +176,7 @@ final class IndexSession {
 
   // MARK: Files that went
 
-  private func forgetGone(_ files: [ArchiveFile], _ sources: [String: Int]) throws {
+  private func forgetGone(_ files: [SourceFile], _ sources: [String: Int]) throws {
     let names = Set(files.map(\.name))
     let gone = sources.keys.filter { !names.contains($0) }.sorted()
     guard !gone.isEmpty else { return }

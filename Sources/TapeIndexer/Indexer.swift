@@ -132,7 +132,7 @@ package struct Indexer: Sendable {
   private func leaveToFollower() throws -> IndexReport {
     var report = IndexReport()
     report.leftTo = CatalogueLock.holder(path: lockPath)?.process ?? 0
-    let wanted = try ArchiveReader(store: store).files().filter { $0.kind == .journal || $0.kind == .segment }
+    let wanted = try SourceFile.list(store)
     for _ in 0..<60 {
       if (try? isIndexed(wanted)) == true { break }
       pause(milliseconds: 50)
@@ -140,7 +140,7 @@ package struct Indexer: Sendable {
     return report
   }
 
-  private func isIndexed(_ files: [ArchiveFile]) throws -> Bool {
+  private func isIndexed(_ files: [SourceFile]) throws -> Bool {
     var indexed: [String: Int] = [:]
     try CatalogueReader(path: store.cataloguePath).query("SELECT file, indexed_bytes FROM sources") { row in
       indexed[row.text(0) ?? ""] = row.integer(1)

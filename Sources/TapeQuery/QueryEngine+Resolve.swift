@@ -50,7 +50,8 @@ extension QueryEngine {
     try catalogue.query(sql) { entry = CallEntry($0) }
     guard let entry else {
       let count = try catalogue.snapshot { try $0.integer("SELECT count(*) FROM calls") } ?? 0
-      throw TapeError(.notFound, "no call \(reference) in \(store.path): it has \(count) \(count == 1 ? "call" : "calls")")
+      throw TapeError(
+        .notFound, "no call \(reference) in \(store.path): it has \(count) \(count == 1 ? "call" : "calls")")
     }
     return entry
   }

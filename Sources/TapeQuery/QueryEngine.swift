@@ -48,7 +48,8 @@ package final class QueryEngine: Sendable {
   ) throws {
     let condition = FilterSQL(filter, hidesMocks: false)
     let sql =
-      "SELECT \(columns) FROM calls c\(condition.clause) ORDER BY \(sort.sql)" + (limit.map { " LIMIT \(max(0, $0))" } ?? "")
+      "SELECT \(columns) FROM calls c\(condition.clause) ORDER BY \(sort.sql)"
+      + (limit.map { " LIMIT \(max(0, $0))" } ?? "")
     try catalogue.snapshot { snapshot in
       try check(filter, in: snapshot)
       try snapshot.query(sql, condition.arguments, body)

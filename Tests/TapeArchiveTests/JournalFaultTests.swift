@@ -149,7 +149,9 @@ import Testing
     let opens = [makeOpen(&generator), makeOpen(&generator)]
     let handles = opens.compactMap { writer?.open($0) }
     for index in 0..<4 {
-      for handle in handles { writer?.frame(handle, Int64(index), "data: {\"same\":\"words again\",\"n\":\(index)}\n\n") }
+      for handle in handles {
+        writer?.frame(handle, Int64(index), "data: {\"same\":\"words again\",\"n\":\(index)}\n\n")
+      }
       _ = writer?.flush()
     }
     writer?.part(handles[1], 9, "data: ta")

@@ -49,9 +49,11 @@ struct Collector {
     case .head(let id, let head): calls[id]?.head = head
     case .part: break
     case .frame(let id, let offset, let bytes):
-      calls[id]?.raw.append(contentsOf: bytes)
-      calls[id]?.frameEnds.append(calls[id]?.raw.count ?? 0)
-      if let offset { calls[id]?.frameOffsetsNs.append(offset) }
+      guard var call = calls.removeValue(forKey: id) else { return }
+      call.raw.append(contentsOf: bytes)
+      call.frameEnds.append(call.raw.count)
+      if let offset { call.frameOffsetsNs.append(offset) }
+      calls[id] = call
     case .gap(let id, let frames, _): gaps[id, default: 0] += frames
     case .ended(let id, let end): calls[id]?.end = end
     case .lost(let id): lost.insert(id)
@@ -76,7 +78,8 @@ func makeOpen(
   let started = startedAtNs ?? 1_767_225_600_000_000_000 + Int64.random(in: 0..<1_000_000_000, using: &generator)
   return CallOpen(
     id: CallID(milliseconds: UInt64(started / 1_000_000), using: &generator), startedAtNs: started, origin: .library,
-    upstream: "https://api.example", path: "/v2/x?a=\"b\"", headers: [HeaderField("Accept", "é\u{301}\n\"\\")], body: body,
+    upstream: "https://api.example", path: "/v2/x?a=\"b\"", headers: [HeaderField("Accept", "é\u{301}\n\"\\")],
+    body: body,
     keyFingerprint: Bool.random(using: &generator) ? "00ff" : nil, hasTimes: hasTimes,
     redactions: ["header:authorization"], salt: (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })
 }
@@ -103,7 +106,8 @@ func record(
   var handles: [JournalWriter.Handle] = []
   for index in 0..<calls {
     let hasTimes = Int.random(in: 0..<5, using: &generator) > 0
-    let body = (0..<Int.random(in: 0..<200, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    let body = (0..<Int.random(in: 0..<200, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator)
+    }
     let open = makeOpen(&generator, body: index % 3 == 0 ? [] : body, hasTimes: hasTimes)
     expected.append(RecordedCall(open: open))
     handles.append(writer.open(open))

@@ -29,7 +29,9 @@ import Testing
     #expect(try TimeZoneRules(named: zone).offset(at: seconds) == offset)
   }
 
-  @Test(arguments: ["Mars/Olympus", "", "../../etc/passwd", "/etc/localtime", "Europe", "Europe/Amsterdam\0x", "zone.tab"])
+  @Test(arguments: [
+    "Mars/Olympus", "", "../../etc/passwd", "/etc/localtime", "Europe", "Europe/Amsterdam\0x", "zone.tab",
+  ])
   func anUnknownZoneIsRefused(name: String) {
     let error = #expect(throws: TapeError.self) { try TimeZoneRules(named: name) }
     #expect(error?.code == .usage)
@@ -95,10 +97,11 @@ import Testing
     #expect(rfc3339(ns: try TimeParser.moment("yesterday", zone: zone, nowNs: now)) == "2026-11-18T15:00:00.000000000Z")
   }
 
-  @Test(arguments: [
-    ("500ms", 500_000_000), ("2s", 2_000_000_000), ("0.25s", 250_000_000), ("1.5m", 90_000_000_000), ("10us", 10_000),
-    ("7ns", 7), ("0s", 0),
-  ] as [(String, Int64)])
+  @Test(
+    arguments: [
+      ("500ms", 500_000_000), ("2s", 2_000_000_000), ("0.25s", 250_000_000), ("1.5m", 90_000_000_000), ("10us", 10_000),
+      ("7ns", 7), ("0s", 0),
+    ] as [(String, Int64)])
   func lengthsAreRead(text: String, ns: Int64) throws {
     #expect(try TimeParser.duration(text) == ns)
   }

@@ -1,3 +1,4 @@
+import TapeJSON
 import TapeTypes
 import Testing
 
@@ -5,11 +6,12 @@ import Testing
 
 @Suite struct UsageSumTests {
   /// Nearest rank: the value at position ⌈p·n/100⌉.
-  @Test(arguments: [
-    (50, [10], 10), (95, [10], 10), (50, [10, 20], 10), (50, [10, 20, 30], 20), (95, [10, 20, 30], 30),
-    (50, Array(1...100), 50), (95, Array(1...100), 95), (95, Array(1...20), 19), (95, Array(1...21), 20),
-    (50, Array(1...101), 51), (100, [1, 2, 3], 3),
-  ] as [(Int, [Int64], Int64)])
+  @Test(
+    arguments: [
+      (50, [10], 10), (95, [10], 10), (50, [10, 20], 10), (50, [10, 20, 30], 20), (95, [10, 20, 30], 30),
+      (50, Array(1...100), 50), (95, Array(1...100), 95), (95, Array(1...20), 19), (95, Array(1...21), 20),
+      (50, Array(1...101), 51), (100, [1, 2, 3], 3),
+    ] as [(Int, [Int64], Int64)])
   func percentilesAreNearestRank(percent: Int, values: [Int64], expected: Int64) {
     #expect(UsageSum.percentile(percent, of: values) == expected)
   }
@@ -34,10 +36,11 @@ import Testing
     #expect(sum.value == Int.max)
   }
 
-  @Test(arguments: [
-    (0, "0"), (1, "0.000001"), (1_000_000, "1"), (1_500_000, "1.5"), (12_345_678_901, "12345.678901"),
-    (-2_500_000, "-2.5"),
-  ] as [(Int64, String)])
+  @Test(
+    arguments: [
+      (0, "0"), (1, "0.000001"), (1_000_000, "1"), (1_500_000, "1.5"), (12_345_678_901, "12345.678901"),
+      (-2_500_000, "-2.5"),
+    ] as [(Int64, String)])
   func millisecondsAreExact(ns: Int64, text: String) {
     #expect(JSONPieces.milliseconds(ns) == .number(text))
   }

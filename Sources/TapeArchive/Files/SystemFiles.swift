@@ -188,7 +188,8 @@ extension TapeFiles {
       do throws(FileError) {
         while count < range.count {
           let step = try read(
-            descriptor, at: range.lowerBound + count, into: UnsafeMutableRawBufferPointer(rebasing: target[count..<range.count]))
+            descriptor, at: range.lowerBound + count,
+            into: UnsafeMutableRawBufferPointer(rebasing: target[count..<range.count]))
           if step == 0 { break }
           count += step
         }

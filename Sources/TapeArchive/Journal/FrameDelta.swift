@@ -18,7 +18,8 @@ enum FrameDelta {
       if difference != 0 { return index + difference.trailingZeroBitCount / 8 }
       index += 8
     }
-    while index < limit, a.load(fromByteOffset: index, as: UInt8.self) == b.load(fromByteOffset: index, as: UInt8.self) {
+    while index < limit, a.load(fromByteOffset: index, as: UInt8.self) == b.load(fromByteOffset: index, as: UInt8.self)
+    {
       index += 1
     }
     return index

@@ -28,6 +28,8 @@ final class JournalCursor {
   private var bufferCount = 0
   /// Bytes that were looked at in vain.
   private var examined = 0
+  /// Where the last bad record would end if its line is right.
+  private var statedEnd: Int?
 
   /// - Parameter chunk: how much is read at once; small for reading here and there.
   init(
@@ -55,6 +57,7 @@ final class JournalCursor {
 
   /// The record at `offset`, and moves behind it. After `.bad` the cursor stays where it is.
   func next(checking: Bool = true) throws(FileError) -> Step {
+    statedEnd = nil
     let step = try record(at: offset, checking: checking)
     if case .record(let record) = step { offset = record.end }
     return step
@@ -70,8 +73,9 @@ final class JournalCursor {
       guard bytes.count >= needed else { return .end }
       switch JournalRecord.parse(bytes, at: offset, seed: checking ? seed : nil) {
       case .record(let record): return .record(record)
-      case .bad(let examined):
-        self.examined += examined
+      case .bad(let size):
+        examined += size ?? 64
+        statedEnd = size.map { offset + $0 }
         return .bad
       case .needs(let more): needed = more
       }
@@ -106,7 +110,8 @@ final class JournalCursor {
     }
     while bufferCount < wanted {
       let step = try files.read(
-        descriptor, at: bufferStart + bufferCount, into: UnsafeMutableRawBufferPointer(rebasing: buffer[bufferCount..<wanted]))
+        descriptor, at: bufferStart + bufferCount,
+        into: UnsafeMutableRawBufferPointer(rebasing: buffer[bufferCount..<wanted]))
       if step == 0 { return }
       bufferCount += step
     }
@@ -117,6 +122,11 @@ final class JournalCursor {
   /// Text in payloads can look like records; their checksums start from the journal's name, so it does not pass for
   /// one, but checking it costs. The work is bounded: hostile text ends the search, it does not hang it.
   func resync() throws(FileError) -> Bool {
+    // Damage inside a record leaves its line right, mostly; if it hit the last byte, no line feed tells its end.
+    if let end = statedEnd, end > offset, end < limit, case .record = try record(at: end, checking: true) {
+      offset = end
+      return true
+    }
     var position = offset
     examined = 0
     while position < limit, examined < Self.resyncLimit {

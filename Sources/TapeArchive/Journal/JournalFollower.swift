@@ -25,7 +25,9 @@ package final class JournalFollower {
     do {
       var listed: [CallID: [Int]] = [:]
       for name in try store.files.list(store.archivePath) {
-        if let journal = JournalFormat.parse(fileName: name) { listed[journal.writer, default: []].append(journal.sequence) }
+        if let journal = JournalFormat.parse(fileName: name) {
+          listed[journal.writer, default: []].append(journal.sequence)
+        }
       }
       for id in Set(listed.keys).union(writers.keys).sorted() {
         let writer = writers[id] ?? Writer()
@@ -78,7 +80,9 @@ package final class JournalFollower {
         record, file: journal.name, sequence: journal.sequence, hasPrevious: hasPrevious, body)
       if let problem {
         damage.append(
-          Damage(file: journal.name, offset: record.offset, calls: problem.call.map { [$0] } ?? [], message: problem.message))
+          Damage(
+            file: journal.name, offset: record.offset, calls: problem.call.map { [$0] } ?? [], message: problem.message)
+        )
       }
     }
     journal.isRead = isFinal

@@ -24,8 +24,8 @@ struct JournalRecord {
     case record(JournalRecord)
     /// So many bytes from the record's start are needed to say more.
     case needs(Int)
-    /// No record; `examined` bytes were looked at to find out.
-    case bad(examined: Int)
+    /// No record. `size` is what its line says it is, if it says so; as many bytes were looked at to find out.
+    case bad(size: Int?)
   }
 
   /// Reads the record that starts at the buffer's start.
@@ -37,12 +37,12 @@ struct JournalRecord {
     var stated: UInt32 = 0
     while position < 8 {
       guard position < line.count else { return .needs(position + 1) }
-      guard let digit = Hex.value(line[position]) else { return .bad(examined: 64) }
+      guard let digit = Hex.value(line[position]) else { return .bad(size: nil) }
       stated = stated << 4 | UInt32(digit)
       position += 1
     }
     guard position < line.count else { return .needs(position + 1) }
-    guard line[position] == 0x20 else { return .bad(examined: 64) }
+    guard line[position] == 0x20 else { return .bad(size: nil) }
     position += 1
     var payload = 0
     let digits = position
@@ -51,17 +51,17 @@ struct JournalRecord {
       position += 1
     }
     guard position < line.count else { return .needs(position + 1) }
-    guard position > digits, line[position] == 0x20 else { return .bad(examined: 64) }
+    guard position > digits, line[position] == 0x20 else { return .bad(size: nil) }
     let kindStart = position + 1
     guard let newline = line[kindStart...].firstIndex(of: 0x0A) else {
-      return line.count == JournalFormat.longestLine ? .bad(examined: 512) : .needs(bytes.count + 1)
+      return line.count == JournalFormat.longestLine ? .bad(size: nil) : .needs(bytes.count + 1)
     }
     let size = newline + 1 + payload + 1
     guard size <= bytes.count else { return .needs(size) }
-    guard bytes[size - 1] == 0x0A else { return .bad(examined: 64) }
+    guard bytes[size - 1] == 0x0A else { return .bad(size: size) }
     if let seed, let base = bytes.baseAddress {
       let width = JournalFormat.checksumWidth
-      guard tape_crc32c(seed, base + width, size - width) == stated else { return .bad(examined: size) }
+      guard tape_crc32c(seed, base + width, size - width) == stated else { return .bad(size: size) }
     }
     let kindEnd = line[kindStart..<newline].firstIndex(of: 0x20) ?? newline
     return .record(

@@ -131,7 +131,8 @@ extension JournalWriter {
       slot.head = nil
       release(slot)
     }
-    log.error("the disk took no writes for so long that calls were given up", metadata: ["calls": "\(counters.droppedCalls)"])
+    log.error(
+      "the disk took no writes for so long that calls were given up", metadata: ["calls": "\(counters.droppedCalls)"])
   }
 
   private func syncStrictly() -> FlushResult? {

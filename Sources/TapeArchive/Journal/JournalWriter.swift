@@ -40,7 +40,8 @@ package final class JournalWriter {
   /// Written and not known to be synced; rewritten elsewhere when a sync fails.
   @exclusivity(unchecked) var unsynced = UnsyncedBytes()
   /// Calls whose last records are among the unsynced ones; `position` as `UnsyncedBytes` counts.
-  @exclusivity(unchecked) var endedUnsynced: [(position: Int, number: Int, id: CallID, progress: CallSlot.Progress)] = []
+  @exclusivity(unchecked) var endedUnsynced: [(position: Int, number: Int, id: CallID, progress: CallSlot.Progress)] =
+    []
   /// Set while the disk takes no writes.
   @exclusivity(unchecked) var failure: TapeError?
   @exclusivity(unchecked) var nextRetryNs: Int64 = 0
@@ -155,7 +156,8 @@ package final class JournalWriter {
     clockStepNs: Int64 = 0
   ) {
     let end = CallEnd(
-      offsetNs: offsetNs, cause: cause, detail: detail, clientClosedNs: clientClosedNs, frames: 0, bytes: 0, sha256: nil,
+      offsetNs: offsetNs, cause: cause, detail: detail, clientClosedNs: clientClosedNs, frames: 0, bytes: 0,
+      sha256: nil,
       clockStepNs: clockStepNs)
     finish(handle, end, isGiven: false)
   }

@@ -32,6 +32,8 @@ final class WriterTape {
   private(set) var tracks: [Int: CallTrack] = [:]
   /// Numbers of calls that have ended or are sealed, with the journal where that was seen.
   private var done: [Int: Int] = [:]
+  /// Calls that go on from an earlier journal that was not read.
+  private var resumed: [Int: CallID] = [:]
   private let keepsRecords: Bool
   /// Takes each call that has ended, with its track, after its `ended` event.
   var onEnd: (CallTrack) -> Void = { _ in }
@@ -50,13 +52,12 @@ final class WriterTape {
     var fields = record.fields
     guard let number = fields.count() else { return ("a record without call number", nil) }
     switch kind {
-    case .open: return try open(record, number, &fields, CallLocation(file: file, offset: record.offset), sequence, deliver)
+    case .open:
+      return try open(record, number, &fields, CallLocation(file: file, offset: record.offset), sequence, deliver)
     case .resume: return try resume(number, &fields, sequence, hasPrevious, deliver)
     default: break
     }
-    guard let track = tracks[number] else {
-      return done[number] == nil ? ("a record of call \(number), whose open record is missing", nil) : nil
-    }
+    guard let track = tracks[number] else { return try orphan(number, sequence, hasPrevious, deliver) }
     track.sequence = sequence
     if keepsRecords { track.records.append((sequence, record.offset)) }
     let problem =
@@ -77,6 +78,7 @@ final class WriterTape {
       number: number, id: call.id, location: location, startedAtNs: call.startedAtNs, sequence: sequence)
     if keepsRecords { track.records.append((sequence, record.offset)) }
     tracks[number] = track
+    resumed[number] = nil
     try deliver(.opened(call, location))
     return nil
   }
@@ -89,8 +91,20 @@ final class WriterTape {
       track.sequence = sequence
       return nil
     }
+    // Its open record may follow: it was written again if it was never synced.
+    if done[number] == nil { resumed[number] = id }
+    return nil
+  }
+
+  /// A record of a call whose open record was not read.
+  private func orphan(
+    _ number: Int, _ sequence: Int, _ hasPrevious: Bool, _ deliver: Deliver
+  ) throws -> (message: String, call: CallID?)? {
     guard done[number] == nil else { return nil }
     done[number] = sequence
+    guard let id = resumed.removeValue(forKey: number) else {
+      return ("the open record of call number \(number) is missing", nil)
+    }
     // A journal is removed when all of its calls are sealed, so this call is.
     guard hasPrevious else {
       try deliver(.sealed(id))

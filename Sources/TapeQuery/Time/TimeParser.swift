@@ -66,7 +66,8 @@ package enum TimeParser {
     let fraction = parts[1].reduce(Int64(0)) { $0 * 10 + Int64($1 - 0x30) }
     let scale = (0..<parts[1].count).reduce(Int64(1)) { power, _ in power * 10 }
     // fraction < 10^9 and factor ≤ 6·10^14: divide first where the product would not fit.
-    let extra = factor % scale == 0 ? factor / scale * fraction : Int64(Double(fraction) / Double(scale) * Double(factor))
+    let extra =
+      factor % scale == 0 ? factor / scale * fraction : Int64(Double(fraction) / Double(scale) * Double(factor))
     let (sum, tooLong) = product.addingReportingOverflow(extra)
     return tooLong ? nil : sum
   }

@@ -1,0 +1,34 @@
+internal import TapeArchive
+internal import TapeTypes
+
+/// A journal or segment as far as indexing it is concerned: cheaper to list than with `ArchiveReader.files`, which
+/// also asks whether writers live, and done several times a second.
+struct SourceFile {
+  enum Kind: String { case journal, segment }
+
+  var name: String
+  var kind: Kind
+  var bytes: Int
+
+  /// What is in the archive now, by name.
+  static func list(_ store: Store) throws -> [SourceFile] {
+    do {
+      var files: [SourceFile] = []
+      for name in try store.files.list(store.archivePath) {
+        guard let kind = kind(of: name) else { continue }
+        // One that goes between listing and asking was sealed: it is no matter.
+        guard let status = try store.files.status(store.archivePath + "/" + name) else { continue }
+        files.append(SourceFile(name: name, kind: kind, bytes: status.bytes))
+      }
+      return files
+    } catch {
+      throw TapeError(.io, "cannot list the archive \(store.archivePath): \(error.reason) (\(error.call))")
+    }
+  }
+
+  static func kind(of name: String) -> Kind? {
+    if name.hasPrefix("J-"), name.hasSuffix(".tape") { return .journal }
+    if name.hasPrefix("S-"), name.hasSuffix(".tape.zst") { return .segment }
+    return nil
+  }
+}
