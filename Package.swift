@@ -131,7 +131,7 @@ let package = Package(
     .testTarget(name: "TapeJSONTests", dependencies: ["TapeJSON"], swiftSettings: strict),
     .testTarget(name: "TapeSSETests", dependencies: ["TapeSSE", "TapeJSON"], swiftSettings: strict),
     .testTarget(
-      name: "TapeDialectsTests", dependencies: ["TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE"],
+      name: "TapeDialectsTests", dependencies: ["TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE", crypto],
       swiftSettings: strict),
     .testTarget(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),

@@ -38,7 +38,7 @@ struct ExtraFields: Sendable {
 
   private struct Entry: Sendable {
     var scope: Scope
-    /// The key's bytes as they stood in the JSON, escapes and all.
+    /// The key's name, its escapes read.
     var key: [UInt8]
     /// The value's JSON.
     var value: [UInt8]
@@ -52,7 +52,7 @@ struct ExtraFields: Sendable {
     if value.isNull { return }
     let isString = value.kind == .string
     let range = isString ? value.range.lowerBound - 1..<value.range.upperBound + 1 : value.range
-    set(scope, key: cursor.raw(key), UnsafeRawBufferPointer(rebasing: cursor.bytes[range]))
+    cursor.withName(key) { set(scope, key: $0, UnsafeRawBufferPointer(rebasing: cursor.bytes[range])) }
   }
 
   /// A field under a name of the grammar's, e.g. one with a value of a kind that it cannot read.
@@ -92,9 +92,8 @@ struct ExtraFields: Sendable {
   var json: JSONValue {
     let root = Node()
     for entry in entries {
-      guard let value = try? JSONValue(parsing: entry.value),
-        let key = try? JSONValue(parsing: [0x22] + entry.key + [0x22]).string
-      else { continue }
+      guard let value = try? JSONValue(parsing: entry.value) else { continue }
+      let key = String(decoding: entry.key, as: UTF8.self)
       (entry.scope.path + [key]).reduce(root) { $0.child($1) }.value = value
     }
     return root.json

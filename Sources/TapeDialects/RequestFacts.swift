@@ -105,7 +105,9 @@ package struct RequestFacts: Sendable, Equatable {
   }
 
   private static func present(_ value: JSONValue?) -> JSONValue? {
-    value.flatMap { $0.isNull ? nil : $0 }
+    // No `?:` here: JSONValue has a nil literal of its own, which is null.
+    guard let value, !value.isNull else { return nil }
+    return value
   }
 }
 
