@@ -38,7 +38,7 @@ let package = Package(
       name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .systemLibrary(
       name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
-    .systemLibrary(name: "CTapeShims"),
+    .target(name: "CTapeShims"),
 
     // The nouns, and the two grammars everything else reads.
     .target(name: "TapeTypes", swiftSettings: strict),

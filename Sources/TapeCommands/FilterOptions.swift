@@ -52,8 +52,8 @@ struct FilterOptions: ParsableArguments {
       filter.state = known
     }
     let zone = try timeZone()
-    filter.from = try from.map { try PointInTime.parse($0, flag: "--from", zone: zone, now: now) }
-    filter.to = try to.map { try PointInTime.parse($0, flag: "--to", zone: zone, now: now) }
+    filter.from = try from.map { try TimeParser.moment($0, zone: zone, nowNs: now) }
+    filter.to = try to.map { try TimeParser.moment($0, zone: zone, nowNs: now) }
     filter.minDurationNs = try minDuration.map { try Durations.nanoseconds($0, flag: "--min-duration") }
     return filter
   }

@@ -34,8 +34,10 @@ final class ClientConnection: EventSource, ExchangeClient {
   var phase = Phase.reading
   /// Where the proxy keeps it.
   var index = -1
-  /// When bytes last moved, monotonic ns.
+  /// When the client was last heard of, monotonic ns.
   var activeNs: Int64
+  /// Since when the client takes no bytes although there are some; nil while it does.
+  private var stuckNs: Int64?
   /// Bytes read behind the request at work.
   var unread: [UInt8] = []
   var parser: RequestParser?
@@ -160,12 +162,13 @@ final class ClientConnection: EventSource, ExchangeClient {
       if count < 0, errno != EAGAIN, errno != EINTR { isBroken = true }
       return max(0, count)
     }
-    if out.unsent < before { activeNs = now }
     if isBroken { return left(now: now) }
     if !out.isEmpty {
+      if out.unsent < before || stuckNs == nil { stuckNs = now }
       watch(phase == .responding ? [.peerClosed, .writable] : interest.union(.writable))
-    } else if interest.contains(.writable) {
-      watch(interest.subtracting(.writable))
+    } else {
+      stuckNs = nil
+      if interest.contains(.writable) { watch(interest.subtracting(.writable)) }
     }
     exchange?.sentSome()
     if responseIsWhole, out.isEmpty { finishResponse() }
@@ -249,7 +252,7 @@ final class ClientConnection: EventSource, ExchangeClient {
       }
     case .responding:
       let limit = proxy.options.recorder.idleTimeoutSeconds
-      guard limit > 0, !out.isEmpty, Double(still) > limit * 1e9 else { return }
+      guard limit > 0, let stuckNs, Double(now - stuckNs) > limit * 1e9 else { return }
       left(now: now, detail: "the client stopped reading")
     case .lingering:
       if resets, still < proxy.options.lingerNs {

@@ -122,7 +122,7 @@ final class ProxyCore {
 
   /// On the loop's thread, behind its last turn.
   func dismantle() {
-    connections = []
+    for connection in connections.reversed() { connection.close() }
     parsers = []
   }
 

@@ -64,7 +64,7 @@ package final class EventLoop {
   private var freeSlots: [Int] = []
   private var timers: [LoopTimer] = []
   private var isRunning = true
-  private let events: UnsafeMutablePointer<epoll_event>
+  private let events: UnsafeMutablePointer<tape_event>
   private static let eventsAtOnce = 256
   private static let mailboxToken = UInt64.max - 1
 
@@ -126,7 +126,7 @@ package final class EventLoop {
   /// Turns until `stop`.
   package func run() {
     while isRunning {
-      let count = Int(epoll_wait(set, events, CInt(Self.eventsAtOnce), waitMilliseconds()))
+      let count = Int(tape_epoll_wait(set, events, CInt(Self.eventsAtOnce), waitMilliseconds()))
       now = SystemClock().monotonicNs()
       if count > 0 { handle(count) }
       fireTimers()
@@ -139,7 +139,7 @@ package final class EventLoop {
 
   private func handle(_ count: Int) {
     for index in 0..<count {
-      let token = events[index].data.u64
+      let token = events[index].token
       if token == Self.mailboxToken {
         mailbox.deliver()
         continue

@@ -147,7 +147,11 @@ package final class RecordingLoop: @unchecked Sendable {
   @discardableResult
   func flushJournal() -> Bool {
     guard journal.stagedBytes > 0 else { return !isArchiveFailing }
-    switch journal.flush() {
+    let result = journal.flush()
+    if isArchiveFailing || result != .written {
+      counters.setGaps(frames: journal.counters.gapFrames, bytes: journal.counters.gapBytes)
+    }
+    switch result {
     case .written:
       if isArchiveFailing { log.notice("the archive takes writes again") }
       isArchiveFailing = false
@@ -158,7 +162,6 @@ package final class RecordingLoop: @unchecked Sendable {
         log.error("recording fails, \(consequence): \(error.description)")
       }
       isArchiveFailing = true
-      counters.setGaps(frames: journal.counters.gapFrames, bytes: journal.counters.gapBytes)
       if options.onArchiveFailure == .stop { stopTapedCalls() }
       return false
     }
@@ -200,8 +203,13 @@ package final class RecordingLoop: @unchecked Sendable {
 
   // MARK: Life
 
-  /// Runs on the calling thread until `finish`.
-  package func run() { events.run() }
+  /// Runs on the calling thread until `finish`, and lets go of what is still open.
+  package func run() {
+    events.run()
+    exchanges = []
+    touchedClients = []
+    deferred = []
+  }
 
   /// Hands work to the loop's thread; from any thread.
   package func post(_ work: @escaping @Sendable (RecordingLoop) -> Void) {
@@ -217,5 +225,6 @@ package final class RecordingLoop: @unchecked Sendable {
   package func finish() {
     events.stop()
     do { try journal.close() } catch { log.error("the journal does not close: \(error)") }
+    counters.setGaps(frames: journal.counters.gapFrames, bytes: journal.counters.gapBytes)
   }
 }

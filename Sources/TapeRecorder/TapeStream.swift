@@ -43,14 +43,17 @@ public struct TapeStream: AsyncSequence, Sendable {
   /// Aborts the call.
   public func cancel() { pipe.cancel() }
 
-  public func makeAsyncIterator() -> Iterator { Iterator(pipe: pipe) }
+  public func makeAsyncIterator() -> Iterator { Iterator(pipe: pipe, stream: lifetime) }
 
   public struct Iterator: AsyncIteratorProtocol {
     private let pipe: StreamPipe
     private let lifetime: StreamLifetime
+    /// The stream may be a temporary that nobody else holds.
+    private let streamLifetime: StreamLifetime
 
-    init(pipe: StreamPipe) {
+    init(pipe: StreamPipe, stream: StreamLifetime) {
       self.pipe = pipe
+      streamLifetime = stream
       lifetime = StreamLifetime(pipe)
     }
 
@@ -69,7 +72,7 @@ public struct TapeStream: AsyncSequence, Sendable {
   }
 }
 
-/// Aborts a call that nobody can read any more.
+/// Aborts a call when the last copy of its stream, or of its iterator, goes: nobody can read it any more.
 final class StreamLifetime: Sendable {
   private let pipe: StreamPipe
 

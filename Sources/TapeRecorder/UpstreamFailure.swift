@@ -1,4 +1,4 @@
-import CCurl
+package import CCurl
 
 #if canImport(Glibc)
   import Glibc
@@ -7,7 +7,7 @@ import CCurl
 #endif
 
 /// Turns libcurl's result codes into a sentence that says what failed, on what, and what to do.
-struct UpstreamFailure {
+package struct UpstreamFailure {
   let code: CURLcode
   /// libcurl's error buffer.
   let message: String
@@ -17,9 +17,17 @@ struct UpstreamFailure {
   let origin: String
   let options: RecorderOptions
 
-  var isTimeout: Bool { code == CURLE_OPERATION_TIMEDOUT }
+  package init(code: CURLcode, message: String, systemError: CInt, origin: String, options: RecorderOptions) {
+    self.code = code
+    self.message = message
+    self.systemError = systemError
+    self.origin = origin
+    self.options = options
+  }
 
-  var sentence: String {
+  package var isTimeout: Bool { code == CURLE_OPERATION_TIMEDOUT }
+
+  package var sentence: String {
     switch code {
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
       return "cannot resolve the host name of \(origin): check the upstream URL and the DNS"

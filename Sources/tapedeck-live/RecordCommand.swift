@@ -86,9 +86,9 @@ struct RecordCommand: AsyncParsableCommand {
         StandardOutput.note("tapedeck: \(error)")
       }
     }
-    let interrupted = Flag()
+    let interrupted = StopFlag()
     Signals.handle { _, before in
-      if before > 0 { exit(130) }
+      if before > 0 { Foundation.exit(130) }
       interrupted.raise()
       copying.cancel()
     }

@@ -28,7 +28,7 @@ struct ServeCommand: AsyncParsableCommand {
   @Flag(help: "Do not turn closed journals into segments.") var noSeal = false
   @Option(help: "sync: on disk within 200 ms. strict: forwarded only after it is on disk.") var durability = Durability.sync
   @Option(help: "pass: a stream goes on when the disk fails, the gap is counted. stop: it ends.")
-  var onArchiveFailure = ArchiveFailurePolicy.pass
+  var onArchiveFailure = OnFailure.pass
   @Flag(help: "Ask upstream for usage although the caller did not; what was changed is on tape.") var ensureUsage = false
   @Flag(help: "Record a stream to its end although its client went away.") var drainOnAbort = false
   @Option(help: ArgumentHelp("End a call when upstream is silent for so long; 0 never does.", valueName: "duration"))
@@ -36,6 +36,7 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "PEM file of the authorities to trust for upstream instead of the system's.") var caFile: String?
   @OptionGroup var store: StoreOption
 
+  enum OnFailure: String, CaseIterable, ExpressibleByArgument { case pass, stop }
   enum Durability: String, CaseIterable, ExpressibleByArgument { case sync, strict }
 
   func run() async throws {
@@ -46,7 +47,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
     let options = try upstream.map { try proxyOptions($0, listenAddress) }
     let store = try store.open(.writing)
-    let stopping = Flag()
+    let stopping = StopFlag()
     let session = ServeSession(store: store, indexes: !noIndex, seals: !noSeal, log: Console.logger)
     Signals.handle { _, before in session.signalled(before: before, stopping) }
     try await session.run(proxy: options, listen: listenAddress, ui: uiAddress, stopping: stopping)
@@ -60,14 +61,12 @@ struct ServeCommand: AsyncParsableCommand {
     options.ensureUsage = ensureUsage
     options.recorder.logger = Console.logger
     options.recorder.caFile = caFile ?? trustedByEnvironment()
-    options.recorder.onArchiveFailure = onArchiveFailure
+    options.recorder.onArchiveFailure = onArchiveFailure == .stop ? .stop : .pass
     options.recorder.isStrict = durability == .strict
     options.recorder.idleTimeoutSeconds = Double(try Durations.nanoseconds(idleTimeout, flag: "--idle-timeout")) / 1e9
     return options
   }
 }
-
-extension ArchiveFailurePolicy: ExpressibleByArgument {}
 
 /// `HOST:PORT`, the host also in brackets.
 struct ListenAddress {

@@ -25,7 +25,7 @@ final class ServeSession: Sendable {
   }
 
   /// The first signal drains, the second ends at once.
-  func signalled(before: Int, _ stopping: Flag) {
+  func signalled(before: Int, _ stopping: StopFlag) {
     let proxy = proxy.withLock { $0 }
     stopping.raise()
     if before == 0 {
@@ -36,7 +36,7 @@ final class ServeSession: Sendable {
     }
   }
 
-  func run(proxy options: ProxyOptions?, listen: ListenAddress, ui: ListenAddress?, stopping: Flag) async throws {
+  func run(proxy options: ProxyOptions?, listen: ListenAddress, ui: ListenAddress?, stopping: StopFlag) async throws {
     if let options { try startProxy(options, stopping) }
     let workers = startWorkers(stopping)
     let page = ui.map { startPage($0, stopping) }
@@ -47,7 +47,7 @@ final class ServeSession: Sendable {
     if let failure = await page?.value, !stopping.isRaised { throw failure }
   }
 
-  private func startProxy(_ options: ProxyOptions, _ stopping: Flag) throws {
+  private func startProxy(_ options: ProxyOptions, _ stopping: StopFlag) throws {
     let server = try ProxyServer(options: options, store: store)
     let port = try server.start()
     proxy.withLock { $0 = server }
@@ -64,7 +64,7 @@ final class ServeSession: Sendable {
     }
   }
 
-  private func startWorkers(_ stopping: Flag) -> [Worker] {
+  private func startWorkers(_ stopping: StopFlag) -> [Worker] {
     var workers: [Worker] = []
     if indexes {
       workers.append(
@@ -98,7 +98,7 @@ final class ServeSession: Sendable {
   }
 
   /// A page whose value is the error that ended it, nil if it was told to end.
-  private func startPage(_ address: ListenAddress, _ stopping: Flag) -> Task<(any Error)?, Never> {
+  private func startPage(_ address: ListenAddress, _ stopping: StopFlag) -> Task<(any Error)?, Never> {
     let server = WebServer(store: store, host: address.host, port: address.port, log: log)
     return Task {
       do {
@@ -115,7 +115,7 @@ final class ServeSession: Sendable {
     }
   }
 
-  private func waitForEnd(_ stopping: Flag) async {
+  private func waitForEnd(_ stopping: StopFlag) async {
     while !stopping.isRaised { try? await Task.sleep(for: .milliseconds(50)) }
     guard let server = proxy.withLock({ $0 }) else { return }
     await Worker { server.waitUntilStopped() }.wait()

@@ -6,29 +6,35 @@ internal import Synchronization
   internal import Darwin
 #endif
 
+/// The write end of the pipe that the signal handler tells of signals by; set once, before it is installed.
+nonisolated(unsafe) private var signalPipe: Int32 = -1
+
 /// SIGINT and SIGTERM as calls on a thread of their own, where anything may be done.
 enum Signals {
   /// From now on each of the two signals calls `handler` with how many came before it.
-  ///
-  /// Call it before other threads start: they inherit that the signals are blocked.
   static func handle(_ handler: @escaping @Sendable (_ signal: Int32, _ before: Int) -> Void) {
-    var set = sigset_t()
-    sigemptyset(&set)
-    sigaddset(&set, SIGINT)
-    sigaddset(&set, SIGTERM)
-    pthread_sigmask(SIG_BLOCK, &set, nil)
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return }
+    let readEnd = ends[0]
+    signalPipe = ends[1]
     detachThread {
-      var set = sigset_t()
-      sigemptyset(&set)
-      sigaddset(&set, SIGINT)
-      sigaddset(&set, SIGTERM)
       var count = 0
+      var number: UInt8 = 0
       while true {
-        var signal: Int32 = 0
-        if sigwait(&set, &signal) == 0 {
-          handler(signal, count)
+        let got = read(readEnd, &number, 1)
+        if got == 1 {
+          handler(Int32(number), count)
           count += 1
+        } else if got == 0 || errno != EINTR {
+          return
         }
+      }
+    }
+    for number in [SIGINT, SIGTERM] {
+      // Only write(2) here: a signal handler may do next to nothing.
+      signal(number) { number in
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = write(signalPipe, &byte, 1)
       }
     }
   }
@@ -53,7 +59,7 @@ private final class ThreadBody: Sendable {
 }
 
 /// A flag that one thread raises and others see.
-final class Flag: Sendable {
+final class StopFlag: Sendable {
   private let value = Atomic(false)
   var isRaised: Bool { value.load(ordering: .acquiring) }
   func raise() { value.store(true, ordering: .releasing) }

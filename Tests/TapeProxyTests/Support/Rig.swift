@@ -5,6 +5,7 @@ import TapeArchive
 import TapeProxy
 import TapeRecorder
 import TapeTypes
+import Testing
 
 /// A proxy on a store of its own, in front of an upstream.
 final class Rig {
@@ -54,6 +55,17 @@ final class Rig {
     return try Response(from: socket, method: method)
   }
 
+  /// Waits for what the proxy counts.
+  ///
+  /// - Throws: after 20 s, so that a fault does not hang the tests.
+  func wait(until condition: (ProxyCounters) -> Bool) throws {
+    for _ in 0..<20_000 {
+      if condition(proxy.counters) { return }
+      usleep(1000)
+    }
+    throw SocketError("waited in vain, at \(proxy.counters)")
+  }
+
   /// Lets the streams end, closes the journal.
   func stop() {
     isStopped = true
@@ -61,25 +73,26 @@ final class Rig {
     proxy.waitUntilStopped()
   }
 
-  /// The call as the archive gives it back.
+  /// The call as it is on tape.
   func tape(_ id: CallID) throws -> RecordedCall {
-    guard let found = try ArchiveReader(store: store).find(id) else {
-      throw TapeError(.notFound, "no call \(id) in the archive")
+    guard let call = try tapes().first(where: { $0.open.id == id }) else {
+      throw TapeError(.notFound, "no call \(id) on tape")
     }
-    return found.call
+    return call
   }
 
-  func tapes() throws -> [RecordedCall] {
-    var calls: [RecordedCall] = []
-    try ArchiveReader(store: store).allCalls { call, _ in calls.append(call) }
-    return calls
-  }
+  func tapes() throws -> [RecordedCall] { try recordedCalls(of: store) }
 
   /// All bytes of all files of the store, to look for what must not be there.
   func everyByte() throws -> [UInt8] {
     var all: [UInt8] = []
-    for file in try ArchiveReader(store: store).files() {
-      guard let handle = fopen(directory + "/archive/" + file.name, "r") else { continue }
+    guard let listing = opendir(directory + "/archive") else { throw SocketError("opendir") }
+    defer { closedir(listing) }
+    while let entry = readdir(listing) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) {
+        String(cString: $0.bindMemory(to: CChar.self).baseAddress!)
+      }
+      guard !name.hasPrefix("."), let handle = fopen(directory + "/archive/" + name, "r") else { continue }
       var buffer = [UInt8](repeating: 0, count: 65536)
       while case let count = fread(&buffer, 1, buffer.count, handle), count > 0 { all += buffer[..<count] }
       fclose(handle)
@@ -113,4 +126,26 @@ final class LogLines: LogHandler, Sendable {
 
 extension [UInt8] {
   func contains(_ text: String) -> Bool { firstRange(of: Swift.Array(text.utf8)) != nil }
+}
+
+/// All calls of the store's journals, in start order.
+func recordedCalls(of store: Store) throws -> [RecordedCall] {
+  var calls: [CallID: RecordedCall] = [:]
+  try JournalFollower(store: store).poll { event in
+    switch event {
+    case .opened(let open, _): calls[open.id] = RecordedCall(open: open, isLive: true)
+    case .head(let id, let head): calls[id]?.head = head
+    case .frame(let id, let offsetNs, let bytes):
+      guard var call = calls.removeValue(forKey: id) else { return }
+      call.raw.append(contentsOf: bytes)
+      call.frameEnds.append(call.raw.count)
+      call.frameOffsetsNs.append(offsetNs ?? -1)
+      calls[id] = call
+    case .ended(let id, let end): calls[id]?.end = end
+    case .lost(let id): calls[id]?.isLive = false
+    case .damage(let damage): Issue.record("damage: \(damage)")
+    case .part, .gap, .sealed: break
+    }
+  }
+  return calls.values.sorted { $0.open.id < $1.open.id }
 }

@@ -1,0 +1,51 @@
+// Small pieces of C that Swift cannot say: the CRC32C instruction, variadic system calls,
+// macros, and what Swift's Glibc module leaves out.
+//
+// No system header is included here: the types of one would seem to be this module's own.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC-32C (Castagnoli) of `count` bytes behind those that gave `crc`; 0 to start.
+uint32_t tape_crc32c(uint32_t crc, const void *data, size_t count);
+
+/// open(2), which is variadic.
+int tape_open(const char *path, int flags, uint32_t mode);
+
+/// Columns of the terminal; 0 if `fd` is none.
+int tape_terminal_columns(int fd);
+
+#if defined(__linux__)
+enum {
+  TAPE_READABLE = 0x001,
+  TAPE_WRITABLE = 0x004,
+  TAPE_FAILED = 0x008,
+  TAPE_HUNG_UP = 0x010,
+  TAPE_PEER_CLOSED = 0x2000,
+};
+
+/// What epoll says of one descriptor.
+typedef struct {
+  uint64_t token;
+  uint32_t events;
+} tape_event;
+
+int tape_epoll_create(void);
+int tape_epoll_add(int set, int fd, uint32_t events, uint64_t token);
+int tape_epoll_change(int set, int fd, uint32_t events, uint64_t token);
+int tape_epoll_remove(int set, int fd);
+/// Waits for events, at most 256 of them; how many there are, or -1 with errno set.
+int tape_epoll_wait(int set, tape_event *events, int capacity, int milliseconds);
+
+/// An eventfd that does not block and closes on exec.
+int tape_eventfd(void);
+
+/// Takes one connection: non-blocking, closed on exec; -1 with errno set.
+int tape_accept(int fd);
+
+/// Sends without SIGPIPE and without blocking.
+ptrdiff_t tape_send(int fd, const void *bytes, size_t count);
+
+/// Bytes sent on a socket that the other side has not acknowledged; 0 if that is not known.
+int tape_unacknowledged(int fd);
+#endif

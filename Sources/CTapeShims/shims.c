@@ -1,0 +1,92 @@
+#define _GNU_SOURCE
+#include "CTapeShims.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#if defined(__x86_64__)
+// The intrinsic headers do not get along with module maps; the builtins do.
+__attribute__((target("sse4.2,crc32"))) uint32_t tape_crc32c(uint32_t crc, const void *data, size_t count) {
+  const uint8_t *p = (const uint8_t *)data;
+  uint64_t c = (uint32_t)~crc;
+  while (count >= 8) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    c = __builtin_ia32_crc32di(c, v);
+    p += 8;
+    count -= 8;
+  }
+  uint32_t d = (uint32_t)c;
+  while (count--) d = __builtin_ia32_crc32qi(d, *p++);
+  return ~d;
+}
+#else
+uint32_t tape_crc32c(uint32_t crc, const void *data, size_t count) {
+  const uint8_t *p = (const uint8_t *)data;
+  uint32_t c = ~crc;
+  while (count--) {
+    c ^= *p++;
+    for (int k = 0; k < 8; k++) c = (c >> 1) ^ (0x82F63B78u & (0u - (c & 1)));
+  }
+  return ~c;
+}
+#endif
+
+int tape_open(const char *path, int flags, uint32_t mode) { return open(path, flags, (mode_t)mode); }
+
+int tape_terminal_columns(int fd) {
+  struct winsize size;
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 ? (int)size.ws_col : 0;
+}
+
+#if defined(__linux__)
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+_Static_assert(
+    TAPE_READABLE == EPOLLIN && TAPE_WRITABLE == EPOLLOUT && TAPE_FAILED == EPOLLERR && TAPE_HUNG_UP == EPOLLHUP &&
+        TAPE_PEER_CLOSED == EPOLLRDHUP,
+    "the header's constants are epoll's");
+
+int tape_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int tape_epoll_add(int set, int fd, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data.u64 = token};
+  return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
+}
+
+int tape_epoll_change(int set, int fd, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data.u64 = token};
+  return epoll_ctl(set, EPOLL_CTL_MOD, fd, &event);
+}
+
+int tape_epoll_remove(int set, int fd) {
+  struct epoll_event event = {0};
+  return epoll_ctl(set, EPOLL_CTL_DEL, fd, &event);
+}
+
+int tape_epoll_wait(int set, tape_event *events, int capacity, int milliseconds) {
+  struct epoll_event ready[256];
+  int count = epoll_wait(set, ready, capacity < 256 ? capacity : 256, milliseconds);
+  for (int i = 0; i < count; i++) {
+    events[i].token = ready[i].data.u64;
+    events[i].events = ready[i].events;
+  }
+  return count;
+}
+
+int tape_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int tape_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+
+ptrdiff_t tape_send(int fd, const void *bytes, size_t count) {
+  return send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int tape_unacknowledged(int fd) {
+  int count = 0;
+  return ioctl(fd, TIOCOUTQ, &count) == 0 ? count : 0;
+}
+#endif
