@@ -159,9 +159,14 @@ package final class Exchange {
     return head
   }
 
+  /// Has the client flushed behind this batch.
   private func touch() {
-    if let client { loop.touched(client) }
+    guard touchedBatch != loop.batch, let client else { return }
+    touchedBatch = loop.batch
+    loop.touched(client)
   }
+
+  private var touchedBatch = -1
 
   // MARK: What the client says
 

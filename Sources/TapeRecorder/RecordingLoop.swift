@@ -23,6 +23,8 @@ package final class RecordingLoop: @unchecked Sendable {
   private let lastID = Mutex<CallID?>(nil)
   private var exchanges: [Exchange] = []
   private var touchedClients: ContiguousArray<any ExchangeClient> = []
+  /// Those that get their bytes right now.
+  private var flushingClients: ContiguousArray<any ExchangeClient> = []
   private var deferred: [(RecordingLoop) -> Void] = []
   private(set) var isArchiveFailing = false
   private var sweepTimer: LoopTimer?
@@ -109,10 +111,10 @@ package final class RecordingLoop: @unchecked Sendable {
   package var afterBatch: () -> Void = {}
 
   /// `client` has something to send, or its exchange has ended.
-  package func touched(_ client: any ExchangeClient) {
-    if let last = touchedClients.last, last === client { return }
-    touchedClients.append(client)
-  }
+  package func touched(_ client: any ExchangeClient) { touchedClients.append(client) }
+
+  /// Numbers the batches, so that each exchange announces its client once in each.
+  private(set) var batch = 0
 
   /// Runs `work` behind the sends of this batch, outside of libcurl.
   package func later(_ work: @escaping (RecordingLoop) -> Void) { deferred.append(work) }
@@ -121,9 +123,10 @@ package final class RecordingLoop: @unchecked Sendable {
     repeat {
       deliverEnded()
       flushJournal()
-      let clients = touchedClients
-      touchedClients.removeAll(keepingCapacity: true)
-      for client in clients { client.flush(now: now) }
+      batch &+= 1
+      swap(&touchedClients, &flushingClients)
+      for client in flushingClients { client.flush(now: now) }
+      flushingClients.removeAll(keepingCapacity: true)
       if !deferred.isEmpty {
         let work = deferred
         deferred = []
