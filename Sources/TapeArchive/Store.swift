@@ -113,34 +113,26 @@ public struct Store: Sendable {
 
   /// 32 random bytes that key the credential fingerprints; made at the first call.
   package func fingerprintKey() throws -> [UInt8] {
-    let target = path + "/fingerprint.key"
+    let name = path + "/fingerprint.key"
     do {
-      if try files.status(target) == nil { try makeFingerprintKey(target) }
-      let key = try files.contents(target, limit: 1 << 10)
-      guard key.count == 32 else {
-        throw TapeError(.corrupt, "\(target) has \(key.count) bytes, not 32; remove it to get a new one")
+      let descriptor = try files.open(name, .readWrite)
+      defer { files.close(descriptor) }
+      // Under its own lock, so that of two first callers one makes the key and the other reads it.
+      _ = try files.lock(descriptor, .exclusive, wait: true)
+      let size = try files.size(descriptor)
+      if size == 32 { return try files.read(descriptor, 0..<32) }
+      guard size < 32 else {
+        throw TapeError(.corrupt, "\(name) has \(size) bytes, not 32; remove it to get a new one")
       }
+      var generator = SystemRandomNumberGenerator()
+      let key = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      try files.truncate(descriptor, to: 0)
+      try files.writeAll(descriptor, key)
+      try files.sync(descriptor)
       return key
     } catch let error as FileError {
-      throw TapeError(.io, "cannot read or make \(target): \(error.reason)")
+      throw TapeError(error.isReadOnly ? .readOnly : .io, "cannot read or make \(name): \(error.reason)")
     }
-  }
-
-  private func makeFingerprintKey(_ target: String) throws {
-    var generator = SystemRandomNumberGenerator()
-    let key = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
-    // Made aside and renamed, so that a process that reads at the same time gets a whole key. Two makers:
-    // the store lock lets one go first, and the other finds its key.
-    guard let lock = try lock(wait: true) else { return }
-    defer { lock.release() }
-    if try files.status(target) != nil { return }
-    let temporary = target + ".tmp"
-    try? files.unlink(temporary)
-    let descriptor = try files.open(temporary, .create)
-    defer { files.close(descriptor) }
-    try files.writeAll(descriptor, key)
-    try files.sync(descriptor)
-    try files.rename(temporary, to: target)
   }
 
   /// Takes the lock that seal, repack and erase exclude each other with; nil if taken and not `wait`.

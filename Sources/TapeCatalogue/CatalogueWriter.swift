@@ -37,6 +37,9 @@ package final class CatalogueWriter {
     }
   }
 
+  /// Runs one statement outside of a transaction: for tests and PRAGMAs.
+  package func execute(_ sql: String) throws { try queue.writeWithoutTransaction { try $0.execute(sql: sql) } }
+
   /// Puts what is here into the catalogue at `target`, as one change: readers see the old state or the new one,
   /// also those that are connected. A target that is no usable database is replaced.
   package func install(at target: String) throws {
@@ -60,8 +63,11 @@ package final class CatalogueWriter {
     try Self.makeFile(target)
     let destination = try DatabaseQueue(path: target, configuration: Self.configuration(scratch: false))
     try queue.backup(to: destination)
-    // Nothing of the old content shall stay in the WAL; best effort, a reader may still need it.
-    try? destination.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    // Nothing of the old content shall stay in the WAL; a reader that still needs it is not waited for.
+    try? destination.writeWithoutTransaction { database in
+      try database.execute(sql: "PRAGMA busy_timeout = 100")
+      _ = try database.checkpoint(.truncate)
+    }
     try destination.close()
   }
 

@@ -18,6 +18,8 @@ final class IndexSession {
   /// The journals were read once, so that `tracked` knows all open calls.
   private var hasPolled = false
   private(set) var report = IndexReport()
+  /// Called before each row is written: where tests make a run die.
+  var onWrite: () throws -> Void = {}
   private var progress = IndexProgress(doneBytes: 0, totalBytes: 0, calls: 0)
 
   /// An open call's row is written again at most this often while others are followed.
@@ -168,6 +170,7 @@ final class IndexSession {
   }
 
   private func write(_ summary: CallSummary, in transaction: CatalogueTransaction) throws {
+    try onWrite()
     let (row, content) = summary.digest()
     try transaction.upsert(row, id: summary.open.id, content: content)
     report.calls += 1

@@ -212,7 +212,7 @@ final class MemoryFiles: TapeFiles {
   func status(_ path: String) throws(FileError) -> FileStatus? {
     try with { state throws(FileError) in
       if state.directories.contains(path) { return FileStatus(bytes: 0, isDirectory: true, modifiedNs: 0) }
-      return state.nodes[path].map { FileStatus(bytes: $0.bytes.count, isDirectory: false, modifiedNs: 0) }
+      return state.nodes[path].map { FileStatus(bytes: $0.bytes.count, isDirectory: false, modifiedNs: .max) }
     }
   }
 

@@ -1,3 +1,5 @@
+internal import CTapeShims
+
 #if canImport(Glibc)
   internal import Glibc
 #else

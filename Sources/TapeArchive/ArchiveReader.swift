@@ -1,0 +1,198 @@
+public import TapeTypes
+
+/// Reads calls back from wherever they lie.
+public struct ArchiveReader: Sendable {
+  private let store: Store
+
+  public init(store: Store) { self.store = store }
+
+  // MARK: One call
+
+  /// The call at a location, looked for elsewhere if it was sealed since.
+  ///
+  /// - Throws: `TapeError` `.notFound`, `.corrupt`, `.newerVersion`, `.io`.
+  public func call(at location: CallLocation, id: CallID) throws -> RecordedCall {
+    do {
+      if let call = try read(location, id) { return call }
+    } catch let error as FileError {
+      throw ioError(error)
+    } catch let error as TapeError where error.code == .notFound {
+      // Sealed or repacked since.
+    }
+    guard let found = try find(id) else {
+      throw TapeError(.notFound, "the archive \(store.archivePath) has no call \(id)")
+    }
+    return found.call
+  }
+
+  /// nil if the archive has no such call. Looks through every index: for where the catalogue cannot be asked.
+  public func find(_ id: CallID) throws -> (call: RecordedCall, location: CallLocation)? {
+    do {
+      for name in try store.files.list(store.archivePath) where SegmentFormat.parse(fileName: name) != nil {
+        let segment = try SegmentReader(store: store, name: name)
+        guard let entry = segment.entries.first(where: { $0.id == id }) else { continue }
+        return (
+          try segment.call(at: entry.blockOffset, id: id), CallLocation(file: name, offset: entry.blockOffset)
+        )
+      }
+      var location: CallLocation?
+      let follower = JournalFollower(store: store)
+      try follower.poll { event in
+        if case .opened(let open, let place) = event, open.id == id { location = place }
+      }
+      guard let location, let call = try read(location, id) else { return nil }
+      return (call, location)
+    } catch let error as FileError {
+      throw ioError(error)
+    }
+  }
+
+  private func ioError(_ error: FileError) -> TapeError {
+    TapeError(.io, "cannot read the archive \(store.archivePath): \(error.reason) (\(error.call) \(error.path))")
+  }
+
+  private func read(_ location: CallLocation, _ id: CallID) throws -> RecordedCall? {
+    if SegmentFormat.parse(fileName: location.file) != nil {
+      return try SegmentFile(store: store, name: location.file).call(at: location.offset, id: id)
+    }
+    guard let name = JournalFormat.parse(fileName: location.file) else { return nil }
+    return try SingleCall(store: store, writer: name.writer, id: id).read(
+      sequence: name.sequence, offset: location.offset)
+  }
+
+  // MARK: All calls
+
+  /// Every call once (a sealed one from its segment), segments first, in start order within a file.
+  ///
+  /// Damage goes to `onDamage`, and reading goes on behind it.
+  /// - Throws: `TapeError` `.io`, and what `body` throws.
+  public func allCalls(
+    onDamage: (Damage) -> Void = { _ in }, _ body: (RecordedCall, CallLocation) throws -> Void
+  ) throws {
+    do {
+      // Journals are listed first: a call that is sealed meanwhile is then in a segment, or in a journal that is
+      // still open here; never in neither.
+      let journals = try JournalListing(store: store)
+      var seen: [CallID: [UInt8]] = [:]
+      for name in try store.files.list(store.archivePath) where SegmentFormat.parse(fileName: name) != nil {
+        do {
+          try SegmentReader(store: store, name: name).forEachCall(onDamage: onDamage) { call, location, leaf in
+            let short = Array(leaf.prefix(8))
+            if let other = seen[call.open.id] {
+              if other != short {
+                onDamage(
+                  Damage(
+                    file: name, offset: location.offset, calls: [call.open.id],
+                    message: "another segment has a different call of this id"))
+              }
+              return
+            }
+            seen[call.open.id] = short
+            try body(call, location)
+          }
+        } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
+          onDamage(Damage(file: name, offset: 0, calls: [], message: error.description))
+        }
+      }
+      for (writer, sequences) in journals.writers.sorted(by: { $0.key < $1.key }) {
+        try journalCalls(writer, sequences, onDamage) { call, location in
+          if seen[call.open.id] == nil { try body(call, location) }
+        }
+      }
+    } catch let error as FileError {
+      throw ioError(error)
+    }
+  }
+
+  private func journalCalls(
+    _ writer: CallID, _ sequences: [Int], _ onDamage: (Damage) -> Void,
+    _ body: (RecordedCall, CallLocation) throws -> Void
+  ) throws {
+    guard let last = sequences.last else { return }
+    let isAlive = try JournalListing.isAlive(writer, last: last, store: store)
+    let scan = WriterScan(store: store, writer: writer)
+    for sequence in sequences {
+      _ = try scan.read(
+        sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: sequence != last || !isAlive)
+    }
+    for damage in scan.damage { onDamage(damage) }
+    let live = scan.openTracks
+    if !isAlive { try scan.finish() }
+    let tracks = scan.takeReady() + (isAlive ? live : [])
+    let loader = TrackLoader(store: store, writer: writer)
+    for track in tracks.sorted(by: { ($0.startedAtNs, $0.number) < ($1.startedAtNs, $1.number) }) {
+      guard var call = try loader.load(track) else { continue }
+      call.isLive = isAlive && call.end == nil
+      try body(call, track.location)
+    }
+  }
+
+  /// What is in the archive's directory.
+  public func files() throws -> [ArchiveFile] {
+    do {
+      let journals = try JournalListing(store: store)
+      var live: Set<String> = []
+      for (writer, sequences) in journals.writers {
+        guard let last = sequences.last, try JournalListing.isAlive(writer, last: last, store: store) else { continue }
+        live.insert(JournalFormat.fileName(writer: writer, sequence: last))
+      }
+      var files: [ArchiveFile] = []
+      for name in try store.files.list(store.archivePath) {
+        guard let status = try store.files.status(store.archivePath + "/" + name), !status.isDirectory else { continue }
+        let writer = JournalFormat.parse(fileName: name)?.writer ?? SegmentFormat.parse(fileName: name)?.writer
+        files.append(
+          ArchiveFile(
+            name: name, kind: .init(name: name), bytes: status.bytes, writer: writer, isLive: live.contains(name)))
+      }
+      return files
+    } catch {
+      throw ioError(error)
+    }
+  }
+}
+
+/// Reads one call out of the journals of its writer, from its open record on.
+private struct SingleCall {
+  let store: Store
+  let writer: CallID
+  let id: CallID
+
+  func read(sequence first: Int, offset: Int) throws -> RecordedCall? {
+    let tape = WriterTape()
+    var builder = CallBuilder()
+    var number: Int?
+    var sequence = first
+    var isDone = false
+    while !isDone {
+      let name = JournalFormat.fileName(writer: writer, sequence: sequence)
+      guard let journal = try JournalFile(store: store, name: name, writer: writer, sequence: sequence) else { break }
+      journal.cursor.refresh(limit: try journal.size())
+      if sequence == first { journal.cursor.seek(offset) }
+      if try journal.isHeld() { journal.cursor.refresh(limit: try journal.cursor.committedEnd()) }
+      while !isDone {
+        guard case .record(let record) = try journal.cursor.next() else {
+          guard try journal.cursor.resync() else { break }
+          continue
+        }
+        var fields = record.fields
+        guard let kind = record.kind, kind != .journal, kind != .batch, let stated = fields.count() else { continue }
+        if number == nil {
+          guard kind == .open, fields.callID() == id else { return nil }
+          number = stated
+        }
+        guard stated == number else { continue }
+        _ = try tape.apply(record, file: name, sequence: sequence, hasPrevious: true) { event in
+          if case .ended = event { isDone = true }
+          builder.take(event)
+        }
+      }
+      sequence += 1
+    }
+    _ = try tape.loseAll { builder.take($0) }
+    guard var call = builder.call else { return nil }
+    if call.end == nil {
+      call.isLive = try JournalListing.isAlive(writer, last: max(first, sequence - 1), store: store)
+    }
+    return call
+  }
+}

@@ -1,0 +1,65 @@
+package import Logging
+package import TapeTypes
+
+/// What a seal did.
+package struct SealReport: Sendable, Equatable {
+  /// Names of the segments that were made.
+  package var segments: [String] = []
+  package var sealedCalls = 0
+  package var lostCalls: [CallID] = []
+  package var deletedJournals: [String] = []
+  /// Files that the torn tails of journals were set aside in.
+  package var torn: [String] = []
+  package var damage: [Damage] = []
+  /// Bytes of requests and responses that were sealed.
+  package var rawBytes = 0
+  package var segmentBytes = 0
+
+  package init() {}
+}
+
+/// Turns closed journals into segments, also those of writers that died.
+///
+/// A journal is removed when all of its calls are in segments that were read back, compared
+/// and synced; so an interrupted seal loses nothing, and the next one redoes it.
+package struct Sealer {
+  private let store: Store
+  private let level: Int
+  private let log: Logger
+  /// Journals are scanned in groups of about so many bytes, which bounds the memory that a seal takes.
+  private static let groupBytes = 256 << 20
+
+  package init(store: Store, level: Int = 9, log: Logger) {
+    self.store = store
+    self.level = level
+    self.log = log
+  }
+
+  /// Seals what has ended. Waits for another seal to end.
+  ///
+  /// - Throws: `TapeError` `.locked`, `.readOnly`, `.io`, `.corrupt`.
+  package func seal() throws -> SealReport {
+    guard let lock = try store.lock(wait: true) else {
+      throw TapeError(.locked, "another process seals, repacks or erases in \(store.path); try again when it is done")
+    }
+    defer { lock.release() }
+    var run = SealRun(store: store, level: level, log: log, groupBytes: Self.groupBytes)
+    do {
+      try run.removeLeftovers()
+      let journals = try JournalListing(store: store)
+      for (writer, sequences) in journals.writers.sorted(by: { $0.key < $1.key }) {
+        try run.scan(writer, sequences)
+      }
+      try run.finish()
+      return run.report
+    } catch let error as FileError {
+      throw TapeError(
+        error.isReadOnly ? .readOnly : .io,
+        "cannot seal \(store.archivePath): \(error.reason) (\(error.call) \(error.path)); the journals are kept")
+    } catch let error as BlockError {
+      throw TapeError(.failed, "cannot seal \(store.archivePath): \(error); the journals are kept")
+    } catch let error as ZstdError {
+      throw TapeError(.failed, "cannot seal \(store.archivePath): \(error); the journals are kept")
+    }
+  }
+}

@@ -1,0 +1,204 @@
+internal import Logging
+internal import TapeTypes
+
+/// One run of the sealer, under the store lock.
+struct SealRun {
+  let store: Store
+  let level: Int
+  let log: Logger
+  let groupBytes: Int
+  private(set) var report = SealReport()
+  private var pending: [Pending] = []
+  private var pendingBytes = 0
+  /// Journals that were read to their end, and the numbers of their calls that are not sealed.
+  private var closed: [Journal] = []
+  private var sealedBefore: Set<CallID>?
+
+  private struct Pending {
+    var track: CallTrack
+    var writer: CallID
+    var loader: TrackLoader
+  }
+
+  private struct Journal {
+    var writer: CallID
+    var sequence: Int
+    var isDamaged: Bool
+    var name: String { JournalFormat.fileName(writer: writer, sequence: sequence) }
+  }
+
+  /// Calls that stay in journals, by writer: they are live, or they could not be read.
+  private var kept: [CallID: Set<Int>] = [:]
+
+  init(store: Store, level: Int, log: Logger, groupBytes: Int) {
+    self.store = store
+    self.level = level
+    self.log = log
+    self.groupBytes = groupBytes
+  }
+
+  // MARK: Journals
+
+  /// What an interrupted seal or a process that died while it made a journal left.
+  func removeLeftovers() throws {
+    for name in try store.files.list(store.archivePath) where name.hasSuffix(".tmp") {
+      let path = store.archivePath + "/" + name
+      let descriptor = try store.files.open(path, .read)
+      defer { store.files.close(descriptor) }
+      // A journal that is being made is locked before it has content.
+      guard try store.files.lock(descriptor, .shared, wait: false), try store.files.size(descriptor) > 0 else {
+        continue
+      }
+      log.notice("removing \(name), which was not finished")
+      try store.files.unlink(path)
+    }
+  }
+
+  /// Takes in a writer's closed journals.
+  mutating func scan(_ writer: CallID, _ sequences: [Int]) throws {
+    guard let last = sequences.last else { return }
+    let isAlive = try JournalListing.isAlive(writer, last: last, store: store)
+    let scan = WriterScan(store: store, writer: writer)
+    let loader = TrackLoader(store: store, writer: writer)
+    for sequence in sequences where !(isAlive && sequence == last) {
+      let bytes = try scan.read(sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: true)
+      if scan.refused.contains(sequence) { continue }
+      let name = JournalFormat.fileName(writer: writer, sequence: sequence)
+      closed.append(
+        Journal(writer: writer, sequence: sequence, isDamaged: scan.damage.contains { $0.file == name }))
+      take(scan.takeReady(), writer, loader)
+      pendingBytes += bytes
+      if pendingBytes >= groupBytes { try sealPending() }
+    }
+    if !isAlive {
+      try scan.finish()
+      report.lostCalls += scan.lost.sorted()
+      take(scan.takeReady(), writer, loader)
+    }
+    // Without holes: a reader follows a call from journal to journal.
+    kept[writer] = Set(scan.openTracks.flatMap { ($0.records.first?.sequence ?? $0.sequence)...$0.sequence })
+    report.damage += scan.damage
+    for tail in scan.torn { try setAside(tail) }
+  }
+
+  private mutating func take(_ tracks: [CallTrack], _ writer: CallID, _ loader: TrackLoader) {
+    pending += tracks.map { Pending(track: $0, writer: writer, loader: loader) }
+  }
+
+  /// A torn tail is kept in a file of its own, and cut off.
+  private mutating func setAside(_ tail: (file: String, offset: Int, bytes: Int)) throws {
+    let path = store.archivePath + "/" + tail.file
+    let journal = try store.files.open(path, .readWrite)
+    defer { store.files.close(journal) }
+    let bytes = try store.files.read(journal, tail.offset..<(tail.offset + tail.bytes))
+    let aside = try store.files.open(path + ".torn", .readWrite)
+    defer { store.files.close(aside) }
+    try store.files.truncate(aside, to: 0)
+    try store.files.writeAll(aside, bytes)
+    try store.files.sync(aside)
+    try store.files.syncDirectory(store.archivePath)
+    try store.files.truncate(journal, to: tail.offset)
+    report.torn.append(tail.file + ".torn")
+    log.notice("the last \(tail.bytes) bytes of \(tail.file) were no whole record; they are in \(tail.file).torn")
+  }
+
+  // MARK: Segments
+
+  /// Seals what is left and removes the journals that are not needed any more.
+  mutating func finish() throws {
+    try sealPending()
+    for journal in closed where kept[journal.writer]?.contains(journal.sequence) != true {
+      let path = store.archivePath + "/" + journal.name
+      if journal.isDamaged {
+        try store.files.rename(path, to: path + ".damaged")
+        log.error(
+          "\(journal.name) was damaged; what could be read of it is sealed, and it is kept as \(journal.name).damaged")
+      } else {
+        try store.files.unlink(path)
+        report.deletedJournals.append(journal.name)
+      }
+    }
+    try store.files.syncDirectory(store.archivePath)
+  }
+
+  private mutating func sealPending() throws {
+    let sealed = try alreadySealed()
+    let calls = pending.filter { !sealed.contains($0.track.id) }
+      .sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
+    pending = []
+    pendingBytes = 0
+    var start = 0
+    while start < calls.count {
+      var end = start
+      var bytes = 0
+      while end < calls.count, bytes < SegmentFormat.bytesPerSegment {
+        bytes += calls[end].track.bytes
+        end += 1
+      }
+      try write(calls[start..<end])
+      start = end
+    }
+  }
+
+  private mutating func write(_ calls: ArraySlice<Pending>) throws {
+    guard let first = calls.first else { return }
+    let last = calls.last { $0.writer == first.writer } ?? first
+    // Numbers of one writer mostly rise with the start, not always.
+    let name = SegmentFormat.fileName(
+      writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
+    let segment = try SegmentWriter(store: store, name: name, level: level)
+    for item in calls {
+      guard let call = try item.loader.load(item.track) else {
+        throw BlockError("call \(item.track.id) cannot be read any more")
+      }
+      try segment.add(call)
+    }
+    try segment.finish()
+    try verify(segment)
+    try store.files.rename(segment.temporaryPath, to: segment.path)
+    try store.files.syncDirectory(store.archivePath)
+    report.segments.append(name)
+    report.sealedCalls += segment.calls
+    report.rawBytes += segment.rawBytes
+    report.segmentBytes += segment.size
+    for item in calls { sealedBefore?.insert(item.track.id) }
+  }
+
+  /// Reads the segment back: every call must have the leaf hash that it had in its journal.
+  private func verify(_ segment: SegmentWriter) throws {
+    var next = 0
+    try SegmentReader(store: store, name: segment.name + ".tmp").forEachCall { call, _, leaf in
+      guard next < segment.leaves.count, segment.leaves[next] == leaf else {
+        throw TapeError(
+          .failed, "call \(call.open.id) did not come back from \(segment.name) as it was; its journal is kept")
+      }
+      next += 1
+    }
+    guard next == segment.leaves.count else {
+      throw TapeError(.failed, "\(segment.name) lacks calls that it should have; their journals are kept")
+    }
+  }
+
+  /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept
+  /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls.
+  private mutating func alreadySealed() throws -> Set<CallID> {
+    if let known = sealedBefore { return known }
+    var oldest = Int64.max
+    for journal in closed { oldest = min(oldest, Int64(clamping: journal.writer.milliseconds) * 1_000_000) }
+    // A day's grace for clocks that were set.
+    oldest -= 86_400 * 1_000_000_000
+    var sealed: Set<CallID> = []
+    for name in try store.files.list(store.archivePath) where SegmentFormat.parse(fileName: name) != nil {
+      guard let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest else {
+        continue
+      }
+      do {
+        for entry in try SegmentReader(store: store, name: name).entries { sealed.insert(entry.id) }
+      } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
+        report.damage.append(Damage(file: name, offset: 0, calls: [], message: error.description))
+      }
+    }
+    sealedBefore = sealed
+    return sealed
+  }
+}

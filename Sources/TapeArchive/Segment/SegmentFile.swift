@@ -1,0 +1,174 @@
+internal import CZstd
+internal import TapeTypes
+
+/// An open segment: its frames by the seek table. Total on any bytes.
+final class SegmentFile {
+  struct Frame {
+    var offset: Int
+    var size: Int
+    /// 0 for a skippable frame.
+    var content: Int
+  }
+
+  let store: Store
+  let name: String
+  private let descriptor: Int32
+  private(set) var frames: [Frame] = []
+  private(set) var coding: any BlockCoding = LiteralCoding()
+  private let decompressor: ZstdDecompressor
+
+  static let framesPerBlock = EncodedBlock.Role.allCases.count
+
+  init(store: Store, name: String) throws {
+    self.store = store
+    self.name = name
+    do {
+      descriptor = try store.files.open(store.archivePath + "/" + name, .read)
+    } catch {
+      throw TapeError(
+        error.isMissing ? .notFound : .io, "cannot open the segment \(store.archivePath)/\(name): \(error.reason)")
+    }
+    decompressor = try ZstdDecompressor()
+    do {
+      try readStart()
+      try readSeekTable()
+    } catch {
+      throw wrapped(error)
+    }
+  }
+
+  deinit { store.files.close(descriptor) }
+
+  func corrupt(_ what: String) -> TapeError {
+    TapeError(.corrupt, "the segment \(store.archivePath)/\(name) is damaged: \(what)")
+  }
+
+  /// Any error of reading as one for people.
+  func wrapped(_ error: any Error) -> TapeError {
+    if let error = error as? TapeError { return error }
+    guard let error = error as? FileError else { return corrupt("\(error)") }
+    return TapeError(.io, "cannot read the segment \(store.archivePath)/\(name): \(error.reason)")
+  }
+
+  // MARK: Shape
+
+  /// The explaining text says version and coding.
+  private func readStart() throws {
+    let size = try store.files.size(descriptor)
+    let start = try store.files.read(descriptor, 0..<min(size, 16 << 10))
+    let frameSize = start.withUnsafeBytes { ZSTD_findFrameCompressedSize($0.baseAddress, $0.count) }
+    try Zstd.check(frameSize)
+    let text = try decompressor.decompress(Array(start[..<frameSize]), limit: 64 << 10)
+    let words = String(decoding: text.prefix { $0 != 0x0A }, as: UTF8.self).split(separator: " ")
+    guard let magic = words.first, magic.hasPrefix(SegmentFormat.magicName) else {
+      throw BlockError("it does not begin as a segment does")
+    }
+    guard magic == SegmentFormat.magic else {
+      throw TapeError(
+        .newerVersion,
+        "the segment \(store.archivePath)/\(name) is a \(magic), this program knows \(SegmentFormat.magic); "
+          + "use a newer tapedeck")
+    }
+    guard words.count == 2, let known = BlockCodings.all.first(where: { $0.name == words[1] }) else {
+      throw TapeError(
+        .newerVersion,
+        "the segment \(store.archivePath)/\(name) has a block coding that this program does not know "
+          + "(\(words.dropFirst().joined(separator: " "))); use a newer tapedeck")
+    }
+    coding = try known.init()
+    frames = [Frame(offset: 0, size: frameSize, content: text.count)]
+  }
+
+  private func readSeekTable() throws {
+    let size = try store.files.size(descriptor)
+    guard size >= 17 else { throw BlockError("it is too short for a seek table") }
+    var footer = ByteReader(try store.files.read(descriptor, (size - 9)..<size))
+    guard let count = footer.uint32().map(Int.init), footer.take(1) == [0],
+      footer.uint32() == SegmentFormat.seekFooterMagic,
+      count >= 2, count * 8 + 17 <= size
+    else { throw BlockError("its seek table does not end as one does") }
+    let start = size - 17 - count * 8
+    var table = ByteReader(try store.files.read(descriptor, start..<(size - 9)))
+    guard table.uint32() == SegmentFormat.seekTableMagic, table.uint32().map(Int.init) == count * 8 + 9 else {
+      throw BlockError("its seek table does not begin as one does")
+    }
+    var all: [Frame] = []
+    var offset = 0
+    for _ in 0..<count {
+      guard let size = table.uint32(), let content = table.uint32() else { throw BlockError("its seek table is short") }
+      all.append(Frame(offset: offset, size: Int(size), content: Int(content)))
+      offset += Int(size)
+    }
+    guard offset == start, all[0].size == frames[0].size, all[0].content == frames[0].content,
+      (count - 2) % Self.framesPerBlock == 0
+    else { throw BlockError("its seek table does not fit its frames") }
+    frames = all
+  }
+
+  var blockCount: Int { (frames.count - 2) / Self.framesPerBlock }
+
+  func blockOffset(_ block: Int) -> Int { frames[1 + block * Self.framesPerBlock].offset }
+
+  /// The block that starts at this offset of the file.
+  func block(at offset: Int) -> Int? {
+    let index = frames.partitioningIndex { $0.offset >= offset }
+    guard index < frames.count - 1, frames[index].offset == offset, index >= 1, (index - 1) % Self.framesPerBlock == 0
+    else { return nil }
+    return (index - 1) / Self.framesPerBlock
+  }
+
+  // MARK: Content
+
+  func index() throws -> [SegmentEntry] {
+    let text = try zstd(frames[frames.count - 1])
+    var entries: [SegmentEntry] = []
+    for line in text.split(separator: 0x0A) where line.first != 0x23 {
+      let words = String(decoding: line, as: UTF8.self).split(separator: " ")
+      guard words.count == 5, let id = CallID(String(words[0])), let started = Int64(words[1]),
+        let offset = Int(words[2]), let frames = Int(words[3]), let bytes = Int(words[4]), block(at: offset) != nil
+      else { throw BlockError("its index") }
+      entries.append(SegmentEntry(id: id, startedAtNs: started, blockOffset: offset, frames: frames, bytes: bytes))
+    }
+    return entries
+  }
+
+  func calls(inBlock block: Int, only id: CallID? = nil) throws -> [RecordedCall] {
+    let first = 1 + block * Self.framesPerBlock
+    var position = first
+    let encoded = try EncodedBlock { role in
+      defer { position += 1 }
+      if let magic = role.skippableMagic { return try skippable(frames[position], magic) }
+      return try zstd(frames[position])
+    }
+    return try coding.decode(encoded, only: id)
+  }
+
+  private func zstd(_ frame: Frame) throws -> [UInt8] {
+    let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
+    guard bytes.count == frame.size else { throw BlockError("it ends early") }
+    let content = try decompressor.decompress(bytes, limit: SegmentFormat.largestFrame)
+    guard content.count == frame.content else { throw BlockError("its seek table does not fit its frames") }
+    return content
+  }
+
+  private func skippable(_ frame: Frame, _ magic: UInt32) throws -> [UInt8] {
+    let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
+    var reader = ByteReader(bytes)
+    guard bytes.count == frame.size, frame.size >= 12, frame.content == 0, reader.uint32() == magic,
+      reader.uint32().map(Int.init) == frame.size - 8, let crc = reader.uint32(), crc == CRC32C.of(bytes[12...])
+    else { throw BlockError("a frame of times or salts is not what was written") }
+    return Array(bytes[12...])
+  }
+}
+
+extension Array {
+  /// The first index whose element satisfies `predicate`, in an array where all that do come last.
+  fileprivate func partitioningIndex(_ predicate: (Element) -> Bool) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if predicate(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}

@@ -1,0 +1,114 @@
+internal import TapeTypes
+
+/// Writes one segment to a temporary file, block by block.
+final class SegmentWriter {
+  let name: String
+  private let store: Store
+  private let descriptor: Int32
+  private let compressor: ZstdCompressor
+  private let coding: any BlockCoding
+  private var block: [RecordedCall] = []
+  private var blockBytes = 0
+  private var seekTable: [UInt8] = []
+  private var frames = 0
+  private var index = "# id start-ns block frames bytes\n"
+  private var isClosed = false
+  /// Bytes of the file so far.
+  private(set) var size = 0
+  /// Bytes of requests and responses in it.
+  private(set) var rawBytes = 0
+  private(set) var calls = 0
+  /// Leaf hashes in the order of the file: what reading it back has to give.
+  private(set) var leaves: [[UInt8]] = []
+
+  var path: String { store.archivePath + "/" + name }
+  var temporaryPath: String { path + ".tmp" }
+
+  init(store: Store, name: String, level: Int) throws {
+    self.store = store
+    self.name = name
+    compressor = try ZstdCompressor(level: level)
+    coding = try BlockCodings.current.init()
+    let path = store.archivePath + "/" + name + ".tmp"
+    if try store.files.status(path) != nil { try store.files.unlink(path) }
+    descriptor = try store.files.open(path, .create)
+    let text = "\(SegmentFormat.magic) \(BlockCodings.current.name)\n\(SegmentFormat.explanation)"
+    try add(zstd: Array(text.utf8))
+  }
+
+  deinit { if !isClosed { store.files.close(descriptor) } }
+
+  func add(_ call: RecordedCall) throws {
+    let bytes = call.raw.count + call.open.body.count
+    if !block.isEmpty, blockBytes + bytes > SegmentFormat.bytesPerBlock { try endBlock() }
+    leaves.append(leafHash(of: call))
+    block.append(call)
+    blockBytes += bytes
+    rawBytes += bytes
+    calls += 1
+    if block.count == SegmentFormat.callsPerBlock { try endBlock() }
+  }
+
+  private func endBlock() throws {
+    guard !block.isEmpty else { return }
+    for call in block {
+      index += "\(call.open.id) \(call.open.startedAtNs) \(size) \(call.frameCount) \(call.raw.count)\n"
+    }
+    let encoded = try coding.encode(block)
+    for role in EncodedBlock.Role.allCases {
+      if let magic = role.skippableMagic {
+        try add(skippable: magic, encoded[role])
+      } else {
+        try add(zstd: encoded[role])
+      }
+    }
+    block.removeAll()
+    blockBytes = 0
+  }
+
+  /// Writes what is left, index and seek table, and syncs.
+  func finish() throws {
+    try endBlock()
+    try add(zstd: Array(index.utf8))
+    var table: [UInt8] = []
+    table.append(uint32: SegmentFormat.seekTableMagic)
+    table.append(uint32: UInt32(seekTable.count + 9))
+    table += seekTable
+    table.append(uint32: UInt32(frames))
+    table.append(0)
+    table.append(uint32: SegmentFormat.seekFooterMagic)
+    try write(table)
+    try store.files.sync(descriptor)
+    store.files.close(descriptor)
+    isClosed = true
+  }
+
+  private func add(zstd bytes: [UInt8]) throws {
+    guard bytes.count <= SegmentFormat.largestFrame else {
+      throw BlockError("a call of \(bytes.count) bytes is larger than a segment takes")
+    }
+    let frame = try compressor.compress(bytes)
+    try write(frame)
+    seekTable.append(uint32: UInt32(frame.count))
+    seekTable.append(uint32: UInt32(bytes.count))
+    frames += 1
+  }
+
+  /// Magic, size, CRC32C of the content, content: zstd checks nothing in a frame that it skips.
+  private func add(skippable magic: UInt32, _ bytes: [UInt8]) throws {
+    var frame: [UInt8] = []
+    frame.append(uint32: magic)
+    frame.append(uint32: UInt32(bytes.count + 4))
+    frame.append(uint32: CRC32C.of(bytes))
+    frame += bytes
+    try write(frame)
+    seekTable.append(uint32: UInt32(frame.count))
+    seekTable.append(uint32: 0)
+    frames += 1
+  }
+
+  private func write(_ bytes: [UInt8]) throws {
+    try store.files.writeAll(descriptor, bytes)
+    size += bytes.count
+  }
+}
