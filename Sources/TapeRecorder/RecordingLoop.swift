@@ -18,6 +18,7 @@ package final class RecordingLoop: @unchecked Sendable {
   package let counters = RecordingCounters()
   let multi: CurlMulti
   let journal: JournalWriter
+  let tally = BatchTally()
   private let clock = SystemClock()
   private let log: Logger
   private let lastID = Mutex<CallID?>(nil)
@@ -122,6 +123,7 @@ package final class RecordingLoop: @unchecked Sendable {
   private func endBatch(now: Int64) {
     repeat {
       deliverEnded()
+      counters.add(tally)
       flushJournal()
       batch &+= 1
       swap(&touchedClients, &flushingClients)
@@ -221,6 +223,8 @@ package final class RecordingLoop: @unchecked Sendable {
     deferred = []
   }
 
+  private var isFinished = false
+
   /// Hands work to the loop's thread; from any thread.
   package func post(_ work: @escaping @Sendable (RecordingLoop) -> Void) {
     events.poster.post { work(self) }
@@ -233,6 +237,8 @@ package final class RecordingLoop: @unchecked Sendable {
 
   /// Ends `run`. Calls that are open stay without an end record.
   package func finish() {
+    guard !isFinished else { return }
+    isFinished = true
     events.stop()
     do { try journal.close() } catch { log.error("the journal does not close: \(error)") }
     counters.setGaps(frames: journal.counters.gapFrames, bytes: journal.counters.gapBytes)
