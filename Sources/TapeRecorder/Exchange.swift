@@ -75,7 +75,6 @@ package final class Exchange {
     if request.zeroNs == nil { open.startedAtNs = loop.wallNow }
     tape = CallTape(open, zeroNs: zeroNs, journal: loop.journal)
     loop.counters.opened()
-    loop.stagedForTape()
     request.open.body = []
   }
 
@@ -224,7 +223,6 @@ package final class Exchange {
     if let tape {
       tape.end(outcome.cause, detail: outcome.detail, clientClosedNs: clientClosedNs, now: max(loop.now, lastByteNs))
       loop.counters.closed()
-      loop.stagedForTape()
     }
     loop.forget(self)
     let client = self.client
