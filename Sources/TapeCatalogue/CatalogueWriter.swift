@@ -12,6 +12,7 @@ package final class CatalogueWriter {
   /// Where the database is.
   package let path: String
   private let queue: DatabaseQueue
+  private let file: FileIdentity?
 
   /// Opens the catalogue, making it where there is none (mode 0600).
   ///
@@ -22,11 +23,15 @@ package final class CatalogueWriter {
     do {
       try Self.makeFile(path)
       queue = try DatabaseQueue(path: path, configuration: Self.configuration(scratch: scratch))
+      file = FileIdentity(path: path)
       try prepare()
     } catch {
       throw TapeError.catalogue(error, doing: "write", at: path)
     }
   }
+
+  /// False when the file was deleted or replaced: what is written then reaches nobody.
+  package var isInPlace: Bool { FileIdentity(path: path) == file }
 
   /// All that `body` does takes effect together, or nothing of it.
   package func transaction<Result>(_ body: (CatalogueTransaction) throws -> Result) throws -> Result {
@@ -36,6 +41,9 @@ package final class CatalogueWriter {
       throw TapeError.catalogue(error, doing: "write", at: path)
     }
   }
+
+  /// Runs one statement outside of a transaction: for tests and PRAGMAs.
+  package func execute(_ sql: String) throws { try queue.writeWithoutTransaction { try $0.execute(sql: sql) } }
 
   /// Puts what is here into the catalogue at `target`, as one change: readers see the old state or the new one,
   /// also those that are connected. A target that is no usable database is replaced.
@@ -60,8 +68,11 @@ package final class CatalogueWriter {
     try Self.makeFile(target)
     let destination = try DatabaseQueue(path: target, configuration: Self.configuration(scratch: false))
     try queue.backup(to: destination)
-    // Nothing of the old content shall stay in the WAL; best effort, a reader may still need it.
-    try? destination.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    // Nothing of the old content shall stay in the WAL; a reader that still needs it is not waited for.
+    try? destination.writeWithoutTransaction { database in
+      try database.execute(sql: "PRAGMA busy_timeout = 100")
+      _ = try database.checkpoint(.truncate)
+    }
     try destination.close()
   }
 

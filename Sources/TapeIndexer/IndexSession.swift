@@ -15,9 +15,13 @@ final class IndexSession {
   private let follower: JournalFollower
   /// Calls of journals that have not ended.
   private var tracked: [CallID: TrackedCall] = [:]
+  /// What is indexed: file name → bytes. nil until read; nobody else writes it.
+  private var sources: [String: Int]?
   /// The journals were read once, so that `tracked` knows all open calls.
   private var hasPolled = false
   private(set) var report = IndexReport()
+  /// Called before each row is written: where tests make a run die.
+  var onWrite: () throws -> Void = {}
   private var progress = IndexProgress(doneBytes: 0, totalBytes: 0, calls: 0)
 
   /// An open call's row is written again at most this often while others are followed.
@@ -42,26 +46,29 @@ final class IndexSession {
   /// - Returns: true if files came or went meanwhile, so that another look is due at once.
   @discardableResult
   func pass(refreshAll: Bool, _ onProgress: (IndexProgress) -> Void) throws -> Bool {
+    let before = try sources ?? writer.transaction { try $0.sources() }
+    sources = before
     let files = try listing()
-    let sources = try writer.transaction { try $0.sources() }
+    let writes = report.calls + report.movedCalls
     progress.totalBytes = files.reduce(0) { $0 + $1.bytes }
     progress.doneBytes = 0
     for file in files where file.kind == .segment {
-      if sources[file.name] == nil { try indexSegment(file) }
+      if before[file.name] == nil { try indexSegment(file) }
       progress.doneBytes += file.bytes
       progress.calls = report.calls
       onProgress(progress)
     }
     let journals = files.filter { $0.kind == .journal }
-    if try needsPoll(journals, sources) { try pollJournals(journals, sources, refreshAll: refreshAll) }
+    if try needsPoll(journals, before) { try pollJournals(journals, before, refreshAll: refreshAll) }
     progress.doneBytes = progress.totalBytes
     progress.calls = report.calls
     onProgress(progress)
-    try forgetGone(files, sources)
+    let mustLookAgain = try !forgetGone(files)
+    guard mustLookAgain || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
 
-  private func listing() throws -> [SourceFile] { try SourceFile.list(store) }
+  private func listing() throws -> [SourceFile] { try SourceFile.list(store, known: sources ?? [:]) }
 
   // MARK: Segments
 
@@ -74,10 +81,12 @@ final class IndexSession {
         }
         try transaction.setSource(file.name, kind: "segment", bytes: file.bytes)
       }
+      sources?[file.name] = file.bytes
       report.segments += 1
     } catch let error as TapeError where error.code == .corrupt {
       try note(Damage(file: file.name, offset: 0, calls: [], message: error.description))
       try writer.transaction { try $0.setSource(file.name, kind: "segment", bytes: file.bytes) }
+      sources?[file.name] = file.bytes
     }
   }
 
@@ -134,6 +143,7 @@ final class IndexSession {
         report.journals += 1
       }
     }
+    for file in journals { self.sources?[file.name] = file.bytes }
     hasPolled = true
   }
 
@@ -168,6 +178,7 @@ final class IndexSession {
   }
 
   private func write(_ summary: CallSummary, in transaction: CatalogueTransaction) throws {
+    try onWrite()
     let (row, content) = summary.digest()
     try transaction.upsert(row, id: summary.open.id, content: content)
     report.calls += 1
@@ -176,18 +187,21 @@ final class IndexSession {
 
   // MARK: Files that went
 
-  private func forgetGone(_ files: [SourceFile], _ sources: [String: Int]) throws {
+  /// - Returns: false if that has to wait until newer files are indexed.
+  private func forgetGone(_ files: [SourceFile]) throws -> Bool {
     let names = Set(files.map(\.name))
-    let gone = sources.keys.filter { !names.contains($0) }.sorted()
-    guard !gone.isEmpty else { return }
+    let gone = (sources ?? [:]).keys.filter { !names.contains($0) }.sorted()
+    guard !gone.isEmpty else { return true }
     // A file that came after the listing may have the calls of one that went: look at it first.
-    guard try listing().allSatisfy({ $0.kind == .journal || names.contains($0.name) }) else { return }
+    guard try listing().allSatisfy({ $0.kind == .journal || names.contains($0.name) }) else { return false }
     try writer.transaction { transaction in
       for name in gone {
         report.removedCalls += try transaction.removeCalls(in: name)
         try transaction.removeSource(name)
       }
     }
+    for name in gone { sources?[name] = nil }
+    return true
   }
 
   // MARK: Damage

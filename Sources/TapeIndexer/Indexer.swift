@@ -64,6 +64,11 @@ package struct Indexer: Sendable {
             try session.catchUp { _ in }
             return try writer.close()
           }
+          if !writer.isInPlace {
+            log.notice("the catalogue was deleted or replaced: making it again", metadata: ["path": "\(writer.path)"])
+            writer = try CatalogueWriter(path: store.cataloguePath)
+            session = IndexSession(store: store, writer: writer, log: log)
+          }
           while try session.pass(refreshAll: false, { _ in }) {}
           failures = 0
         } catch {
@@ -71,7 +76,7 @@ package struct Indexer: Sendable {
           if stopping { throw error }
           if failures == 1 || failures % 100 == 0 { log.error("cannot index, trying again: \(error)") }
           pause(milliseconds: min(failures, 20) * 100)
-          writer = try CatalogueWriter(path: store.cataloguePath)
+          if let fresh = try? CatalogueWriter(path: store.cataloguePath) { writer = fresh }
           session = IndexSession(store: store, writer: writer, log: log)
         }
         stopping = shouldStop()

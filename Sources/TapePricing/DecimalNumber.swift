@@ -1,14 +1,128 @@
-/// An exact decimal number: no floating point, no rounding.
+/// An exact decimal number, `mantissa × 10^exponent` with up to 38 digits: no floating
+/// point, no rounding.
+///
+/// Nothing traps: a sum that would need more digits loses its lowest ones, a product saturates.
+/// Token counts times prices stay far below (10^19 × 10^6, twelve places).
 package struct DecimalNumber: Sendable, Hashable, Comparable, CustomStringConvertible {
   package static let zero = DecimalNumber(0)
 
-  package init(_ value: Int) {}
+  /// Without trailing zeros, so that equal numbers are equal values.
+  private let mantissa: Int128
+  private let exponent: Int
 
-  /// Reads `-12.50` or `1e-7`; nil for anything else and for what does not fit 38 digits.
-  package init?(_ text: String) { return nil }
+  package init(_ value: some BinaryInteger) { self.init(mantissa: Int128(clamping: value), exponent: 0) }
 
-  package static func + (left: DecimalNumber, right: DecimalNumber) -> DecimalNumber { left }
-  package static func < (left: DecimalNumber, right: DecimalNumber) -> Bool { false }
+  private init(mantissa: Int128, exponent: Int) {
+    var (mantissa, exponent) = (mantissa, exponent)
+    while mantissa != 0, mantissa % 10 == 0 {
+      mantissa /= 10
+      exponent += 1
+    }
+    self.mantissa = mantissa
+    self.exponent = mantissa == 0 ? 0 : exponent
+  }
+
+  /// Reads `-12.50` or `1e-7`; nil for anything else, for more than 36 digits, and for exponents beyond ±60.
+  package init?(_ text: String) {
+    var bytes = Array(text.utf8)[...]
+    let isNegative = bytes.first == 0x2D
+    if isNegative { bytes.removeFirst() }
+    let mark = bytes.firstIndex { $0 | 0x20 == 0x65 } ?? bytes.endIndex
+    var exponent = 0
+    if mark < bytes.endIndex {
+      guard let power = Int(String(decoding: bytes[(mark + 1)...], as: UTF8.self)) else { return nil }
+      exponent = power
+    }
+    var value: Int128 = 0
+    var digits = 0
+    var sawPoint = false
+    for byte in bytes[..<mark] {
+      if byte == 0x2E, !sawPoint {
+        sawPoint = true
+      } else if byte >= 0x30, byte <= 0x39, digits < 36 {
+        value = value * 10 + Int128(byte - 0x30)
+        digits += value == 0 ? 0 : 1
+        // Counts all places; checked against the limit below.
+        if sawPoint { exponent -= exponent > -1_000 ? 1 : 0 }
+      } else {
+        return nil
+      }
+    }
+    guard bytes[..<mark].contains(where: { $0 != 0x2E }), abs(exponent) <= 60 else { return nil }
+    self.init(mantissa: isNegative ? -value : value, exponent: exponent)
+  }
+
+  package var isZero: Bool { mantissa == 0 }
+
+  package static func + (left: DecimalNumber, right: DecimalNumber) -> DecimalNumber {
+    let (first, second, exponent) = aligned(left, right)
+    let (sum, overflow) = first.addingReportingOverflow(second)
+    if overflow { return DecimalNumber(mantissa: first < 0 ? .min : .max, exponent: exponent) }
+    return DecimalNumber(mantissa: sum, exponent: exponent)
+  }
+
+  package static func += (left: inout DecimalNumber, right: DecimalNumber) { left = left + right }
+
+  package static prefix func - (number: DecimalNumber) -> DecimalNumber {
+    DecimalNumber(mantissa: number.mantissa == .min ? .max : -number.mantissa, exponent: number.exponent)
+  }
+
+  package static func - (left: DecimalNumber, right: DecimalNumber) -> DecimalNumber { left + -right }
+
+  package static func * (left: DecimalNumber, right: DecimalNumber) -> DecimalNumber {
+    let exponent = left.exponent + right.exponent
+    let (product, overflow) = left.mantissa.multipliedReportingOverflow(by: right.mantissa)
+    if overflow {
+      return DecimalNumber(mantissa: (left.mantissa < 0) != (right.mantissa < 0) ? .min : .max, exponent: exponent)
+    }
+    return DecimalNumber(mantissa: product, exponent: exponent)
+  }
+
+  /// The number times 10^`places`.
+  package func shifted(by places: Int) -> DecimalNumber {
+    DecimalNumber(mantissa: mantissa, exponent: exponent + places)
+  }
+
+  package static func < (left: DecimalNumber, right: DecimalNumber) -> Bool {
+    let (first, second, _) = aligned(left, right)
+    return first < second
+  }
+
   /// Plain notation without trailing zeros: `0.0005253`.
-  package var description: String { "0" }
+  package var description: String {
+    let digits = Array(String(mantissa.magnitude).utf8)
+    let sign = mantissa < 0 ? "-" : ""
+    if exponent >= 0 { return sign + String(decoding: digits, as: UTF8.self) + String(repeating: "0", count: exponent) }
+    let places = -exponent
+    let padded = [UInt8](repeating: 0x30, count: max(0, places + 1 - digits.count)) + digits
+    let point = padded.count - places
+    return sign + String(decoding: padded[..<point], as: UTF8.self) + "."
+      + String(decoding: padded[point...], as: UTF8.self)
+  }
+
+  /// Both mantissas for one exponent: the smaller one, or the smallest at which both fit.
+  private static func aligned(_ left: DecimalNumber, _ right: DecimalNumber) -> (Int128, Int128, exponent: Int) {
+    var exponent = min(left.exponent, right.exponent)
+    while true {
+      if let first = left.scaled(to: exponent), let second = right.scaled(to: exponent) {
+        return (first, second, exponent)
+      }
+      exponent += 1
+    }
+  }
+
+  /// The mantissa for another exponent, cut off when that is larger; nil if it does not fit.
+  private func scaled(to target: Int) -> Int128? {
+    var result = mantissa
+    if target > exponent {
+      for _ in exponent..<target where result != 0 { result /= 10 }
+      return result
+    }
+    for _ in 0..<(exponent - target) where result != 0 {
+      let (next, overflow) = result.multipliedReportingOverflow(by: 10)
+      if overflow { return nil }
+      result = next
+    }
+    return result
+  }
 }

@@ -53,15 +53,29 @@ extension QueryEngine {
 
 /// Tells what each frame of a call added to its text.
 private struct FrameTexts {
+  /// Up to this many bytes are copied to tell pieces exactly.
+  private static let copyLimit = 1 << 30
+
+  private let call: RecordedCall
   private var reconstructor: Reconstructor
   private var before = Generation()
+  /// Each frame is read by itself: for long calls, where putting the text together for each frame would cost the
+  /// square of its length. A character whose halves came in two frames is not joined then.
+  private let isAlone: Bool
 
-  init(_ call: RecordedCall) { reconstructor = Reconstructor(open: call.open, head: call.head) }
+  init(_ call: RecordedCall) {
+    self.call = call
+    reconstructor = Reconstructor(open: call.open, head: call.head)
+    let whole = generation(of: call)
+    let textBytes = whole.choices.reduce(0) { $0 + ($1.content?.utf8.count ?? 0) + ($1.reasoning?.utf8.count ?? 0) }
+    isAlone = whole.contentMode == .delta && textBytes > Self.copyLimit / max(1, call.frameCount)
+  }
 
   mutating func text(of frame: UnsafeRawBufferPointer, offsetNs: Int64?) -> String? {
+    if isAlone { reconstructor = Reconstructor(open: call.open, head: call.head) }
     reconstructor.consume(frame: frame, offsetNs: offsetNs)
     let after = reconstructor.snapshot()
-    defer { before = after }
+    defer { before = isAlone ? Generation() : after }
     var added = ""
     for choice in after.choices {
       let old = before.choices.first { $0.index == choice.index }

@@ -18,13 +18,15 @@ package final class RecordingLoop: @unchecked Sendable {
   package let counters = RecordingCounters()
   let multi: CurlMulti
   let journal: JournalWriter
+  let tally = BatchTally()
   private let clock = SystemClock()
   private let log: Logger
   private let lastID = Mutex<CallID?>(nil)
   private var exchanges: [Exchange] = []
   private var touchedClients: ContiguousArray<any ExchangeClient> = []
+  /// Those that get their bytes right now.
+  private var flushingClients: ContiguousArray<any ExchangeClient> = []
   private var deferred: [(RecordingLoop) -> Void] = []
-  private var isTapeStaged = false
   private(set) var isArchiveFailing = false
   private var sweepTimer: LoopTimer?
   private var sweepers: [(_ now: Int64) -> Void] = []
@@ -40,6 +42,7 @@ package final class RecordingLoop: @unchecked Sendable {
     secrets = Secrets(fingerprintKey: try store.fingerprintKey())
     self.journal = try JournalWriter(store: store, options: journalOptions, log: log)
     sweepTimer = events.makeTimer { [unowned self] in self.sweep(now: $0) }
+    sweepTimer?.set(now + Self.restNs)
     events.endOfBatch = { [unowned self] in self.endBatch(now: $0) }
   }
 
@@ -109,23 +112,23 @@ package final class RecordingLoop: @unchecked Sendable {
   package var afterBatch: () -> Void = {}
 
   /// `client` has something to send, or its exchange has ended.
-  package func touched(_ client: any ExchangeClient) {
-    if let last = touchedClients.last, last === client { return }
-    touchedClients.append(client)
-  }
+  package func touched(_ client: any ExchangeClient) { touchedClients.append(client) }
+
+  /// Numbers the batches, so that each exchange announces its client once in each.
+  private(set) var batch = 0
 
   /// Runs `work` behind the sends of this batch, outside of libcurl.
   package func later(_ work: @escaping (RecordingLoop) -> Void) { deferred.append(work) }
 
-  func stagedForTape() { isTapeStaged = true }
-
   private func endBatch(now: Int64) {
     repeat {
       deliverEnded()
+      counters.add(tally)
       flushJournal()
-      let clients = touchedClients
-      touchedClients.removeAll(keepingCapacity: true)
-      for client in clients { client.flush(now: now) }
+      batch &+= 1
+      swap(&touchedClients, &flushingClients)
+      for client in flushingClients { client.flush(now: now) }
+      flushingClients.removeAll(keepingCapacity: true)
       if !deferred.isEmpty {
         let work = deferred
         deferred = []
@@ -146,7 +149,12 @@ package final class RecordingLoop: @unchecked Sendable {
   /// Writes what is staged. False if the archive does not take it.
   @discardableResult
   func flushJournal() -> Bool {
-    guard journal.stagedBytes > 0 else { return !isArchiveFailing }
+    guard journal.stagedBytes > 0 || isArchiveFailing else { return true }
+    return writeJournal()
+  }
+
+  @discardableResult
+  private func writeJournal() -> Bool {
     let result = journal.flush()
     if isArchiveFailing || result != .written {
       counters.setGaps(frames: journal.counters.gapFrames, bytes: journal.counters.gapBytes)
@@ -182,6 +190,10 @@ package final class RecordingLoop: @unchecked Sendable {
     return idle > 0 ? Int64(min(1, max(0.02, idle / 4)) * 1e9) : 1_000_000_000
   }
 
+  /// With nothing open, only the journal has to be looked after.
+  private static let restNs: Int64 = 5_000_000_000
+
+  /// Something with a deadline has been opened.
   package func keepSweeping() {
     guard !isSweeping else { return }
     isSweeping = true
@@ -193,12 +205,12 @@ package final class RecordingLoop: @unchecked Sendable {
   package var hasOtherDeadlines: () -> Bool = { false }
 
   private func sweep(now: Int64) {
-    isSweeping = false
     for exchange in exchanges { exchange.checkDeadlines(now: now) }
     for sweeper in sweepers { sweeper(now) }
-    // The journal tries a failing disk again and syncs at its own pace, but writes only from here.
-    if isArchiveFailing { flushJournal() }
-    if !exchanges.isEmpty || hasOtherDeadlines() { keepSweeping() }
+    // Also with nothing staged: it tries a failing disk again and starts a new journal when one is due.
+    writeJournal()
+    isSweeping = !exchanges.isEmpty || hasOtherDeadlines()
+    sweepTimer?.set(now + (isSweeping ? sweepNs : Self.restNs))
   }
 
   // MARK: Life
@@ -210,6 +222,8 @@ package final class RecordingLoop: @unchecked Sendable {
     touchedClients = []
     deferred = []
   }
+
+  private var isFinished = false
 
   /// Hands work to the loop's thread; from any thread.
   package func post(_ work: @escaping @Sendable (RecordingLoop) -> Void) {
@@ -223,6 +237,8 @@ package final class RecordingLoop: @unchecked Sendable {
 
   /// Ends `run`. Calls that are open stay without an end record.
   package func finish() {
+    guard !isFinished else { return }
+    isFinished = true
     events.stop()
     do { try journal.close() } catch { log.error("the journal does not close: \(error)") }
     counters.setGaps(frames: journal.counters.gapFrames, bytes: journal.counters.gapBytes)

@@ -9,7 +9,7 @@ internal import TapeTypes
 #endif
 
 /// A store in a temporary directory, gone when its owner is.
-package final class TestStore {
+package final class TestStore: Sendable {
   package let path: String
   package let store: Store
   package let log: Logger

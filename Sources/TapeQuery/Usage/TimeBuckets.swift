@@ -9,6 +9,16 @@ struct TimeBuckets {
     return "\(day(time))T\(padded(time.hour, 2)):00:00" + Self.suffix(zone.offset(at: seconds))
   }
 
+  /// The order of two names of hours. Of an hour that comes twice, the one with the higher offset is first.
+  static func hour(_ left: String, comesBefore right: String) -> Bool {
+    let (a, b) = (Array(left.utf8), Array(right.utf8))
+    let (clockA, clockB) = (a.prefix(19), b.prefix(19))
+    if clockA != clockB { return clockA.lexicographicallyPrecedes(clockB) }
+    // "-04:00" < "-05:00" and "+01:00" < "Z" are right as bytes; two offsets east are the other way round.
+    let bothEast = a.count > 19 && b.count > 19 && a[19] == 0x2B && b[19] == 0x2B
+    return bothEast ? b.lexicographicallyPrecedes(a) : a.lexicographicallyPrecedes(b)
+  }
+
   /// `2026-11-20`
   func day(ns: Int64) -> String { day(zone.civil(at: ns.floorDivided(by: 1_000_000_000))) }
 

@@ -101,9 +101,9 @@ struct UsageReport {
   func objects(totals: Bool, top: Int?) -> [JSONValue] {
     guard all.calls > 0 else { return [] }
     guard !dimensions.isEmpty else { return [all.json(group: .object([]))] }
-    var rows = groups.sorted { Self.weighsMore($0, $1) }
+    var rows = groups.sorted { weighsMore($0, $1) }
     if let top { rows = Array(rows.prefix(max(0, top))) }
-    if dimensions.contains(where: \.isTime) { rows.sort { Self.comesBefore($0.key, $1.key) } }
+    if dimensions.contains(where: \.isTime) { rows.sort { comesBefore($0.key, $1.key) } }
     var objects = rows.map { $0.value.json(group: group($0.key)) }
     if totals { objects.append(all.json(group: .object([]))) }
     return objects
@@ -115,7 +115,7 @@ struct UsageReport {
 
   private typealias Group = (key: [String?], value: UsageSum)
 
-  private static func weighsMore(_ left: Group, _ right: Group) -> Bool {
+  private func weighsMore(_ left: Group, _ right: Group) -> Bool {
     let (leftCost, rightCost) = (left.value.cost ?? .zero, right.value.cost ?? .zero)
     if leftCost != rightCost { return rightCost < leftCost }
     let (leftTokens, rightTokens) = (left.value.total.value ?? 0, right.value.total.value ?? 0)
@@ -124,11 +124,12 @@ struct UsageReport {
     return comesBefore(left.key, right.key)
   }
 
-  /// By each value in turn, by bytes; null behind all others.
-  private static func comesBefore(_ left: [String?], _ right: [String?]) -> Bool {
-    for (a, b) in zip(left, right) where a != b {
+  /// By each value in turn: hours by time, all else by bytes; null behind all others.
+  private func comesBefore(_ left: [String?], _ right: [String?]) -> Bool {
+    for (index, (a, b)) in zip(left, right).enumerated() where a != b {
       guard let a else { return false }
       guard let b else { return true }
+      if dimensions[index] == .hour { return TimeBuckets.hour(a, comesBefore: b) }
       return a.utf8.lexicographicallyPrecedes(b.utf8)
     }
     return false
