@@ -143,6 +143,10 @@ let package = Package(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
     .testTarget(
+      name: "TapeImportTests",
+      dependencies: ["TapeRecorder", "TapeExport", "TapeArchive", "TapeTypes", "TapeJSON", crypto, logging],
+      swiftSettings: strict),
+    .testTarget(
       name: "TapeProxyTests",
       dependencies: ["TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging],
       swiftSettings: strict),
