@@ -65,7 +65,7 @@ struct TrackedCall {
   /// The call after its last frame; without `end` it is lost.
   mutating func finished(end: CallEnd?) -> CallSummary {
     summary(
-      end: end, isLive: false, generation: reconstructor.finish(),
+      end: end, isLive: false, generation: reconstructor.finish(end: end),
       leafHash: hasher.finish(open: open, head: head, end: end))
   }
 

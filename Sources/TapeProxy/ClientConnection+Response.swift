@@ -96,7 +96,9 @@ extension ClientConnection {
 
   private func append(_ status: Int, _ reason: String, _ headers: [HeaderField], call: CallID?) {
     var text = "HTTP/1.1 \(status) \(reason)\r\n"
-    for field in headers { text += "\(field.name): \(field.value)\r\n" }
+    for field in headers where call == nil || !HeaderRules.equal(field.name, "x-tapedeck-call") {
+      text += "\(field.name): \(field.value)\r\n"
+    }
     if let call { text += "X-Tapedeck-Call: \(call)\r\n" }
     if proxy.isStopping { keepsAlive = false }
     if !keepsAlive {

@@ -35,21 +35,34 @@ final class Listener: EventSource {
     var found: UnsafeMutablePointer<addrinfo>?
     let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     let code = getaddrinfo(bare.isEmpty ? nil : bare, String(port), &hints, &found)
-    guard code == 0, let address = found else { throw refusal(String(cString: gai_strerror(code))) }
+    guard code == 0 else { throw refusal(String(cString: gai_strerror(code))) }
     defer { freeaddrinfo(found) }
-    descriptor = socket(
-      address.pointee.ai_family, CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    guard descriptor >= 0 else { throw refusal(String(cString: strerror(errno))) }
+    var reason = EADDRNOTAVAIL
+    var address = found
+    while let candidate = address {
+      if let (descriptor, port) = Self.listen(on: candidate.pointee, &reason) {
+        self.descriptor = descriptor
+        self.port = port
+        return
+      }
+      address = candidate.pointee.ai_next
+    }
+    throw refusal(String(cString: strerror(reason)))
+  }
+
+  private static func listen(on address: addrinfo, _ reason: inout CInt) -> (descriptor: CInt, port: Int)? {
+    let kind = CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    let descriptor = socket(address.ai_family, kind, 0)
     var one: CInt = 1
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<CInt>.size))
-    guard bind(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0,
-      Glibc.listen(descriptor, 1024) == 0, let bound = Self.port(of: descriptor)
-    else {
-      let reason = errno
-      _ = Glibc.close(descriptor)
-      throw refusal(String(cString: strerror(reason)))
+    if descriptor >= 0, bind(descriptor, address.ai_addr, address.ai_addrlen) == 0, Glibc.listen(descriptor, 1024) == 0,
+      let port = port(of: descriptor)
+    {
+      return (descriptor, port)
     }
-    self.port = bound
+    reason = errno
+    if descriptor >= 0 { _ = Glibc.close(descriptor) }
+    return nil
   }
 
   deinit { close() }

@@ -18,10 +18,9 @@ final class CallTape {
   private let wallNs: Int64
   private let journal: JournalWriter
   private let handle: JournalWriter.Handle
+  private let tally: BatchTally
   private let clock = SystemClock()
   private var splitter = FrameSplitter(mode: .opaque)
-  private(set) var frames = 0
-  private(set) var bytes = 0
   /// A frame, also an unterminated one, had the data `[DONE]`: whoever reads it may go.
   private(set) var sawDone = false
   /// The first bytes of the frame that has not ended; a `[DONE]` can come in pieces.
@@ -29,7 +28,8 @@ final class CallTape {
   private static let longestDone = 256
 
   /// Stages the open record.
-  init(_ open: CallOpen, zeroNs: Int64, journal: JournalWriter) {
+  init(_ open: CallOpen, zeroNs: Int64, journal: JournalWriter, tally: BatchTally) {
+    self.tally = tally
     id = open.id
     self.zeroNs = zeroNs
     wallNs = open.startedAtNs
@@ -46,7 +46,7 @@ final class CallTape {
 
   /// Stages the bytes of one read.
   func body(_ bytes: UnsafeRawBufferPointer, now: Int64) {
-    self.bytes &+= bytes.count
+    tally.bytes &+= bytes.count
     splitter.feed(bytes, offsetNs: now &- zeroNs) { deliver($0, $1, $2) }
   }
 
@@ -62,7 +62,7 @@ final class CallTape {
         pending.append(contentsOf: repeatElement(0, count: Self.longestDone + 1 - pending.count))
       }
     case .frame:
-      frames &+= 1
+      tally.frames &+= 1
       journal.frame(handle, offsetNs: offsetNs, bytes)
       if pending.isEmpty {
         if bytes.count <= Self.longestDone, Self.isDone(bytes) { sawDone = true }

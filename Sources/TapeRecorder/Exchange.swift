@@ -73,7 +73,7 @@ package final class Exchange {
     guard tape == nil else { return }
     var open = request.open
     if request.zeroNs == nil { open.startedAtNs = loop.wallNow }
-    tape = CallTape(open, zeroNs: zeroNs, journal: loop.journal)
+    tape = CallTape(open, zeroNs: zeroNs, journal: loop.journal, tally: loop.tally)
     loop.counters.opened()
     request.open.body = []
   }
@@ -98,6 +98,7 @@ package final class Exchange {
     if isStream, tape == nil {
       openTape(zeroNs: request.zeroNs ?? loop.now)
     } else if tape == nil {
+      request.open.body = []
       loop.counters.passed()
     }
     headOffsetNs = loop.now - (request.zeroNs ?? loop.now)
@@ -115,11 +116,7 @@ package final class Exchange {
   func received(body bytes: UnsafeRawBufferPointer) {
     let now = loop.now
     lastByteNs = now
-    if let tape {
-      let before = tape.frames
-      tape.body(bytes, now: now)
-      loop.counters.add(frames: tape.frames - before, bytes: bytes.count)
-    }
+    tape?.body(bytes, now: now)
     guard client != nil else { return }
     out.append(bytes)
     touch()
@@ -159,9 +156,14 @@ package final class Exchange {
     return head
   }
 
+  /// Has the client flushed behind this batch.
   private func touch() {
-    if let client { loop.touched(client) }
+    guard touchedBatch != loop.batch, let client else { return }
+    touchedBatch = loop.batch
+    loop.touched(client)
   }
+
+  private var touchedBatch = -1
 
   // MARK: What the client says
 

@@ -14,6 +14,7 @@ package final class LoopThread: Sendable {
   package init(_ job: @escaping @Sendable () -> Void) throws {
     let box = Unmanaged.passRetained(
       Job { [finished] in
+        Self.blockBrokenPipes()
         job()
         finished.raise()
       })
@@ -28,6 +29,14 @@ package final class LoopThread: Sendable {
       box.release()
       throw TapeError(.failed, "cannot start a thread: \(String(cString: strerror(code)))")
     }
+  }
+
+  /// TLS libraries write to sockets that may be closed; the error code says so, no signal is needed.
+  private static func blockBrokenPipes() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
   /// Blocks until the job is done.

@@ -34,9 +34,13 @@ package final class RecordingCounters: Sendable {
 
   func passed() { bump(passedEver, 1) }
 
-  func add(frames: Int, bytes: Int) {
-    if frames > 0 { bump(framesEver, frames) }
-    bump(bytesEver, bytes)
+  /// Takes over what a batch has brought.
+  func add(_ tally: BatchTally) {
+    guard tally.bytes > 0 || tally.frames > 0 else { return }
+    bump(framesEver, tally.frames)
+    bump(bytesEver, tally.bytes)
+    tally.frames = 0
+    tally.bytes = 0
   }
 
   func setGaps(frames: Int, bytes: Int) {
@@ -44,8 +48,14 @@ package final class RecordingCounters: Sendable {
     gapBytesEver.store(bytes, ordering: .relaxed)
   }
 
-  /// One thread writes, so a load and a store do; a locked instruction per frame would not be free.
+  /// One thread writes, so a load and a store do.
   private func bump(_ counter: borrowing Atomic<Int>, _ delta: Int) {
     counter.store(counter.load(ordering: .relaxed) &+ delta, ordering: .relaxed)
   }
+}
+
+/// Frames and bytes taped in the batch at work; plain numbers, since they change with every frame.
+final class BatchTally {
+  var frames = 0
+  var bytes = 0
 }

@@ -18,11 +18,14 @@ package final class RecordingLoop: @unchecked Sendable {
   package let counters = RecordingCounters()
   let multi: CurlMulti
   let journal: JournalWriter
+  let tally = BatchTally()
   private let clock = SystemClock()
   private let log: Logger
   private let lastID = Mutex<CallID?>(nil)
   private var exchanges: [Exchange] = []
   private var touchedClients: ContiguousArray<any ExchangeClient> = []
+  /// Those that get their bytes right now.
+  private var flushingClients: ContiguousArray<any ExchangeClient> = []
   private var deferred: [(RecordingLoop) -> Void] = []
   private(set) var isArchiveFailing = false
   private var sweepTimer: LoopTimer?
@@ -109,10 +112,10 @@ package final class RecordingLoop: @unchecked Sendable {
   package var afterBatch: () -> Void = {}
 
   /// `client` has something to send, or its exchange has ended.
-  package func touched(_ client: any ExchangeClient) {
-    if let last = touchedClients.last, last === client { return }
-    touchedClients.append(client)
-  }
+  package func touched(_ client: any ExchangeClient) { touchedClients.append(client) }
+
+  /// Numbers the batches, so that each exchange announces its client once in each.
+  private(set) var batch = 0
 
   /// Runs `work` behind the sends of this batch, outside of libcurl.
   package func later(_ work: @escaping (RecordingLoop) -> Void) { deferred.append(work) }
@@ -120,10 +123,12 @@ package final class RecordingLoop: @unchecked Sendable {
   private func endBatch(now: Int64) {
     repeat {
       deliverEnded()
+      counters.add(tally)
       flushJournal()
-      let clients = touchedClients
-      touchedClients.removeAll(keepingCapacity: true)
-      for client in clients { client.flush(now: now) }
+      batch &+= 1
+      swap(&touchedClients, &flushingClients)
+      for client in flushingClients { client.flush(now: now) }
+      flushingClients.removeAll(keepingCapacity: true)
       if !deferred.isEmpty {
         let work = deferred
         deferred = []
@@ -218,6 +223,8 @@ package final class RecordingLoop: @unchecked Sendable {
     deferred = []
   }
 
+  private var isFinished = false
+
   /// Hands work to the loop's thread; from any thread.
   package func post(_ work: @escaping @Sendable (RecordingLoop) -> Void) {
     events.poster.post { work(self) }
@@ -230,6 +237,8 @@ package final class RecordingLoop: @unchecked Sendable {
 
   /// Ends `run`. Calls that are open stay without an end record.
   package func finish() {
+    guard !isFinished else { return }
+    isFinished = true
     events.stop()
     do { try journal.close() } catch { log.error("the journal does not close: \(error)") }
     counters.setGaps(frames: journal.counters.gapFrames, bytes: journal.counters.gapBytes)

@@ -18,29 +18,29 @@ package struct Secrets: Sendable {
   package func clean(_ open: inout CallOpen) {
     var credential: String?
     for index in open.headers.indices {
-      let name = open.headers[index].name.lowercased()
-      if Self.isSecret(header: name) {
+      let name = HeaderName(open.headers[index].name)
+      if Self.isSecret(name) {
         if credential == nil, !name.contains("cookie") { credential = open.headers[index].value }
         open.headers[index].value = Self.replacement
-        Self.note("header:" + name, in: &open.redactions)
-      } else {
-        open.headers[index].value = Self.cleanQuery(open.headers[index].value) { _, _ in
-          Self.note("header:" + name, in: &open.redactions)
-        }
+        Self.note("header:" + name.text, in: &open.redactions)
+      } else if let cleaned = Self.cleanedQuery(open.headers[index].value, { _, _ in }) {
+        open.headers[index].value = cleaned
+        Self.note("header:" + name.text, in: &open.redactions)
       }
     }
-    open.path = Self.cleanQuery(open.path) { name, value in
+    let path = Self.cleanedQuery(open.path) { name, value in
       credential = credential ?? value
       Self.note("query:" + name, in: &open.redactions)
     }
+    if let path { open.path = path }
     open.keyFingerprint = credential.map(fingerprint)
   }
 
   /// Replaces what is secret in response headers.
   package static func clean(_ headers: [HeaderField]) -> [HeaderField] {
     headers.map { field in
-      if isSecret(header: field.name.lowercased()) { return HeaderField(field.name, replacement) }
-      return HeaderField(field.name, cleanQuery(field.value) { _, _ in })
+      if isSecret(HeaderName(field.name)) { return HeaderField(field.name, replacement) }
+      return HeaderField(field.name, cleanedQuery(field.value) { _, _ in } ?? field.value)
     }
   }
 
@@ -53,40 +53,44 @@ package struct Secrets: Sendable {
       decoding: code.prefix(8).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 
-  /// - Parameter name: in lower case.
-  package static func isSecret(header name: String) -> Bool {
-    if harmlessKeys.contains(name) { return false }
-    return secretWords.contains { name.contains($0) } || name.hasSuffix("-token") || name.hasSuffix("-key")
-      || name == "token" || name == "key" || name == "x-auth" || name.hasSuffix("signature")
+  private static func isSecret(_ name: HeaderName) -> Bool {
+    if harmlessNames.contains(where: { name.equals($0) }) { return false }
+    return secretWords.contains { name.contains($0) } || secretEndings.contains { name.ends(with: $0) }
+      || secretNames.contains { name.equals($0) }
   }
 
-  private static let secretWords = [
-    "authorization", "cookie", "secret", "password", "passwd", "credential", "apikey", "api-key", "api_key",
-    "auth-token", "access-token", "session-token",
+  private static let secretWords: [StaticString] = [
+    "authorization", "cookie", "secret", "passw", "credential", "apikey", "api-key", "api_key",
   ]
-  private static let harmlessKeys: Set<String> = [
+  private static let secretEndings: [StaticString] = ["-token", "-key", "signature"]
+  private static let secretNames: [StaticString] = ["token", "key", "x-auth"]
+  private static let harmlessNames: [StaticString] = [
     "idempotency-key", "x-idempotency-key", "sec-websocket-key", "surrogate-key", "x-cache-key", "cache-key",
     "access-control-allow-credentials",
   ]
 
-  private static func isSecret(parameter name: String) -> Bool {
-    let plain = name.replacingDashes().lowercased()
-    return secretParameters.contains(plain) || plain.hasSuffix("token") || plain.hasSuffix("apikey")
-      || plain.hasSuffix("_key") || plain.contains("secret") || plain.contains("password")
-      || plain.hasSuffix("signature") || plain.hasSuffix("credential")
+  private static func isSecret(parameter: String) -> Bool {
+    let name = HeaderName(parameter)
+    return secretParameters.contains { name.equals($0) } || parameterEndings.contains { name.ends(with: $0) }
+      || parameterWords.contains { name.contains($0) }
   }
 
-  private static let secretParameters: Set<String> = [
+  private static let parameterEndings: [StaticString] = [
+    "token", "apikey", "_key", "-key", "signature", "credential",
+  ]
+  private static let parameterWords: [StaticString] = ["secret", "password"]
+  private static let secretParameters: [StaticString] = [
     "key", "sig", "auth", "authorization", "pwd", "pass", "passwd", "jwt", "bearer", "credentials",
   ]
 
-  /// Replaces secret values behind the `?` of `text`; `found` gets each name and old value.
-  private static func cleanQuery(_ text: String, _ found: (String, String) -> Void) -> String {
-    guard let mark = text.utf8.firstIndex(of: 0x3F) else { return text }
+  /// Replaces secret values behind the `?` of `text`; `found` gets each name and old value. nil if there are none.
+  private static func cleanedQuery(_ text: String, _ found: (String, String) -> Void) -> String? {
+    guard let mark = text.utf8.firstIndex(of: 0x3F) else { return nil }
     let query = text[text.utf8.index(after: mark)...]
-    guard query.utf8.contains(0x3D) else { return text }
+    guard query.utf8.contains(0x3D) else { return nil }
     var changed = false
-    let fields = query.split(separator: "&", omittingEmptySubsequences: false).map { field -> Substring in
+    let fields = query.utf8.split(separator: 0x26, omittingEmptySubsequences: false).map { bytes -> Substring in
+      let field = Substring(bytes)
       guard let equals = field.utf8.firstIndex(of: 0x3D) else { return field }
       let name = percentDecoded(field[..<equals])
       guard isSecret(parameter: name) else { return field }
@@ -94,7 +98,7 @@ package struct Secrets: Sendable {
       found(name.lowercased(), String(field[field.utf8.index(after: equals)...]))
       return field[...equals] + replacement
     }
-    return changed ? text[...mark] + fields.joined(separator: "&") : text
+    return changed ? text[...mark] + fields.joined(separator: "&") : nil
   }
 
   private static func percentDecoded(_ text: Substring) -> String {
@@ -116,8 +120,30 @@ package struct Secrets: Sendable {
   }
 }
 
-extension String {
-  fileprivate func replacingDashes() -> String {
-    String(decoding: utf8.map { $0 == 0x2D ? 0x5F : $0 }, as: UTF8.self)
+/// A name in lower case, searched as bytes: `String.contains` is a hundred times as slow, and
+/// this runs for every header of every request.
+private struct HeaderName {
+  private let bytes: [UInt8]
+
+  init(_ name: String) { bytes = name.utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 } }
+
+  var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  func equals(_ word: StaticString) -> Bool { bytes.count == word.utf8CodeUnitCount && matches(word, at: 0) }
+
+  func ends(with word: StaticString) -> Bool {
+    bytes.count >= word.utf8CodeUnitCount && matches(word, at: bytes.count - word.utf8CodeUnitCount)
+  }
+
+  func contains(_ word: StaticString) -> Bool {
+    guard bytes.count >= word.utf8CodeUnitCount else { return false }
+    return (0...bytes.count - word.utf8CodeUnitCount).contains { matches(word, at: $0) }
+  }
+
+  private func matches(_ word: StaticString, at start: Int) -> Bool {
+    bytes.withUnsafeBufferPointer { bytes in
+      for offset in 0..<word.utf8CodeUnitCount where bytes[start + offset] != word.utf8Start[offset] { return false }
+      return true
+    }
   }
 }
