@@ -82,7 +82,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "TapeReplay", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "CTapeShims"],
+      name: "TapeReplay", dependencies: ["TapeTypes"],
       swiftSettings: strict),
     .target(
       name: "TapeExport",

@@ -25,7 +25,7 @@ final class IndexSession {
   private var progress = IndexProgress(doneBytes: 0, totalBytes: 0, calls: 0)
 
   /// An open call's row is written again at most this often while others are followed.
-  private static let refreshNs: Int64 = 400_000_000
+  private static let refreshNs: Int64 = 700_000_000
 
   init(store: Store, writer: CatalogueWriter, log: Logger, clock: any TapeClock = SystemClock()) {
     self.store = store
@@ -72,22 +72,24 @@ final class IndexSession {
 
   // MARK: Segments
 
+  /// Takes in a segment, in one transaction; what of it cannot be read is noted as damage.
   private func indexSegment(_ file: SourceFile) throws {
-    do {
-      let segment = try SegmentReader(store: store, name: file.name)
-      try writer.transaction { transaction in
-        try segment.forEachCall { call, location, leafHash in
+    var damage: [Damage] = []
+    try writer.transaction { transaction in
+      do {
+        try SegmentReader(store: store, name: file.name).forEachCall {
+          damage.append($0)
+        } _: { call, location, leafHash in
           try index(call, location, leafHash, in: transaction)
         }
-        try transaction.setSource(file.name, kind: "segment", bytes: file.bytes)
+      } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
+        damage.append(Damage(file: file.name, offset: 0, calls: [], message: error.description))
       }
-      sources?[file.name] = file.bytes
-      report.segments += 1
-    } catch let error as TapeError where error.code == .corrupt {
-      try note(Damage(file: file.name, offset: 0, calls: [], message: error.description))
-      try writer.transaction { try $0.setSource(file.name, kind: "segment", bytes: file.bytes) }
-      sources?[file.name] = file.bytes
+      for item in damage { try note(item, in: transaction) }
+      try transaction.setSource(file.name, kind: "segment", bytes: file.bytes)
     }
+    sources?[file.name] = file.bytes
+    report.segments += 1
   }
 
   private func index(
@@ -107,7 +109,8 @@ final class IndexSession {
       }
     }
     let summary = CallSummary(
-      open: call.open, location: location, head: call.head, end: call.end, isLive: false,
+      open: call.open, facts: RequestFacts(call.open), location: location, head: call.head, end: call.end,
+      isLive: false,
       generation: generation(of: call), timing: CallTiming(call), frames: call.frameCount, bytes: call.raw.count,
       leafHash: leafHash)
     try write(summary, in: transaction)
@@ -133,7 +136,7 @@ final class IndexSession {
       try follower.poll { event in try take(event, in: transaction) }
       for (id, call) in tracked where call.isDirty {
         if !refreshAll, let written = call.writtenNs, now - written < Self.refreshNs { continue }
-        try write(call.snapshot(), in: transaction)
+        try write(call.snapshot(), withContent: call.writtenNs == nil, in: transaction)
         tracked[id]?.isDirty = false
         tracked[id]?.writtenNs = now
       }
@@ -177,10 +180,12 @@ final class IndexSession {
     try write(call.finished(end: end), in: transaction)
   }
 
-  private func write(_ summary: CallSummary, in transaction: CatalogueTransaction) throws {
+  /// - Parameter withContent: false if the row was written before, and only the row has changed.
+  private func write(
+    _ summary: CallSummary, withContent: Bool = true, in transaction: CatalogueTransaction
+  ) throws {
     try onWrite()
-    let (row, content) = summary.digest()
-    try transaction.upsert(row, id: summary.open.id, content: content)
+    try transaction.upsert(summary.row(), id: summary.open.id, content: withContent ? summary.content() : nil)
     report.calls += 1
     report.rawBytes += summary.bytes
   }
@@ -205,8 +210,6 @@ final class IndexSession {
   }
 
   // MARK: Damage
-
-  private func note(_ damage: Damage) throws { try writer.transaction { try note(damage, in: $0) } }
 
   private func note(_ damage: Damage, in transaction: CatalogueTransaction) throws {
     log.warning("damage in the archive", metadata: ["file": "\(damage.file)", "what": "\(damage.message)"])

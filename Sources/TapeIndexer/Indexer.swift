@@ -60,14 +60,14 @@ package struct Indexer: Sendable {
       var stopping = false
       while true {
         do {
-          if stopping {
-            try session.catchUp { _ in }
-            return try writer.close()
-          }
           if !writer.isInPlace {
             log.notice("the catalogue was deleted or replaced: making it again", metadata: ["path": "\(writer.path)"])
             writer = try CatalogueWriter(path: store.cataloguePath)
             session = IndexSession(store: store, writer: writer, log: log)
+          }
+          if stopping {
+            try session.catchUp { _ in }
+            return try writer.close()
           }
           while try session.pass(refreshAll: false, { _ in }) {}
           failures = 0
