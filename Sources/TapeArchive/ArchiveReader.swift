@@ -60,6 +60,29 @@ public struct ArchiveReader: Sendable {
       sequence: name.sequence, offset: location.offset)
   }
 
+  /// Every call that is read at little cost along with the one at `location`: those of its block, or those in the
+  /// journals of its writer.
+  ///
+  /// - Throws: as `call(at:id:)`, and what `body` throws. Nothing is delivered when the file is gone.
+  package func neighbours(of location: CallLocation, _ body: (RecordedCall, CallLocation) throws -> Void) throws {
+    do {
+      if SegmentFormat.parse(fileName: location.file) != nil {
+        let segment = try SegmentFile(store: store, name: location.file)
+        guard let block = segment.block(at: location.offset) else { return }
+        for call in try segment.calls(inBlock: block) { try body(call, location) }
+      } else if let name = JournalFormat.parse(fileName: location.file) {
+        let sequences = try JournalListing(store: store).writers[name.writer] ?? []
+        try journalCalls(name.writer, sequences, { _ in }, body)
+      }
+    } catch let error as FileError {
+      throw ioError(error)
+    } catch let error as BlockError {
+      throw TapeError(.corrupt, "the segment \(store.archivePath)/\(location.file) is damaged: \(error)")
+    } catch let error as TapeError where error.code == .notFound {
+      return
+    }
+  }
+
   // MARK: All calls
 
   /// Every call once (a sealed one from its segment), segments first, in start order within a file.

@@ -60,7 +60,7 @@ public struct Store: Sendable {
     let marker = path + "/" + Self.marker
     guard try files.status(marker) != nil else {
       // What a creation that was killed leaves behind does not count as content.
-      guard try files.list(path).allSatisfy({ $0.hasPrefix(Self.marker) && $0.hasSuffix(".tmp") }) else {
+      guard try files.list(path).allSatisfy({ try isRemainsOfCreation($0) }) else {
         throw TapeError(
           .notAStore,
           "\(path) is not a store: it has no \(Self.marker) and is not empty; name another directory with --store")
@@ -70,6 +70,11 @@ public struct Store: Sendable {
     }
     try check(try files.contents(marker, limit: 1 << 16))
     if access == .writing { try requireWritable() }
+  }
+
+  private func isRemainsOfCreation(_ name: String) throws(FileError) -> Bool {
+    if name == "archive" { return try files.list(archivePath).isEmpty }
+    return name.hasPrefix(Self.marker) && name.hasSuffix(".tmp")
   }
 
   private var missing: TapeError {
@@ -106,6 +111,8 @@ public struct Store: Sendable {
     defer { files.close(descriptor) }
     try files.writeAll(descriptor, marker.compact + [0x0A])
     try files.sync(descriptor)
+    // The name comes last: what has it is whole.
+    try files.makeDirectory(archivePath)
     try files.rename(temporary, to: target)
     try files.syncDirectory(path)
     try requireWritable()

@@ -7,6 +7,14 @@ struct ImportKnownCalls {
   struct Content: Equatable {
     var raw: [UInt8]
     var body: [UInt8]
+
+    /// Hashes of the response and of the request.
+    init(raw: [UInt8], body: [UInt8]) {
+      self.raw = raw
+      self.body = body
+    }
+
+    init(_ call: RecordedCall) { self.init(raw: ImportHash.of(call.raw), body: ImportHash.of(call.open.body)) }
   }
 
   private enum Place {
@@ -18,6 +26,9 @@ struct ImportKnownCalls {
   private let store: Store
   private var byStart: [Int64: [(id: CallID, place: Place)]] = [:]
   private var ids: Set<CallID> = []
+  /// Of calls in the archive that were read.
+  private var contents: [CallID: Content] = [:]
+  private static let mostContents = 100_000
 
   /// Reads the indexes of all segments and the open records of all journals.
   init(store: Store) throws {
@@ -48,15 +59,28 @@ struct ImportKnownCalls {
   func hasCalls(startedAtNs: Int64) -> Bool { byStart[startedAtNs] != nil }
 
   /// The call of the store that is the same.
-  func find(startedAtNs: Int64, _ content: Content) throws -> CallID? {
+  mutating func find(startedAtNs: Int64, _ content: Content) throws -> CallID? {
     for (id, place) in byStart[startedAtNs] ?? [] {
       switch place {
       case .here(let other): if other == content { return id }
-      case .archive(let location):
-        let call = try ArchiveReader(store: store).call(at: location, id: id)
-        if Content(raw: ImportHash.of(call.raw), body: ImportHash.of(call.open.body)) == content { return id }
+      case .archive(let location): if try self.content(id, location) == content { return id }
       }
     }
     return nil
+  }
+
+  /// What a call of the archive consists of. Who asks for one call asks for its neighbours next: they are read along.
+  private mutating func content(_ id: CallID, _ location: CallLocation) throws -> Content {
+    if let known = contents[id] { return known }
+    let reader = ArchiveReader(store: store)
+    if contents.count > Self.mostContents { contents.removeAll() }
+    var found: [CallID: Content] = [:]
+    try reader.neighbours(of: location) { call, _ in found[call.open.id] = Content(call) }
+    contents.merge(found) { _, new in new }
+    if let content = found[id] { return content }
+    // Its file went: it was sealed or repacked since.
+    let content = Content(try reader.call(at: location, id: id))
+    contents[id] = content
+    return content
   }
 }

@@ -41,7 +41,7 @@ package final class Importer {
   let options: Options
   private let log: Logger
   private let secrets: Secrets
-  private(set) var known: ImportKnownCalls
+  var known: ImportKnownCalls
   private var writer: JournalWriter?
 
   /// - Throws: `TapeError` when the store's calls cannot be read.

@@ -107,6 +107,34 @@ import Testing
     #expect(read.calls[open.id]?.end?.gapFrames == 1)
   }
 
+  @Test func aJournalThatCannotBeFollowedIsGrownOn() throws {
+    var generator = Seeded(state: 2)
+    let files = MemoryFiles()
+    let clock = ManualClock()
+    let store = try memoryStore(files)
+    var options = JournalOptions()
+    options.rollBytes = 100
+    let writer = try JournalWriter(store: store, options: options, clock: clock, log: quiet)
+    let open = makeOpen(&generator)
+    let call = writer.open(open)
+    writer.frame(call, 1, "data: one\n\n")
+    // Room for this batch, and not for the header of the next journal.
+    files.setRoom(900)
+    #expect(writer.flush() == .written)
+    #expect(try store.files.list(store.archivePath).count == 1)
+    files.setRoom(.max)
+    writer.frame(call, 2, "data: two\n\n")
+    clock.advance(seconds: 2)
+    #expect(writer.flush() == .written)
+    #expect(try store.files.list(store.archivePath).count == 2)
+    writer.end(call, offsetNs: 3, cause: .endOfBody)
+    try writer.close()
+    let read = try Collector.all(store)
+    #expect(read.damage.isEmpty)
+    #expect(read.calls[open.id]?.raw == Array("data: one\n\ndata: two\n\n".utf8))
+    #expect(read.calls[open.id]?.end?.gapFrames == 0)
+  }
+
   @Test(arguments: [Durability.strict, .sync])
   func afterAFailedSyncTheRecordsAreWrittenToANewJournal(durability: Durability) throws {
     var generator = Seeded(state: 3)

@@ -98,6 +98,32 @@ func sha256(_ bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes)) }
     #expect(size < 100_000)
   }
 
+  @Test func aHugeFrameInPiecesComesBack() throws {
+    var generator = Seeded(state: 10)
+    let store = try memoryStore()
+    let writer = try JournalWriter(store: store, clock: ManualClock(), log: quiet)
+    let open = makeOpen(&generator, body: [UInt8](repeating: 0x61, count: 3 << 20))
+    let call = writer.open(open)
+    let piece = (0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    writer.frame(call, 1, piece)
+    for index in 0..<9 {
+      writer.part(call, Int64(index), piece)
+      _ = writer.flush()
+    }
+    writer.frame(call, 10, piece)
+    writer.frame(call, 11, "data: small\n\n")
+    writer.end(call, offsetNs: 12, cause: .endOfBody)
+    try writer.close()
+    let read = try Collector.all(store)
+    let expected = Array(repeatElement(piece, count: 11).joined()) + Array("data: small\n\n".utf8)
+    #expect(read.calls[open.id]?.frameEnds == [1 << 20, 11 << 20, 11 << 20 + 13])
+    #expect(read.calls[open.id]?.raw == expected)
+    #expect(read.calls[open.id]?.end?.sha256 == sha256(expected))
+    _ = try Sealer(store: store, log: quiet).seal()
+    let found = try ArchiveReader(store: store).find(open.id)
+    #expect(found?.call == read.calls[open.id])
+  }
+
   @Test func twoWritersShareAStore() throws {
     var generator = Seeded(state: 9)
     let store = try memoryStore()

@@ -66,7 +66,7 @@ import Testing
 
   @Test func aCreationThatWasKilledIsTakenUpAgain() throws {
     let files = MemoryFiles()
-    try files.makeDirectory("/s")
+    try files.makeDirectory("/s/archive")
     files.set("/s/tapedeck.json.00000000000000000000000000.tmp", [0x7B])
     #expect(code(files, .writing) == nil)
   }

@@ -70,13 +70,15 @@ struct SealRun {
       pendingBytes += bytes
       if pendingBytes >= groupBytes { try sealPending() }
     }
-    if !isAlive {
+    // A journal that cannot be read may hold the ends of calls that have none here.
+    if !isAlive, scan.refused.isEmpty {
       try scan.finish()
       report.lostCalls += scan.lost.sorted()
       take(scan.takeReady(), writer, loader)
     }
     // Without holes: a reader follows a call from journal to journal.
-    kept[writer] = Set(scan.openTracks.flatMap { ($0.records.first?.sequence ?? $0.sequence)...$0.sequence })
+    kept[writer, default: []].formUnion(
+      scan.openTracks.flatMap { ($0.records.first?.sequence ?? $0.sequence)...$0.sequence })
     report.damage += scan.damage
     for tail in scan.torn { try setAside(tail) }
   }
@@ -123,7 +125,11 @@ struct SealRun {
 
   private mutating func sealPending() throws {
     let sealed = try alreadySealed()
-    let calls = pending.filter { !sealed.contains($0.track.id) }
+    for item in pending where !fits(item.track) {
+      kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+      log.error("call \(item.track.id) is larger than a segment takes; it stays in its journal")
+    }
+    let calls = pending.filter { !sealed.contains($0.track.id) && fits($0.track) }
       .sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
     pending = []
     pendingBytes = 0
@@ -138,6 +144,10 @@ struct SealRun {
       try write(calls[start..<end])
       start = end
     }
+  }
+
+  private func fits(_ track: CallTrack) -> Bool {
+    track.bytes <= SegmentFormat.largestFrame / 2 && track.records.count <= SegmentFormat.mostFrames
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {
