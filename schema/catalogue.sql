@@ -134,8 +134,13 @@ CREATE INDEX calls_by_identity ON calls (identity_id, started_ns) WHERE identity
 CREATE INDEX calls_by_email ON calls (identity_email COLLATE NOCASE, identity_id) WHERE identity_email IS NOT NULL;
 CREATE INDEX calls_by_deployment ON calls (deployment, started_ns) WHERE deployment IS NOT NULL;
 CREATE INDEX calls_by_request ON calls (request_sha256, started_ns);
-CREATE INDEX calls_by_file ON calls (archive_file);
+-- Counts by place and state come from this one alone.
+CREATE INDEX calls_by_file ON calls (archive_file, state, bytes);
+-- What is rare is found without looking at the rest.
 CREATE INDEX calls_not_done ON calls (state, started_ns) WHERE state <> 'done';
+CREATE INDEX calls_mock ON calls (started_ns) WHERE mock;
+CREATE INDEX calls_with_defects ON calls (started_ns) WHERE defect_count > 0;
+CREATE INDEX calls_with_gaps ON calls (started_ns) WHERE gap_frames > 0 OR gap_bytes > 0;
 
 -- One row per tag of a call. kind 'thread' is what `--tag` and `usage --by tag` mean, 'identity' is `--identity-tag`.
 CREATE TABLE call_tags (

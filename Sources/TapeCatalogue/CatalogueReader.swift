@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Synchronization
 internal import TapeTypes
 
 #if canImport(Glibc)
@@ -7,18 +8,28 @@ internal import TapeTypes
   internal import Darwin
 #endif
 
-/// A read-only connection to a catalogue; writers go on beside it. One statement at a time, from any thread.
+/// A read-only connection to a catalogue; writers go on beside it. One statement at a time, from any thread. When the
+/// file was deleted and made again, the new one is read from then on.
 package final class CatalogueReader: Sendable {
   package let path: String
-  private let queue: DatabaseQueue
+  private let connection: Mutex<Connection>
+
+  private struct Connection: Sendable {
+    var queue: DatabaseQueue
+    var file: FileIdentity?
+  }
 
   /// - Throws: `TapeError` `.catalogueMissing` or, for a damaged one or one of another version, `.catalogueStale`;
   ///   both name the command that helps.
   package init(path: String) throws {
     self.path = path
-    guard access(path, F_OK) == 0 else { throw TapeError.catalogueMissing(at: path) }
+    connection = Mutex(try Self.connect(path))
+  }
+
+  private static func connect(_ path: String) throws -> Connection {
+    guard let file = FileIdentity(path: path) else { throw TapeError.catalogueMissing(at: path) }
     do {
-      queue = try Self.open(path)
+      let queue = try open(path)
       let (application, version) = try queue.read { database in
         (
           try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0,
@@ -32,8 +43,17 @@ package final class CatalogueReader: Sendable {
         throw TapeError.catalogueStale(
           at: path, because: "it has version \(version), this program reads version \(Catalogue.version)")
       }
+      return Connection(queue: queue, file: file)
     } catch {
       throw TapeError.catalogue(error, doing: "open", at: path)
+    }
+  }
+
+  /// The connection to the file that is there now.
+  private func current() throws -> DatabaseQueue {
+    try connection.withLock { connection in
+      if let now = FileIdentity(path: path), now != connection.file { connection = try Self.connect(path) }
+      return connection.queue
     }
   }
 
@@ -45,7 +65,7 @@ package final class CatalogueReader: Sendable {
   /// All that `body` asks sees one state of the catalogue, whatever the indexer does meanwhile.
   package func snapshot<Result>(_ body: (CatalogueSnapshot) throws -> Result) throws -> Result {
     do {
-      return try queue.read { try body(CatalogueSnapshot(database: $0)) }
+      return try current().read { try body(CatalogueSnapshot(database: $0)) }
     } catch {
       throw TapeError.catalogue(error, doing: "read", at: path)
     }

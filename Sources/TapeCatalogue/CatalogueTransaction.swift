@@ -17,17 +17,19 @@ package struct CatalogueTransaction {
   package func known(_ id: CallID) throws -> Known? { try known(id.description) }
 
   /// Writes the row of a call and all that belongs to it; replaces what was there.
-  package func upsert(_ row: CallRow, id: CallID, content: CallContent) throws {
+  ///
+  /// - Parameter content: nil leaves what belongs to the row as it is.
+  package func upsert(_ row: CallRow, id: CallID, content: CallContent?) throws {
     var row = row
     row.callID = id.description
     if let known = try known(row.callID) {
       row.callKey = known.callKey
-      try removeBelongings(of: known.callKey)
+      if content != nil { try removeBelongings(of: known.callKey) }
     } else {
       row.callKey = try freeKey(for: id)
     }
     try execute(Self.insertCall, row.values)
-    try insertBelongings(of: row.callKey, content)
+    if let content { try insertBelongings(of: row.callKey, content) }
   }
 
   /// Only the place in the archive has changed.

@@ -12,6 +12,7 @@ package final class CatalogueWriter {
   /// Where the database is.
   package let path: String
   private let queue: DatabaseQueue
+  private let file: FileIdentity?
 
   /// Opens the catalogue, making it where there is none (mode 0600).
   ///
@@ -22,11 +23,15 @@ package final class CatalogueWriter {
     do {
       try Self.makeFile(path)
       queue = try DatabaseQueue(path: path, configuration: Self.configuration(scratch: scratch))
+      file = FileIdentity(path: path)
       try prepare()
     } catch {
       throw TapeError.catalogue(error, doing: "write", at: path)
     }
   }
+
+  /// False when the file was deleted or replaced: what is written then reaches nobody.
+  package var isInPlace: Bool { FileIdentity(path: path) == file }
 
   /// All that `body` does takes effect together, or nothing of it.
   package func transaction<Result>(_ body: (CatalogueTransaction) throws -> Result) throws -> Result {

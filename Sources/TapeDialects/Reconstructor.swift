@@ -60,10 +60,16 @@ package struct Reconstructor: Sendable {
   }
 
   /// The response has ended: what is missing now is a defect.
-  package mutating func finish() -> Generation {
+  ///
+  /// - Parameter end: what the transport saw. Where the stream itself tells of no error, an incomplete
+  ///   generation takes the transport's words for one.
+  package mutating func finish(end: CallEnd?) -> Generation {
     if isEventStream { noteEndOfStream() } else { readWholeBody() }
     var result = builder.generation
     result.complete = isComplete
+    if let end, let detail = end.detail, !result.complete, result.error == nil, end.cause != .clientClosed {
+      result.error = GenerationError(message: detail, code: .string(end.cause.rawValue))
+    }
     return result
   }
 
@@ -216,5 +222,5 @@ package func generation(of call: RecordedCall) -> Generation {
         frame: UnsafeRawBufferPointer(rebasing: raw[call.frameRange(index)]), offsetNs: call.frameOffsetNs(index))
     }
   }
-  return call.end == nil && call.isLive ? reconstructor.snapshot() : reconstructor.finish()
+  return call.end == nil && call.isLive ? reconstructor.snapshot() : reconstructor.finish(end: call.end)
 }

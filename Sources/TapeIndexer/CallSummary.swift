@@ -8,6 +8,8 @@ internal import TapeTypes
 /// All that is known of one call when its row is written; the one place that says which fact goes into which column.
 struct CallSummary {
   var open: CallOpen
+  /// What the request says.
+  var facts: RequestFacts
   var location: CallLocation
   var head: CallHead?
   var end: CallEnd?
@@ -23,24 +25,26 @@ struct CallSummary {
   /// nil while the call is open.
   var leafHash: [UInt8]?
 
-  /// The row and what belongs to it.
-  func digest() -> (row: CallRow, content: CallContent) {
-    let facts = RequestFacts(open)
+  /// The row.
+  func row() -> CallRow {
     var row = CallRow()
-    describeRequest(facts, &row)
+    describeRequest(&row)
     describeGeneration(&row)
     describeOutcome(&row)
     describeUsage(&row)
     describeTimes(&row)
     describeOrigin(&row)
-    row.isMock = facts.isMock
-    let content = CallContent(
-      prompt: facts.promptText, completion: isLive ? "" : generation.fullText, threadTags: facts.threadTags,
-      identityTags: facts.identity?.tags ?? [])
-    return (row, content)
+    return row
   }
 
-  private func describeRequest(_ facts: RequestFacts, _ row: inout CallRow) {
+  /// What belongs to the row.
+  func content() -> CallContent {
+    CallContent(
+      prompt: facts.promptText, completion: isLive ? "" : generation.fullText, threadTags: facts.threadTags,
+      identityTags: facts.identity?.tags ?? [])
+  }
+
+  private func describeRequest(_ row: inout CallRow) {
     row.callID = open.id.description
     row.traceparent = facts.traceparent
     row.traceparentTraceID = facts.traceID
@@ -51,6 +55,7 @@ struct CallSummary {
     row.inputs = Self.json(facts.inputs)
     row.context = Self.json(facts.context)
     row.requestModel = facts.model
+    row.isMock = facts.isMock
     guard let identity = facts.identity else { return }
     row.identityID = identity.id
     row.identityName = identity.displayName

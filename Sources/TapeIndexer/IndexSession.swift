@@ -15,6 +15,8 @@ final class IndexSession {
   private let follower: JournalFollower
   /// Calls of journals that have not ended.
   private var tracked: [CallID: TrackedCall] = [:]
+  /// What is indexed: file name → bytes. nil until read; nobody else writes it.
+  private var sources: [String: Int]?
   /// The journals were read once, so that `tracked` knows all open calls.
   private var hasPolled = false
   private(set) var report = IndexReport()
@@ -23,7 +25,7 @@ final class IndexSession {
   private var progress = IndexProgress(doneBytes: 0, totalBytes: 0, calls: 0)
 
   /// An open call's row is written again at most this often while others are followed.
-  private static let refreshNs: Int64 = 400_000_000
+  private static let refreshNs: Int64 = 700_000_000
 
   init(store: Store, writer: CatalogueWriter, log: Logger, clock: any TapeClock = SystemClock()) {
     self.store = store
@@ -44,43 +46,50 @@ final class IndexSession {
   /// - Returns: true if files came or went meanwhile, so that another look is due at once.
   @discardableResult
   func pass(refreshAll: Bool, _ onProgress: (IndexProgress) -> Void) throws -> Bool {
+    let before = try sources ?? writer.transaction { try $0.sources() }
+    sources = before
     let files = try listing()
-    let sources = try writer.transaction { try $0.sources() }
+    let writes = report.calls + report.movedCalls
     progress.totalBytes = files.reduce(0) { $0 + $1.bytes }
     progress.doneBytes = 0
     for file in files where file.kind == .segment {
-      if sources[file.name] == nil { try indexSegment(file) }
+      if before[file.name] == nil { try indexSegment(file) }
       progress.doneBytes += file.bytes
       progress.calls = report.calls
       onProgress(progress)
     }
     let journals = files.filter { $0.kind == .journal }
-    if try needsPoll(journals, sources) { try pollJournals(journals, sources, refreshAll: refreshAll) }
+    if try needsPoll(journals, before) { try pollJournals(journals, before, refreshAll: refreshAll) }
     progress.doneBytes = progress.totalBytes
     progress.calls = report.calls
     onProgress(progress)
-    try forgetGone(files, sources)
+    let mustLookAgain = try !forgetGone(files)
+    guard mustLookAgain || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
 
-  private func listing() throws -> [SourceFile] { try SourceFile.list(store) }
+  private func listing() throws -> [SourceFile] { try SourceFile.list(store, known: sources ?? [:]) }
 
   // MARK: Segments
 
+  /// Takes in a segment, in one transaction; what of it cannot be read is noted as damage.
   private func indexSegment(_ file: SourceFile) throws {
-    do {
-      let segment = try SegmentReader(store: store, name: file.name)
-      try writer.transaction { transaction in
-        try segment.forEachCall { call, location, leafHash in
+    var damage: [Damage] = []
+    try writer.transaction { transaction in
+      do {
+        try SegmentReader(store: store, name: file.name).forEachCall {
+          damage.append($0)
+        } _: { call, location, leafHash in
           try index(call, location, leafHash, in: transaction)
         }
-        try transaction.setSource(file.name, kind: "segment", bytes: file.bytes)
+      } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
+        damage.append(Damage(file: file.name, offset: 0, calls: [], message: error.description))
       }
-      report.segments += 1
-    } catch let error as TapeError where error.code == .corrupt {
-      try note(Damage(file: file.name, offset: 0, calls: [], message: error.description))
-      try writer.transaction { try $0.setSource(file.name, kind: "segment", bytes: file.bytes) }
+      for item in damage { try note(item, in: transaction) }
+      try transaction.setSource(file.name, kind: "segment", bytes: file.bytes)
     }
+    sources?[file.name] = file.bytes
+    report.segments += 1
   }
 
   private func index(
@@ -100,7 +109,8 @@ final class IndexSession {
       }
     }
     let summary = CallSummary(
-      open: call.open, location: location, head: call.head, end: call.end, isLive: false,
+      open: call.open, facts: RequestFacts(call.open), location: location, head: call.head, end: call.end,
+      isLive: false,
       generation: generation(of: call), timing: CallTiming(call), frames: call.frameCount, bytes: call.raw.count,
       leafHash: leafHash)
     try write(summary, in: transaction)
@@ -126,7 +136,7 @@ final class IndexSession {
       try follower.poll { event in try take(event, in: transaction) }
       for (id, call) in tracked where call.isDirty {
         if !refreshAll, let written = call.writtenNs, now - written < Self.refreshNs { continue }
-        try write(call.snapshot(), in: transaction)
+        try write(call.snapshot(), withContent: call.writtenNs == nil, in: transaction)
         tracked[id]?.isDirty = false
         tracked[id]?.writtenNs = now
       }
@@ -136,6 +146,7 @@ final class IndexSession {
         report.journals += 1
       }
     }
+    for file in journals { self.sources?[file.name] = file.bytes }
     hasPolled = true
   }
 
@@ -169,33 +180,36 @@ final class IndexSession {
     try write(call.finished(end: end), in: transaction)
   }
 
-  private func write(_ summary: CallSummary, in transaction: CatalogueTransaction) throws {
+  /// - Parameter withContent: false if the row was written before, and only the row has changed.
+  private func write(
+    _ summary: CallSummary, withContent: Bool = true, in transaction: CatalogueTransaction
+  ) throws {
     try onWrite()
-    let (row, content) = summary.digest()
-    try transaction.upsert(row, id: summary.open.id, content: content)
+    try transaction.upsert(summary.row(), id: summary.open.id, content: withContent ? summary.content() : nil)
     report.calls += 1
     report.rawBytes += summary.bytes
   }
 
   // MARK: Files that went
 
-  private func forgetGone(_ files: [SourceFile], _ sources: [String: Int]) throws {
+  /// - Returns: false if that has to wait until newer files are indexed.
+  private func forgetGone(_ files: [SourceFile]) throws -> Bool {
     let names = Set(files.map(\.name))
-    let gone = sources.keys.filter { !names.contains($0) }.sorted()
-    guard !gone.isEmpty else { return }
+    let gone = (sources ?? [:]).keys.filter { !names.contains($0) }.sorted()
+    guard !gone.isEmpty else { return true }
     // A file that came after the listing may have the calls of one that went: look at it first.
-    guard try listing().allSatisfy({ $0.kind == .journal || names.contains($0.name) }) else { return }
+    guard try listing().allSatisfy({ $0.kind == .journal || names.contains($0.name) }) else { return false }
     try writer.transaction { transaction in
       for name in gone {
         report.removedCalls += try transaction.removeCalls(in: name)
         try transaction.removeSource(name)
       }
     }
+    for name in gone { sources?[name] = nil }
+    return true
   }
 
   // MARK: Damage
-
-  private func note(_ damage: Damage) throws { try writer.transaction { try note(damage, in: $0) } }
 
   private func note(_ damage: Damage, in transaction: CatalogueTransaction) throws {
     log.warning("damage in the archive", metadata: ["file": "\(damage.file)", "what": "\(damage.message)"])

@@ -60,6 +60,11 @@ package struct Indexer: Sendable {
       var stopping = false
       while true {
         do {
+          if !writer.isInPlace {
+            log.notice("the catalogue was deleted or replaced: making it again", metadata: ["path": "\(writer.path)"])
+            writer = try CatalogueWriter(path: store.cataloguePath)
+            session = IndexSession(store: store, writer: writer, log: log)
+          }
           if stopping {
             try session.catchUp { _ in }
             return try writer.close()
@@ -71,7 +76,7 @@ package struct Indexer: Sendable {
           if stopping { throw error }
           if failures == 1 || failures % 100 == 0 { log.error("cannot index, trying again: \(error)") }
           pause(milliseconds: min(failures, 20) * 100)
-          writer = try CatalogueWriter(path: store.cataloguePath)
+          if let fresh = try? CatalogueWriter(path: store.cataloguePath) { writer = fresh }
           session = IndexSession(store: store, writer: writer, log: log)
         }
         stopping = shouldStop()

@@ -11,11 +11,17 @@ struct SourceFile {
   var bytes: Int
 
   /// What is in the archive now, by name.
-  static func list(_ store: Store) throws -> [SourceFile] {
+  ///
+  /// - Parameter known: sizes of files; segments among them are not asked again, as they never change.
+  static func list(_ store: Store, known: [String: Int] = [:]) throws -> [SourceFile] {
     do {
       var files: [SourceFile] = []
       for name in try store.files.list(store.archivePath) {
         guard let kind = kind(of: name) else { continue }
+        if kind == .segment, let bytes = known[name] {
+          files.append(SourceFile(name: name, kind: kind, bytes: bytes))
+          continue
+        }
         // One that goes between listing and asking was sealed: it is no matter.
         guard let status = try store.files.status(store.archivePath + "/" + name) else { continue }
         files.append(SourceFile(name: name, kind: kind, bytes: status.bytes))

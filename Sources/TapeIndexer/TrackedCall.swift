@@ -7,6 +7,7 @@ internal import TapeTypes
 struct TrackedCall {
   let open: CallOpen
   let location: CallLocation
+  private let facts: RequestFacts
   private var head: CallHead?
   private var reconstructor: Reconstructor
   private var hasher = LeafHasher()
@@ -25,6 +26,7 @@ struct TrackedCall {
   init(open: CallOpen, location: CallLocation) {
     self.open = open
     self.location = location
+    facts = RequestFacts(open)
     reconstructor = Reconstructor(open: open, head: nil)
   }
 
@@ -63,13 +65,14 @@ struct TrackedCall {
   /// The call after its last frame; without `end` it is lost.
   mutating func finished(end: CallEnd?) -> CallSummary {
     summary(
-      end: end, isLive: false, generation: reconstructor.finish(),
+      end: end, isLive: false, generation: reconstructor.finish(end: end),
       leafHash: hasher.finish(open: open, head: head, end: end))
   }
 
   private func summary(end: CallEnd?, isLive: Bool, generation: Generation, leafHash: [UInt8]?) -> CallSummary {
     CallSummary(
-      open: open, location: location, head: head, end: end, isLive: isLive, generation: generation, timing: timing,
+      open: open, facts: facts, location: location, head: head, end: end, isLive: isLive, generation: generation,
+      timing: timing,
       frames: frames, bytes: bytes + partBytes, gapFrames: gapFrames, gapBytes: gapBytes, leafHash: leafHash)
   }
 }

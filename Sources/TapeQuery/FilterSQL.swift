@@ -60,6 +60,8 @@ struct FilterSQL {
     addEqual("model", filter.model)
     addEqual("provider", filter.provider)
     addEqual("state", filter.state?.rawValue)
+    // Said again as the index of what did not go well has it, so that it is used.
+    if let state = filter.state, state != .done { add("c.state <> 'done'") }
   }
 
   private mutating func addTimes(_ filter: CallFilter) {

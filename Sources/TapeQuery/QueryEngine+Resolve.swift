@@ -20,7 +20,7 @@ extension QueryEngine {
     }
     if !upper.isEmpty, upper.utf8.count < 26, upper.utf8.allSatisfy(Self.isCrockford) {
       // "Z" is the highest character of an id.
-      let found = try matches("c.call_id >= ? AND c.call_id <= ?", [upper, upper + "ZZ"])
+      let found = try matches("c.call_id >= ? AND c.call_id <= ?", [upper, upper + "ZZ"], order: "c.call_id DESC")
       if let entry = found.first {
         guard found.count == 1 else { throw ambiguous(reference, found) }
         return entry
@@ -56,9 +56,12 @@ extension QueryEngine {
     return entry
   }
 
-  private func matches(_ condition: String, _ values: [String]) throws -> [CallEntry] {
+  /// A few of the calls that a condition holds for.
+  private func matches(
+    _ condition: String, _ values: [String], order: String = CallSort.newest.sql
+  ) throws -> [CallEntry] {
     var found: [CallEntry] = []
-    let sql = "SELECT \(CallEntry.columns) FROM calls c WHERE \(condition) ORDER BY \(CallSort.newest.sql) LIMIT 7"
+    let sql = "SELECT \(CallEntry.columns) FROM calls c WHERE \(condition) ORDER BY \(order) LIMIT 7"
     try catalogue.query(sql, values.map { .text($0) }) { row in
       if let entry = CallEntry(row) { found.append(entry) }
     }

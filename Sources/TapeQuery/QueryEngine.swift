@@ -33,14 +33,17 @@ package final class QueryEngine: Sendable {
     try archive.call(at: entry.location, id: entry.id)
   }
 
-  /// Latest known display names of identities, by id.
-  package func identityNames() throws -> [String: String] {
-    var names: [String: String] = [:]
-    let sql = "SELECT identity_id, display_name FROM v_identities WHERE display_name IS NOT NULL"
-    try catalogue.query(sql) { row in
-      if let id = row.text(0) { names[id] = row.text(1) }
+  /// The display names of identities as their latest calls that gave one have it.
+  package func identityNames(_ ids: some Sequence<String>) throws -> [String: String] {
+    let sql = """
+      SELECT identity_name FROM calls WHERE identity_id = ? AND identity_name IS NOT NULL
+      ORDER BY started_ns DESC, call_key DESC LIMIT 1
+      """
+    return try catalogue.snapshot { snapshot in
+      var names: [String: String] = [:]
+      for id in ids { try snapshot.query(sql, [.text(id)]) { names[id] = $0.text(0) } }
+      return names
     }
-    return names
   }
 
   func select(

@@ -24,12 +24,11 @@ public enum CallState: String, Sendable, CaseIterable {
       self = .upstreamError
     } else if isComplete {
       self = .done
+    } else if end.cause == .clientClosed || end.clientClosedNs != nil {
+      // Also when upstream was read on to an end that was none.
+      self = .clientAbort
     } else {
-      switch end.cause {
-      case .clientClosed: self = .clientAbort
-      case .timeout: self = .timeout
-      case .endOfBody, .upstreamClosed, .upstreamFailed, .archiveStopped: self = .upstreamCut
-      }
+      self = end.cause == .timeout ? .timeout : .upstreamCut
     }
   }
 

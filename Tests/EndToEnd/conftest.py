@@ -42,7 +42,8 @@ class Tapedeck:
         return self.json("show", call)
 
     def calls(self, *filters):
-        return self.json("calls", *filters)
+        """The calls that match; exit code 1 is an empty list."""
+        return json.loads(self.run("calls", *filters, "--format", "json", code=None) or "[]")
 
     def popen(self, *arguments, prefix=(), **kwargs):
         process = subprocess.Popen(
@@ -55,7 +56,7 @@ class Tapedeck:
         """Starts the proxy; gives its process, with `.url` and `.log` set."""
         log = self.store.parent / f"serve-{len(self.running)}.log"
         process = self.popen(
-            "serve", "--upstream", upstream, "--listen", "127.0.0.1:0", "--ui", "off", *flags,
+            "serve", "--upstream", upstream, "--listen", "127.0.0.1:0", *([] if "--ui" in flags else ["--ui", "off"]), *flags,
             prefix=prefix, stderr=open(log, "wb"), stdout=subprocess.DEVNULL,
         )
         process.log = log

@@ -77,7 +77,7 @@ def test_a_client_that_leaves_is_a_client_abort(tapedeck, upstream):
 
 def read_until_killed(proxy, got, index, gap_ms):
     process = subprocess.Popen(
-        ["curl", "-sS", "-N", "-d", request("forever", gap_ms=gap_ms, who=index), proxy.url + "/v2/deployments/stream"],
+        ["curl", "-sS", "-N", "-d", request(f"forever-{index}", gap_ms=gap_ms), proxy.url + "/v2/deployments/stream"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     got[index] = process.stdout.read()
     process.wait()
@@ -90,22 +90,24 @@ def test_kill_9_loses_nothing_that_a_client_received(tapedeck, upstream, gap_ms)
     readers = [threading.Thread(target=read_until_killed, args=(proxy, got, i, gap_ms)) for i in range(16)]
     for reader in readers:
         reader.start()
-    time.sleep(1.5)
+    time.sleep(1)
     proxy.kill()
     proxy.wait()
     for reader in readers:
         reader.join()
+    assert sum(len(received) for received in got.values()) > 100_000
     tapedeck.run("index")
     calls = tapedeck.calls("--state", "lost")
     assert len(calls) == 16
     for call in calls:
-        shown = tapedeck.show(call["call_id"])
         taped = tapedeck.run("cat", call["call_id"], text=False)
-        received = got[shown["request"]["inputs"]["who"]]
-        assert len(received) > 100 and taped.startswith(received)
-        assert shown["state"] == "lost" and shown["choices"][0]["content"].startswith("piece 0 piece 1 ")
-    assert tapedeck.run("replay", calls[0]["call_id"], "--pace", "instant", text=False) == tapedeck.run(
-        "cat", calls[0]["call_id"], text=False)
+        [received] = [value for who, value in got.items() if call["deployment"] == f"forever-{who}"]
+        assert taped.startswith(received)
+    longest = max(calls, key=lambda call: call["timings"]["frames"])["call_id"]
+    shown = tapedeck.show(longest)
+    assert shown["state"] == "lost" and shown["choices"][0]["content"].startswith("piece 0 piece 1 ")
+    assert tapedeck.run("replay", longest, "--pace", "instant", text=False) == tapedeck.run(
+        "cat", longest, text=False)
     # And after sealing nothing has changed.
     before = {c["call_id"]: tapedeck.run("cat", c["call_id"], text=False) for c in calls}
     tapedeck.run("seal")
@@ -123,6 +125,7 @@ def test_a_full_disk_does_not_stop_the_stream_and_the_gap_is_recorded(tapedeck, 
     assert curl(proxy.url, body) == direct
     # Room again.
     subprocess.run(["prlimit", "--fsize=unlimited:unlimited", "--pid", str(proxy.pid)], check=True)
+    tapedeck.wait_for(lambda: "takes writes again" in proxy.log.read_text())
     small = curl(proxy.url, request("text", n=5))
     assert small == b"".join(text_frames(5))
     tapedeck.stop(proxy)
@@ -159,7 +162,6 @@ def test_a_second_sigterm_ends_at_once_and_the_call_is_lost(tapedeck, upstream):
 
 def test_stores_that_are_none(tapedeck, tmp_path):
     missing = tmp_path / "nowhere"
-    tapedeck.run("--store", missing, "calls", code=None) if False else None
     tapedeck.run("calls", "--store", missing, code=2)
     assert str(missing) in tapedeck.stderr and not missing.exists()
     other = tmp_path / "other"
@@ -207,7 +209,7 @@ def test_a_store_that_is_read_only_can_be_asked_but_not_written(tapedeck, upstre
 @pytest.mark.parametrize("arguments, code", [
     (["calls", "--nonsense"], 64), (["show"], 64), (["frobnicate"], 64), (["replay", "@1", "--pace", "fast"], 64),
     (["usage", "--by", "moon"], 64), (["calls", "--from", "the day before"], 64), (["calls", "--format", "xml"], 64),
-    (["show", "01JD0Z6Q8R3T5V7W9XABCDEFGH"], 1), (["show", "@99"], 1), (["cat", "nope"], 1), (["frames", "@9"], 1),
+    (["show", "01JD0Z6Q8R3T5V7W9XZZZZZZZZ"], 1), (["show", "@99"], 1), (["cat", "nope"], 1), (["frames", "@9"], 1),
     (["calls", "--identity", "nobody"], 1), (["usage", "--identity", "nobody", "--by", "model"], 1),
     (["serve", "--upstream", "ftp://x", "--listen", "127.0.0.1:0"], 64), (["serve", "--upstream", "http://x", "--listen", "nowhere"], 64),
 ])

@@ -6,6 +6,7 @@ Loopback only. It keeps what it received, so that tests can look at what was for
 
 import gzip
 import json
+import re
 import socket
 import threading
 import time
@@ -100,6 +101,7 @@ class Upstream:
         except ValueError:
             request = {}
         name = str(request.get("key", "models")).replace("-", "_") if isinstance(request, dict) else "models"
+        name = re.sub(r"_\d+$", "", name)
         return getattr(self, "play_" + name, self.play_text)(connection, request)
 
     # How answers are sent.

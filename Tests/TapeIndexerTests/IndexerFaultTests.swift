@@ -230,4 +230,35 @@ import Testing
       test.store.cataloguePath, "SELECT rowid FROM call_fts WHERE call_fts MATCH 'hello'")
     #expect(found.count == 1)
   }
+
+  /// Damage inside of a sealed file: the rest is indexed, and what is damaged is said, in every order of events.
+  @Test func damageInASegmentIsNotedAndTheRestIndexed() throws {
+    let test = try store(calls: 5)
+    _ = try Sealer(store: test.store, log: test.log).seal()
+    let segment = try #require(try test.store.files.list(test.store.archivePath).first { $0.hasPrefix("S-") })
+    try test.record(TestCall.text(9, startedAt: noon + 9 * second))
+    let descriptor = open(test.store.archivePath + "/" + segment, O_RDWR)
+    let size = lseek(descriptor, 0, SEEK_END)
+    _ = [UInt8](repeating: 0xA5, count: 64).withUnsafeBytes { pwrite(descriptor, $0.baseAddress, 64, size / 2) }
+    close(descriptor)
+
+    let report = try indexer(test).run()
+    #expect(report.damage.map(\.file).contains(segment))
+    #expect(try rows(test.store.cataloguePath, "SELECT started_ns FROM calls").contains([.integer(noon + 9 * second)]))
+    #expect(try rows(test.store.cataloguePath, "SELECT file FROM damage").contains([.text(segment)]))
+    let before = try dump(test.store.cataloguePath)
+    try indexer(test).run(rebuild: true)
+    #expect(difference(before, try dump(test.store.cataloguePath)) == [])
+  }
+
+  @Test func aCatalogueDeletedUnderAFollowerIsMadeAgain() throws {
+    let test = try store(calls: 2)
+    var looks = 0
+    try indexer(test).follow {
+      looks += 1
+      if looks == 1 { unlink(test.store.cataloguePath) }
+      return looks > 6
+    }
+    #expect(try rows(test.store.cataloguePath, "SELECT count(*) FROM calls") == [[.integer(2)]])
+  }
 }

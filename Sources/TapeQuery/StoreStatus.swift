@@ -1,0 +1,154 @@
+package import TapeArchive
+internal import TapeCatalogue
+package import TapeJSON
+package import TapePricing
+internal import TapeTypes
+
+/// What `status` says of a store: its files, and what the catalogue knows of the calls in them.
+package struct StoreStatus {
+  private let store: Store
+  private let prices: PriceTable
+  private let files: [ArchiveFile]
+  /// nil if there is no catalogue that can be used.
+  private let snapshot: CatalogueSnapshot?
+  /// Why there is none.
+  private var problem: TapeError?
+
+  init(store: Store, prices: PriceTable, files: [ArchiveFile], snapshot: CatalogueSnapshot?) {
+    self.store = store
+    self.prices = prices
+    self.files = files
+    self.snapshot = snapshot
+  }
+
+  /// The object of `status`, also of a store without a usable catalogue: then what only the catalogue knows is null,
+  /// and `index.problem` says what to do.
+  package static func json(of store: Store, prices: PriceTable = .bundled) throws -> JSONValue {
+    do {
+      return try QueryEngine(store: store, prices: prices).status()
+    } catch let error as TapeError where error.code == .catalogueMissing || error.code == .catalogueStale {
+      let files = try ArchiveReader(store: store).files()
+      var status = StoreStatus(store: store, prices: prices, files: files, snapshot: nil)
+      status.problem = error
+      return try status.json()
+    }
+  }
+
+  func json() throws -> JSONValue {
+    .object([
+      .init("store", .string(store.path)),
+      .init(
+        "versions",
+        .object([
+          .init("store", .int(Store.version)), .init("catalogue", .int(Catalogue.version)),
+          .init("prices", .string(prices.version)),
+        ])),
+      .init("calls", try known(callCounts)), .init("archive", try archive()), .init("index", try index()),
+      .init("defects", try known(defectCounts)), .init("gaps", try known(gapCounts)),
+      .init("damage", try known(damage)),
+    ])
+  }
+
+  private func known(_ body: (CatalogueSnapshot) throws -> JSONValue) throws -> JSONValue {
+    try snapshot.map(body) ?? .null
+  }
+
+  private func callCounts(_ snapshot: CatalogueSnapshot) throws -> JSONValue {
+    var counts: [String: Int] = [:]
+    try snapshot.query("SELECT state, count(*) FROM calls GROUP BY state") { row in
+      counts[row.text(0) ?? ""] = row.integer(1)
+    }
+    var members: [JSONValue.Member] = [.init("total", .int(counts.values.reduce(0, +)))]
+    members += CallState.allCases.map { .init($0.rawValue, .int(counts[$0.rawValue] ?? 0)) }
+    members.append(.init("mock", .int(try snapshot.integer("SELECT count(*) FROM calls WHERE mock") ?? 0)))
+    return .object(members)
+  }
+
+  private func archive() throws -> JSONValue {
+    func bytes(_ kind: ArchiveFile.Kind) -> Int { files.reduce(0) { $0 + ($1.kind == kind ? $1.bytes : 0) } }
+    func count(_ kind: ArchiveFile.Kind) -> Int { files.count { $0.kind == kind } }
+    let raw = "SELECT coalesce(sum(bytes), 0) FROM calls"
+    let unsealed = "SELECT count(*) FROM calls WHERE archive_file NOT LIKE 'S-%'"
+    let sealedRaw = try snapshot?.integer(raw + " WHERE archive_file LIKE 'S-%'")
+    let live = files.filter { $0.kind == .journal && $0.isLive }
+    return .object([
+      .init("bytes", .int(files.reduce(0) { $0 + $1.bytes })), .init("raw_bytes", .int(try snapshot?.integer(raw))),
+      .init("ratio", Self.ratio(sealedRaw ?? 0, bytes(.segment))), .init("journals", .int(count(.journal))),
+      .init("journal_bytes", .int(bytes(.journal))), .init("segments", .int(count(.segment))),
+      .init("segment_bytes", .int(bytes(.segment))), .init("torn", .int(count(.torn))),
+      .init("unsealed_calls", .int(try snapshot?.integer(unsealed))),
+      .init("writers_live", .int(Set(live.map { $0.writer?.description ?? $0.name }).count)),
+      .init("files", .array(files.map(Self.file))),
+    ])
+  }
+
+  private static func file(_ file: ArchiveFile) -> JSONValue {
+    .object([
+      .init("file", .string(file.name)), .init("kind", .string(file.kind.rawValue)), .init("bytes", .int(file.bytes)),
+      .init("live", .bool(file.isLive)),
+    ])
+  }
+
+  /// Response bytes for each byte of the segments that hold them, to two places; null without segments.
+  private static func ratio(_ raw: Int, _ archived: Int) -> JSONValue {
+    guard archived > 0, raw > 0 else { return .null }
+    let hundredths = Int((Double(raw) / Double(archived) * 100).rounded())
+    return .number("\(hundredths / 100).\(padded(hundredths % 100, 2))")
+  }
+
+  private func index() throws -> JSONValue {
+    let indexed = try snapshot.map(Self.indexed) ?? [:]
+    var lag = (bytes: 0, files: 0)
+    for file in files where file.kind == .journal || file.kind == .segment {
+      let behind = file.bytes - (indexed[file.name] ?? 0)
+      guard behind > 0 else { continue }
+      lag.bytes += behind
+      lag.files += 1
+    }
+    let holder = CatalogueLock.holder(path: store.path + "/" + Catalogue.lockName)
+    return .object([
+      .init("lag_bytes", .int(lag.bytes)), .init("lag_files", .int(lag.files)),
+      .init("indexer_process", .int(holder?.process)), .init("following", .bool(holder?.purpose == .follow)),
+      .init("problem", .string(problem?.description)),
+    ])
+  }
+
+  /// File name → bytes of it that are in the catalogue.
+  static func indexed(_ snapshot: CatalogueSnapshot) throws -> [String: Int] {
+    var indexed: [String: Int] = [:]
+    try snapshot.query("SELECT file, indexed_bytes FROM sources") { indexed[$0.text(0) ?? ""] = $0.integer(1) }
+    return indexed
+  }
+
+  private func defectCounts(_ snapshot: CatalogueSnapshot) throws -> JSONValue {
+    var members: [JSONValue.Member] = []
+    try snapshot.query("SELECT kind, count(*) FROM v_defects GROUP BY kind ORDER BY kind") { row in
+      members.append(.init(row.text(0) ?? "", .int(row.integer(1))))
+    }
+    return .object(members)
+  }
+
+  private func gapCounts(_ snapshot: CatalogueSnapshot) throws -> JSONValue {
+    var gaps = JSONValue.null
+    let sql = "SELECT count(*), coalesce(sum(gap_frames), 0), coalesce(sum(gap_bytes), 0) FROM v_gaps"
+    try snapshot.query(sql) { row in
+      gaps = .object([
+        .init("calls", .int(row.integer(0))), .init("frames", .int(row.integer(1))),
+        .init("bytes", .int(row.integer(2))),
+      ])
+    }
+    return gaps
+  }
+
+  private func damage(_ snapshot: CatalogueSnapshot) throws -> JSONValue {
+    var found: [JSONValue] = []
+    try snapshot.query("SELECT file, offset, calls, message FROM damage ORDER BY file, offset, message") { row in
+      found.append(
+        .object([
+          .init("file", .string(row.text(0))), .init("offset", .int(row.integer(1))),
+          .init("calls", QueryEngine.parsed(row.text(2)) ?? []), .init("message", .string(row.text(3))),
+        ]))
+    }
+    return .array(found)
+  }
+}

@@ -1,0 +1,63 @@
+import TapeArchive
+import TapeIndexer
+import TapeJSON
+import TapeQuery
+import TapeTestSupport
+import TapeTypes
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+@Suite struct StatusTests {
+  @Test func countsAndSizesAreThoseOfTheStore() throws {
+    let (test, engine) = try engine([
+      .text(1, startedAt: noon), .midstreamError(2, startedAt: noon + second),
+      .unfinished(3, startedAt: noon + 2 * second, cause: nil),
+    ])
+    let status = try engine.status()
+    #expect(status["store"]?.string == test.store.path)
+    #expect(status["calls"]?["total"] == 3)
+    #expect(status["calls"]?["done"] == 1)
+    #expect(status["calls"]?["upstream_error"] == 1)
+    #expect(status["calls"]?["lost"] == 1)
+    #expect(status["archive"]?["journals"] == 1)
+    #expect(status["archive"]?["unsealed_calls"] == 3)
+    #expect(status["archive"]?["ratio"] == .null)
+    #expect(status["archive"]?["writers_live"] == 0)
+    #expect(status["index"]?["lag_bytes"] == 0)
+    #expect(status["defects"]?["error_frame"] == 1)
+    #expect(status["gaps"]?["calls"] == 0)
+    #expect(status["damage"] == [])
+
+    let writer = try test.writer()
+    TestCall.text(4, startedAt: noon + 3 * second).record(with: writer)
+    _ = writer.flush()
+    let later = try engine.status()
+    #expect(later["archive"]?["writers_live"] == 1)
+    #expect((later["index"]?["lag_bytes"]?.integer ?? 0) > 0)
+    #expect(later["index"]?["lag_files"] == 1)
+    try writer.close()
+  }
+
+  @Test func aStoreWithoutCatalogueHasAStatusToo() throws {
+    let test = try TestStore()
+    try test.record(.text(1, startedAt: noon))
+    let status = try StoreStatus.json(of: test.store)
+    #expect(status["calls"] == .null)
+    #expect(status["archive"]?["journals"] == 1)
+    #expect((status["index"]?["lag_bytes"]?.integer ?? 0) > 0)
+    #expect(status["index"]?["problem"]?.string?.contains("tapedeck index") == true)
+  }
+
+  @Test func anEngineThatStaysReadsACatalogueThatWasMadeAgain() throws {
+    let (test, engine) = try engine([.text(1, startedAt: noon)])
+    #expect(unlink(test.store.cataloguePath) == 0)
+    try test.record(.text(2, startedAt: noon + second))
+    try Indexer(store: test.store, log: test.log).run()
+    #expect(try engine.entries(CallFilter()).count == 2)
+  }
+}
