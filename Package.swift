@@ -82,7 +82,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "TapeReplay", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "CTapeShims"],
+      name: "TapeReplay", dependencies: ["TapeTypes"],
       swiftSettings: strict),
     .target(
       name: "TapeExport",
@@ -141,6 +141,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TapeImportTests",
+      dependencies: ["TapeRecorder", "TapeExport", "TapeArchive", "TapeTypes", "TapeJSON", crypto, logging],
       swiftSettings: strict),
     .testTarget(
       name: "TapeProxyTests",

@@ -11,7 +11,7 @@ extension QueryEngine {
   package func frames(_ entry: CallEntry) throws -> [JSONValue] { Self.frames(of: try recorded(entry)) }
 
   static func frames(of call: RecordedCall) -> [JSONValue] {
-    var texts = FrameTexts(call)
+    var texts = FrameTexts(of: call)
     var events = EventParser()
     return call.raw.withUnsafeBytes { raw in
       (0..<call.frameCount).map { index in
@@ -24,10 +24,15 @@ extension QueryEngine {
         return .object([
           .init("sequence", .int(index)), .init("offset_ns", .int(offset)), .init("gap_ns", .int(gap)),
           .init("bytes", .int(bytes.count)), .init("event", .string(event)),
-          .init("text", .string(texts.text(of: bytes, offsetNs: offset))),
+          .init("text", .string(added(texts.pieces(ofFrame: index)))),
         ])
       }
     }
+  }
+
+  /// Content, or else reasoning, of all choices; nil for none.
+  private static func added(_ pieces: [FrameTexts.Piece]) -> String? {
+    pieces.isEmpty ? nil : pieces.map { $0.content.isEmpty ? $0.reasoning : $0.content }.joined()
   }
 
   /// The objects of `events`: what an SSE client is given.
@@ -48,47 +53,5 @@ extension QueryEngine {
     }
     parser.finish()
     return events
-  }
-}
-
-/// Tells what each frame of a call added to its text.
-private struct FrameTexts {
-  /// Up to this many bytes are copied to tell pieces exactly.
-  private static let copyLimit = 1 << 30
-
-  private let call: RecordedCall
-  private var reconstructor: Reconstructor
-  private var before = Generation()
-  /// Each frame is read by itself: for long calls, where putting the text together for each frame would cost the
-  /// square of its length. A character whose halves came in two frames is not joined then.
-  private let isAlone: Bool
-
-  init(_ call: RecordedCall) {
-    self.call = call
-    reconstructor = Reconstructor(open: call.open, head: call.head)
-    let whole = generation(of: call)
-    let textBytes = whole.choices.reduce(0) { $0 + ($1.content?.utf8.count ?? 0) + ($1.reasoning?.utf8.count ?? 0) }
-    isAlone = whole.contentMode == .delta && textBytes > Self.copyLimit / max(1, call.frameCount)
-  }
-
-  mutating func text(of frame: UnsafeRawBufferPointer, offsetNs: Int64?) -> String? {
-    if isAlone { reconstructor = Reconstructor(open: call.open, head: call.head) }
-    reconstructor.consume(frame: frame, offsetNs: offsetNs)
-    let after = reconstructor.snapshot()
-    defer { before = isAlone ? Generation() : after }
-    var added = ""
-    for choice in after.choices {
-      let old = before.choices.first { $0.index == choice.index }
-      let content = Self.difference(old?.content, choice.content)
-      added += content.isEmpty ? Self.difference(old?.reasoning, choice.reasoning) : content
-    }
-    return added.isEmpty ? nil : added
-  }
-
-  private static func difference(_ old: String?, _ new: String?) -> String {
-    guard let new else { return "" }
-    let count = old?.utf8.count ?? 0
-    guard new.utf8.count > count else { return "" }
-    return String(decoding: new.utf8.dropFirst(count), as: UTF8.self)
   }
 }

@@ -24,6 +24,14 @@ public enum ReplayPace: Sendable, Equatable {
     }
   }
 
+  /// Whether the recorded times matter.
+  public var keepsRecordedTime: Bool {
+    switch self {
+    case .original, .factor: true
+    case .instant, .fixed: false
+    }
+  }
+
   /// ns after the start of the replay at which frame `index` is due; 0 for a capture without clock.
   public func dueNs(frame index: Int, offsetNs: Int64?) -> Int64 {
     switch self {

@@ -44,7 +44,7 @@ final class ServeSession: Sendable {
     page?.cancel()
     for worker in workers { await worker.wait() }
     try finish()
-    if let failure = await page?.value, !stopping.isRaised { throw failure }
+    if let failure = await page?.value { throw failure }
   }
 
   private func startProxy(_ options: ProxyOptions, _ stopping: StopFlag) throws {
@@ -107,7 +107,7 @@ final class ServeSession: Sendable {
         }
         return nil
       } catch {
-        guard !stopping.isRaised, !(error is CancellationError) else { return nil }
+        if stopping.isRaised || error is CancellationError { return nil }
         stopping.raise()
         self.proxy.withLock { $0 }?.stop()
         return TapeError(.network, "the web page cannot listen on \(address.host):\(address.port): \(error)")

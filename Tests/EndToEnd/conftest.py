@@ -56,7 +56,7 @@ class Tapedeck:
         """Starts the proxy; gives its process, with `.url` and `.log` set."""
         log = self.store.parent / f"serve-{len(self.running)}.log"
         process = self.popen(
-            "serve", "--upstream", upstream, "--listen", "127.0.0.1:0", "--ui", "off", *flags,
+            "serve", "--upstream", upstream, "--listen", "127.0.0.1:0", *([] if "--ui" in flags else ["--ui", "off"]), *flags,
             prefix=prefix, stderr=open(log, "wb"), stdout=subprocess.DEVNULL,
         )
         process.log = log

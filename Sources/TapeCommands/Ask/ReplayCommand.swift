@@ -24,7 +24,7 @@ struct ReplayCommand: ParsableCommand {
     }
     let asking = try Asking(store)
     let recorded = try asking.engine.recorded(asking.engine.resolve(call.call))
-    if !recorded.open.hasTimes, pace != .instant, case .fixed = pace {} else if !recorded.open.hasTimes, pace != .instant {
+    if !recorded.open.hasTimes, pace.keepsRecordedTime {
       StandardOutput.note("tapedeck: this capture has no times; it is played at once")
     }
     switch form ?? (StandardOutput.isTerminal ? .text : .raw) {
@@ -37,12 +37,12 @@ struct ReplayCommand: ParsableCommand {
     var texts = FrameTexts(of: recorded)
     let dims = StandardOutput.usesColour
     Player(pace: pace).play(recorded) { index, _ in
-      let piece = texts.text(ofFrame: index)
-      if !piece.reasoning.isEmpty {
-        let shown = TerminalText.escaped(piece.reasoning, keepingLines: true)
-        StandardOutput.write(dims ? "\u{1B}[2m\(shown)\u{1B}[0m" : shown)
+      // The first choice is the one that an application shows.
+      for piece in texts.pieces(ofFrame: index) where piece.choice == 0 {
+        let reasoning = TerminalText.escaped(piece.reasoning, keepingLines: true)
+        if !reasoning.isEmpty { StandardOutput.write(dims ? "\u{1B}[2m\(reasoning)\u{1B}[0m" : reasoning) }
+        StandardOutput.write(TerminalText.escaped(piece.content, keepingLines: true))
       }
-      StandardOutput.write(TerminalText.escaped(piece.content, keepingLines: true))
     }
     StandardOutput.write("\n")
   }

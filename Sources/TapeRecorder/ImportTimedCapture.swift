@@ -1,0 +1,207 @@
+import Crypto
+import TapeArchive
+import TapeJSON
+import TapeSSE
+import TapeTypes
+
+/// A timed capture: calls side by side, one event a line.
+final class ImportTimedCapture {
+  /// A call of the capture that has not ended.
+  private final class Call {
+    /// Place in the list of outcomes.
+    let place: Int
+    var open: CallOpen
+    var head: CallHead?
+    let knowsHead: Bool
+    var hash = SHA256()
+    var frames = 0
+    /// The last two frames: an error comes last, or just before the end of the stream is told.
+    private var lastFrames: [[UInt8]] = [[], []]
+    /// The call in the journal; nil while it waits to be compared with one that is there.
+    var handle: JournalWriter.Handle?
+    var waiting = RecordedCall(open: CallOpen(id: CallID(high: 0, low: 0), startedAtNs: 0, origin: .import, salt: []))
+
+    init(place: Int, open: CallOpen, head: CallHead?, knowsHead: Bool) {
+      self.place = place
+      self.open = open
+      self.head = head
+      self.knowsHead = knowsHead
+    }
+
+    func note(_ frame: UnsafeRawBufferPointer) {
+      hash.update(bufferPointer: frame)
+      lastFrames[frames & 1].removeAll(keepingCapacity: true)
+      lastFrames[frames & 1].append(contentsOf: frame)
+      frames += 1
+    }
+
+    var endsInError: Bool {
+      (head?.status ?? 0) >= 400 || lastFrames.contains { $0.withUnsafeBytes { ImportTimedCapture.isError($0) } }
+    }
+  }
+
+  private let importer: Importer
+  private let file: ImportFile
+  private var calls: [Int: Call] = [:]
+  private var outcomes: [Importer.Outcome] = []
+  private var lineNumber = 0
+  private var scratch: [UInt8] = []
+
+  init(importer: Importer, file: ImportFile) {
+    self.importer = importer
+    self.file = file
+  }
+
+  func run() throws -> [Importer.Outcome] {
+    file.rewind()
+    while let line = try file.line() {
+      lineNumber += 1
+      if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { continue }
+      do {
+        guard let envelope = TimedLine(line) else {
+          throw TapeError(.failed, "no object with t_ns, call and ev (open, frame or end)")
+        }
+        try take(envelope, line)
+      } catch let error as TapeError where error.code == .failed {
+        throw TapeError(.failed, "cannot import line \(lineNumber) of \(file.path): \(error.description)")
+      }
+    }
+    // The capture ends before they do.
+    for call in calls.values.sorted(by: { $0.place < $1.place }) { try end(call, .none, 0) }
+    calls = [:]
+    return outcomes
+  }
+
+  private func take(_ envelope: TimedLine, _ line: UnsafeRawBufferPointer) throws {
+    if envelope.event == .open { return try open(envelope, line) }
+    guard let call = calls[envelope.call] else { throw TapeError(.failed, "call \(envelope.call) is not open") }
+    let (offset, overflow) = envelope.tNs.subtractingReportingOverflow(call.open.startedAtNs)
+    guard !overflow else { throw TapeError(.failed, "t_ns is out of range") }
+    if envelope.event == .frame { return try frame(call, envelope, line, offset) }
+    guard let value = try? JSONValue(parsing: line) else { throw TapeError(.failed, "no JSON") }
+    let end = try TimedCapture.end(value)
+    calls[envelope.call] = nil
+    try self.end(call, end, offset)
+  }
+
+  private func open(_ envelope: TimedLine, _ line: UnsafeRawBufferPointer) throws {
+    guard calls[envelope.call] == nil else { throw TapeError(.failed, "call \(envelope.call) is open already") }
+    guard let value = try? JSONValue(parsing: line) else { throw TapeError(.failed, "no JSON") }
+    let parsed = try TimedCapture.open(
+      value, tNs: envelope.tNs, freshID: Importer.freshID, freshSalt: Importer.freshSalt)
+    var open = parsed.call
+    if !parsed.hasRequest, let request = importer.options.request { open.body = request }
+    if !parsed.knowsHead, !open.redactions.contains(Importer.assumedHead) {
+      open.redactions.append(Importer.assumedHead)
+    }
+    var head = parsed.head
+    if let headers = head?.headers { head?.headers = Secrets.clean(headers) }
+    let call = Call(place: outcomes.count, open: importer.clean(open), head: head, knowsHead: parsed.knowsHead)
+    calls[envelope.call] = call
+    outcomes.append(Importer.Outcome(id: open.id, isNew: true))
+    if importer.options.again || !importer.known.hasCalls(startedAtNs: open.startedAtNs) {
+      try begin(call)
+    } else {
+      call.waiting = RecordedCall(open: open)
+    }
+  }
+
+  /// Starts to write a call, under its own id unless the store has that already.
+  private func begin(_ call: Call) throws {
+    if importer.known.contains(call.open.id) {
+      call.open.id = Importer.freshID(startedAtNs: call.open.startedAtNs)
+      outcomes[call.place].id = call.open.id
+    }
+    call.handle = try importer.begin(call.open, head: call.head)
+  }
+
+  private func frame(_ call: Call, _ envelope: TimedLine, _ line: UnsafeRawBufferPointer, _ offset: Int64) throws {
+    if let raw = envelope.raw, !envelope.rawHasEscapes {
+      return try frame(call, UnsafeRawBufferPointer(rebasing: line[raw]), offset)
+    }
+    scratch.removeAll(keepingCapacity: true)
+    guard envelope.appendFrame(of: line, to: &scratch) else {
+      throw TapeError(
+        .failed,
+        "the frame has no raw or raw_base64 that can be read (half a surrogate pair stands for no bytes: use raw_base64)"
+      )
+    }
+    try scratch.withUnsafeBytes { try frame(call, $0, offset) }
+  }
+
+  private func frame(_ call: Call, _ bytes: UnsafeRawBufferPointer, _ offset: Int64) throws {
+    call.note(bytes)
+    guard let handle = call.handle else {
+      call.waiting.raw.append(contentsOf: bytes)
+      call.waiting.frameEnds.append(call.waiting.raw.count)
+      call.waiting.frameOffsetsNs.append(offset)
+      return
+    }
+    try write(call, handle, bytes, offset)
+  }
+
+  private func write(_ call: Call, _ handle: JournalWriter.Handle, _ bytes: UnsafeRawBufferPointer, _ offset: Int64)
+    throws
+  {
+    let journal = try importer.journal()
+    if call.head == nil, !call.knowsHead {
+      // Frames came, so a response did; that it was a stream of events is what a capture of frames says.
+      let head = CallHead(offsetNs: nil, status: 200, headers: [HeaderField("content-type", "text/event-stream")])
+      call.head = head
+      journal.head(handle, head)
+    }
+    journal.frame(handle, offsetNs: call.open.hasTimes ? offset : nil, bytes)
+    try importer.flushIfLarge()
+  }
+
+  private func end(_ call: Call, _ end: TimedCapture.End, _ offset: Int64) throws {
+    let content = ImportKnownCalls.Content(
+      raw: Array(call.hash.finalize()), body: ImportHash.of(call.open.body))
+    if call.handle == nil {
+      if let id = try importer.known.find(startedAtNs: call.open.startedAtNs, content) {
+        outcomes[call.place] = Importer.Outcome(id: id, isNew: false)
+        return
+      }
+      try begin(call)
+      try writeWaiting(call)
+    }
+    guard let handle = call.handle else { return }
+    let journal = try importer.journal()
+    let time = call.open.hasTimes ? offset : nil
+    switch end {
+    case .exact(let end): journal.end(handle, asGiven: end)
+    case .how(let cause):
+      journal.end(handle, offsetNs: time, cause: cause, clientClosedNs: cause == .clientClosed ? time : nil)
+    case .error:
+      let wasAnswered = call.endsInError
+      journal.end(
+        handle, offsetNs: time, cause: wasAnswered ? .endOfBody : .upstreamFailed,
+        detail: wasAnswered ? nil : "the capture says that the call failed")
+    case .none: journal.abandon(handle)
+    }
+    importer.remember(call.open, content)
+    try importer.flushIfLarge()
+  }
+
+  private func writeWaiting(_ call: Call) throws {
+    guard let handle = call.handle else { return }
+    let waiting = call.waiting
+    try waiting.raw.withUnsafeBytes { raw in
+      for index in 0..<waiting.frameCount {
+        let frame = UnsafeRawBufferPointer(rebasing: raw[waiting.frameRange(index)])
+        try write(call, handle, frame, waiting.frameOffsetsNs[index])
+      }
+    }
+    call.waiting.raw = []
+  }
+
+  /// True for a frame that is an event `error`, or whose data has a member `error`.
+  private static func isError(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let fields = FrameFields(bytes)
+    if let event = fields.event, bytes[event].elementsEqual("error".utf8) { return true }
+    return fields.withData(of: bytes) { data in
+      guard let data, let value = (try? JSONValue(parsing: data))?["error"] else { return false }
+      return !value.isNull
+    }
+  }
+}

@@ -1,0 +1,133 @@
+package import Logging
+package import TapeArchive
+package import TapeTypes
+
+/// Takes calls that others recorded into the archive.
+///
+/// It is a writer of its own, with its own journal, so it can run beside recorders. Reads
+/// piece by piece: memory is bounded by the calls that are open in the capture at once.
+package final class Importer {
+  package struct Options: Sendable {
+    /// The request body of calls whose capture does not have it.
+    package var request: [UInt8]?
+    /// The start of captures without clock, ns since 1970.
+    package var startedAtNs: Int64?
+    /// Import also what is there already.
+    package var again = false
+
+    package init(request: [UInt8]? = nil, startedAtNs: Int64? = nil, again: Bool = false) {
+      self.request = request
+      self.startedAtNs = startedAtNs
+      self.again = again
+    }
+  }
+
+  /// One call of the input.
+  package struct Outcome: Sendable, Equatable {
+    package var id: CallID
+    /// False if it was there already.
+    package var isNew: Bool
+
+    package init(id: CallID, isNew: Bool) {
+      self.id = id
+      self.isNew = isNew
+    }
+  }
+
+  /// Goes on record as an entry of `CallOpen.redactions`: the capture did not have a response head.
+  package static let assumedHead = "assumed:response_head"
+
+  let store: Store
+  let options: Options
+  private let log: Logger
+  private let secrets: Secrets
+  private(set) var known: ImportKnownCalls
+  private var writer: JournalWriter?
+
+  /// - Throws: `TapeError` when the store's calls cannot be read.
+  package init(store: Store, options: Options, log: Logger) throws {
+    self.store = store
+    self.options = options
+    self.log = log
+    secrets = Secrets(fingerprintKey: try store.fingerprintKey())
+    known = try ImportKnownCalls(store: store)
+  }
+
+  /// Imports one file; what it is shows in its name or its first bytes.
+  ///
+  /// - Returns: one outcome a call, in the order of the input.
+  /// - Throws: `TapeError` `.failed` with file and line for what cannot be imported; what stood before it is imported.
+  package func importFile(_ path: String) throws -> [Outcome] {
+    let file = try ImportFile(path: path)
+    switch try kind(file) {
+    case .timed: return try ImportTimedCapture(importer: self, file: file).run()
+    case .raw: return [try ImportRawCapture(importer: self, file: file).run()]
+    }
+  }
+
+  private enum Kind { case timed, raw }
+
+  private func kind(_ file: ImportFile) throws -> Kind {
+    let name = file.path.lowercased()
+    if name.hasSuffix(".sse") { return .raw }
+    if name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") { return .timed }
+    if name.hasSuffix(".har") || name.hasSuffix(".tape") {
+      throw TapeError(.failed, "cannot import \(file.path): this version reads .sse and timed captures (.jsonl) only")
+    }
+    defer { file.rewind() }
+    guard let line = try file.line() else { return .raw }
+    return TimedLine(line) == nil ? .raw : .timed
+  }
+
+  /// Syncs what was written and lets go of the journal.
+  ///
+  /// - Throws: `TapeError` `.io` when something did not reach the disk.
+  package func finish() throws {
+    let writer = self.writer
+    self.writer = nil
+    try writer?.close()
+  }
+
+  // MARK: For the readers of each format
+
+  /// Removes secrets; a capture whose secrets were removed before stays as it is, so that its leaf hash does.
+  func clean(_ open: CallOpen) -> CallOpen {
+    var cleaned = open
+    secrets.clean(&cleaned)
+    return cleaned.headers == open.headers && cleaned.path == open.path ? open : cleaned
+  }
+
+  func begin(_ open: CallOpen, head: CallHead?) throws -> JournalWriter.Handle {
+    let journal = try journal()
+    known.reserve(open.id)
+    let handle = journal.open(open)
+    if let head { journal.head(handle, head) }
+    return handle
+  }
+
+  func journal() throws -> JournalWriter {
+    if let writer { return writer }
+    let made = try JournalWriter(store: store, log: log)
+    writer = made
+    return made
+  }
+
+  /// Writes what is staged once it is worth a write.
+  func flushIfLarge() throws {
+    guard let writer, writer.stagedBytes >= 1 << 20 else { return }
+    if case .failing(let error) = writer.flush() { throw error }
+  }
+
+  func remember(_ open: CallOpen, _ content: ImportKnownCalls.Content) {
+    known.add(open.id, startedAtNs: open.startedAtNs, content)
+  }
+
+  static func freshID(startedAtNs: Int64) -> CallID {
+    CallID(milliseconds: UInt64(max(0, startedAtNs)) / 1_000_000)
+  }
+
+  static func freshSalt() -> [UInt8] {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }
+  }
+}
