@@ -23,14 +23,16 @@ struct FilterOptions: ParsableArguments {
   var state: String?
   @Option(help: ArgumentHelp("A member of the request's metadata.", valueName: "key=value")) var meta: [String] = []
   @Option(help: "Started at or after: a date, a time, 7d, yesterday …") var from: String?
-  @Option(help: "Started before.") var to: String?
   @Option(help: ArgumentHelp("Took at least so long, e.g. 500ms or 2s.", valueName: "duration")) var minDuration: String?
   @Option(help: ArgumentHelp("A phrase in prompts or completions.", valueName: "phrase")) var text: String?
   @Flag(help: "Count mock calls too.") var mock = false
+  @Option(name: .customLong("where"), help: ArgumentHelp("A condition over the columns of v_calls.", valueName: "sql"))
+  var whereSQL: String?
   @Option(help: ArgumentHelp("IANA time zone of dates.", valueName: "zone")) var tz: String?
 
+  /// - Parameter to: the value of `--to`, a flag that `export` has another use for too.
   /// - Throws: `TapeError` `.usage` naming the flag that cannot be read.
-  func filter() throws -> CallFilter {
+  func filter(to: String?) throws -> CallFilter {
     var filter = CallFilter()
     filter.trace = trace
     filter.span = span
@@ -42,6 +44,7 @@ struct FilterOptions: ParsableArguments {
     filter.model = model
     filter.provider = provider
     filter.text = text
+    filter.whereSQL = whereSQL
     filter.mock = mock ? .include : .byDefault
     filter.metadata = try meta.map(MetadataFilter.init(parsing:))
     if let state {
@@ -67,4 +70,9 @@ struct FilterOptions: ParsableArguments {
     clock_gettime(CLOCK_REALTIME, &now)
     return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
   }
+}
+
+/// The end of the time that is meant.
+struct EndOption: ParsableArguments {
+  @Option(help: "Started before.") var to: String?
 }

@@ -18,6 +18,9 @@ struct IndexCommand: ParsableCommand {
     let report = try indexer.run(rebuild: rebuild)
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
     StandardOutput.note("tapedeck: indexed \(report.calls) calls from \(report.segments) segments and \(report.journals) journals")
+    if let process = report.leftTo {
+      StandardOutput.note("tapedeck: process \(process) keeps this catalogue up to date")
+    }
     if follow { try indexer.follow { false } }
     if !report.damage.isEmpty { throw ExitCode(2) }
   }

@@ -11,7 +11,8 @@ extension ClientConnection {
   func begin(_ request: InboundRequest, now: Int64) {
     phase = .responding
     watch([.peerClosed])
-    self.request = request
+    isHead = request.method == "HEAD"
+    isVersion10 = request.isVersion10
     headSent = false
     responseIsWhole = false
     resets = false
@@ -27,6 +28,7 @@ extension ClientConnection {
     phase = .responding
     watch([.peerClosed])
     keepsAlive = false
+    isHead = false
     respond(refusal.status, code: refusal.code, message: refusal.message, call: nil)
     responseIsWhole = true
     proxy.loop.touched(self)
@@ -35,15 +37,14 @@ extension ClientConnection {
   // MARK: Response
 
   func responded(_ exchange: Exchange, _ head: UpstreamHead) {
-    guard let request else { return }
     headSent = true
     var headers = head.headers
     let length = headers.first("content-length")
-    if request.method == "HEAD" || head.status == 204 || head.status == 304 {
+    if isHead || head.status == 204 || head.status == 304 {
       framing = .none
     } else if length != nil {
       framing = .length
-    } else if request.isVersion10 {
+    } else if isVersion10 {
       framing = .close
       keepsAlive = false
     } else {
@@ -91,7 +92,7 @@ extension ClientConnection {
       HeaderField("Content-Type", "application/json"), HeaderField("Content-Length", String(body.count)),
     ]
     append(status, HTTPResponseStatus(statusCode: status).reasonPhrase, headers, call: call)
-    if request?.method != "HEAD" { out.append(body) }
+    if !isHead { out.append(body) }
   }
 
   private func append(_ status: Int, _ reason: String, _ headers: [HeaderField], call: CallID?) {
@@ -103,7 +104,7 @@ extension ClientConnection {
     if proxy.isStopping { keepsAlive = false }
     if !keepsAlive {
       text += "Connection: close\r\n"
-    } else if request?.isVersion10 == true {
+    } else if isVersion10 {
       text += "Connection: keep-alive\r\n"
     }
     text += "\r\n"

@@ -44,7 +44,9 @@ final class ClientConnection: EventSource, ExchangeClient {
 
   // The request at work.
   var exchange: Exchange?
-  var request: InboundRequest?
+  /// Of the request no more is kept than the response's form depends on.
+  var isHead = false
+  var isVersion10 = false
   var framing = Framing.none
   var headSent = false
   var responseIsWhole = false
@@ -177,7 +179,6 @@ final class ClientConnection: EventSource, ExchangeClient {
   private func finishResponse() {
     responseIsWhole = false
     exchange = nil
-    request = nil
     if keepsAlive, !proxy.isStopping {
       readNext()
     } else if resets {
@@ -229,7 +230,6 @@ final class ClientConnection: EventSource, ExchangeClient {
     guard phase != .closed else { return }
     phase = .closed
     exchange = nil
-    request = nil
     out.reset()
     giveParserBack(keepsAlive: true)
     parser = nil

@@ -59,6 +59,9 @@ final class RequestParser {
     self.maxBodyBytes = maxBodyBytes
   }
 
+  /// A channel and its pipeline hold each other until the channel is closed.
+  deinit { _ = try? channel.finish(acceptAlreadyClosed: true) }
+
   /// Nothing of a request is in it, so another connection may have it.
   var isReusable: Bool { request == nil && headBytes == 0 && !readsAhead }
 

@@ -20,11 +20,11 @@ final class CallTape {
   private let handle: JournalWriter.Handle
   private let tally: BatchTally
   private let clock = SystemClock()
-  private var splitter = FrameSplitter(mode: .opaque)
+  @exclusivity(unchecked) private var splitter = FrameSplitter(mode: .opaque)
   /// A frame, also an unterminated one, had the data `[DONE]`: whoever reads it may go.
-  private(set) var sawDone = false
+  @exclusivity(unchecked) private(set) var sawDone = false
   /// The first bytes of the frame that has not ended; a `[DONE]` can come in pieces.
-  private var pending: [UInt8] = []
+  @exclusivity(unchecked) private var pending: [UInt8] = []
   private static let longestDone = 256
 
   /// Stages the open record.

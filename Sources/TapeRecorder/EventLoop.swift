@@ -56,7 +56,7 @@ package final class EventLoop {
   /// Called once a turn, behind its events. Set before `run`.
   package var endOfBatch: (_ now: Int64) -> Void = { _ in }
   /// When the turn's latest event was seen, monotonic ns.
-  package private(set) var now = SystemClock().monotonicNs()
+  @exclusivity(unchecked) package private(set) var now = SystemClock().monotonicNs()
 
   private let set: CInt
   private let mailbox: LoopMailbox

@@ -4,7 +4,8 @@ package import TapeTypes
 /// One request to upstream and its response, taped if it is a generation or a stream.
 ///
 /// Owned by the loop's thread. libcurl's callbacks come here: they stage records and append
-/// to `out`, nothing more; writing and sending happen once a batch (`RecordingLoop`).
+/// to `out`, nothing more; writing and sending happen once a batch (`RecordingLoop`). What is
+/// touched for every frame goes without exclusivity checks, which would cost more than the work.
 package final class Exchange {
   /// The name that the call has on tape, if it gets there.
   package let id: CallID
@@ -12,18 +13,18 @@ package final class Exchange {
   package let out: OutBuffer
   package private(set) var head: UpstreamHead?
   /// When upstream was last heard of, monotonic ns.
-  private(set) var lastByteNs: Int64
+  @exclusivity(unchecked) private(set) var lastByteNs: Int64
   /// When the client went away although upstream was still at it.
   private(set) var clientClosedNs: Int64?
   /// Where the loop keeps it.
   var index = -1
 
   private let loop: RecordingLoop
-  private var client: (any ExchangeClient)?
+  @exclusivity(unchecked) private var client: (any ExchangeClient)?
   private var request: UpstreamRequest
-  private(set) var tape: CallTape?
+  @exclusivity(unchecked) private(set) var tape: CallTape?
   private var transfer: CurlTransfer?
-  private var isPaused = false
+  @exclusivity(unchecked) private var isPaused = false
   private var isOver = false
   /// Why the transfer is made to fail, if it is not libcurl's own finding.
   private var verdict: ExchangeOutcome?
@@ -76,6 +77,7 @@ package final class Exchange {
     tape = CallTape(open, zeroNs: zeroNs, journal: loop.journal, tally: loop.tally)
     loop.counters.opened()
     request.open.body = []
+    request.open.headers = []
   }
 
   // MARK: What libcurl says
@@ -99,6 +101,7 @@ package final class Exchange {
       openTape(zeroNs: request.zeroNs ?? loop.now)
     } else if tape == nil {
       request.open.body = []
+      request.open.headers = []
       loop.counters.passed()
     }
     headOffsetNs = loop.now - (request.zeroNs ?? loop.now)
@@ -163,7 +166,7 @@ package final class Exchange {
     loop.touched(client)
   }
 
-  private var touchedBatch = -1
+  @exclusivity(unchecked) private var touchedBatch = -1
 
   // MARK: What the client says
 

@@ -56,6 +56,6 @@ package final class RecordingCounters: Sendable {
 
 /// Frames and bytes taped in the batch at work; plain numbers, since they change with every frame.
 final class BatchTally {
-  var frames = 0
-  var bytes = 0
+  @exclusivity(unchecked) var frames = 0
+  @exclusivity(unchecked) var bytes = 0
 }

@@ -23,7 +23,7 @@ package final class RecordingLoop: @unchecked Sendable {
   private let log: Logger
   private let lastID = Mutex<CallID?>(nil)
   private var exchanges: [Exchange] = []
-  private var touchedClients: ContiguousArray<any ExchangeClient> = []
+  @exclusivity(unchecked) private var touchedClients: ContiguousArray<any ExchangeClient> = []
   /// Those that get their bytes right now.
   private var flushingClients: ContiguousArray<any ExchangeClient> = []
   private var deferred: [(RecordingLoop) -> Void] = []
@@ -115,7 +115,7 @@ package final class RecordingLoop: @unchecked Sendable {
   package func touched(_ client: any ExchangeClient) { touchedClients.append(client) }
 
   /// Numbers the batches, so that each exchange announces its client once in each.
-  private(set) var batch = 0
+  @exclusivity(unchecked) private(set) var batch = 0
 
   /// Runs `work` behind the sends of this batch, outside of libcurl.
   package func later(_ work: @escaping (RecordingLoop) -> Void) { deferred.append(work) }

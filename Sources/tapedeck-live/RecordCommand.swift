@@ -36,6 +36,7 @@ struct RecordCommand: AsyncParsableCommand {
     let request = try self.request()
     var options = RecorderOptions()
     options.logger = Console.logger
+    options.origin = .record
     options.caFile = caFile ?? trustedByEnvironment()
     options.idleTimeoutSeconds = Double(try Durations.nanoseconds(idleTimeout, flag: "--idle-timeout")) / 1e9
     let recorder = try TapeRecorder(store: store.path, options: options)

@@ -81,7 +81,7 @@ final class ServeSession: Sendable {
         Worker { [store, log] in
           while !stopping.isRaised {
             Self.seal(store, log)
-            for _ in 0..<300 where !stopping.isRaised { usleep(100_000) }
+            stopping.wait(seconds: 30)
           }
         })
     }
@@ -116,9 +116,11 @@ final class ServeSession: Sendable {
   }
 
   private func waitForEnd(_ stopping: StopFlag) async {
-    while !stopping.isRaised { try? await Task.sleep(for: .milliseconds(50)) }
-    guard let server = proxy.withLock({ $0 }) else { return }
-    await Worker { server.waitUntilStopped() }.wait()
+    let server = proxy.withLock { $0 }
+    await Worker {
+      stopping.wait()
+      server?.waitUntilStopped()
+    }.wait()
   }
 
   /// The journal is closed now: what has ended is sealed and in the catalogue before we go.

@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -58,9 +59,24 @@ private final class ThreadBody: Sendable {
   init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }
 
-/// A flag that one thread raises and others see.
+/// A flag that one thread raises and others see or wait for.
 final class StopFlag: Sendable {
   private let value = Atomic(false)
+  private let raised = DispatchSemaphore(value: 0)
+
   var isRaised: Bool { value.load(ordering: .acquiring) }
-  func raise() { value.store(true, ordering: .releasing) }
+
+  func raise() {
+    value.store(true, ordering: .releasing)
+    raised.signal()
+  }
+
+  /// Blocks until the flag is up, or for so many seconds.
+  func wait(seconds: Int? = nil) {
+    guard !isRaised else { return }
+    if raised.wait(timeout: seconds.map { .now() + .seconds($0) } ?? .distantFuture) == .success {
+      // For the next one who waits.
+      raised.signal()
+    }
+  }
 }

@@ -11,6 +11,7 @@ struct CallsCommand: ParsableCommand {
 
   @OptionGroup var store: StoreOption
   @OptionGroup var filters: FilterOptions
+  @OptionGroup var end: EndOption
   @OptionGroup var format: FormatOption
   @Option(help: "At most so many (default: 50 in a table, all elsewhere).") var limit: Int?
   @Option(help: ArgumentHelp("The order.", valueName: CallSort.allCases.map(\.rawValue).joined(separator: "|")))
@@ -24,7 +25,7 @@ struct CallsCommand: ParsableCommand {
   }
 
   func run() throws {
-    let filter = try filters.filter()
+    let filter = try filters.filter(to: end.to)
     let asking = try Asking(store)
     let format = format.resolved
     let rows = try asking.engine.calls(

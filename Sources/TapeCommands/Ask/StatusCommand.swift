@@ -13,7 +13,7 @@ struct StatusCommand: ParsableCommand {
   @OptionGroup var format: FormatOption
 
   func run() throws {
-    let value = try QueryEngine(store: store.open(.reading)).status()
+    let value = try StoreStatus.json(of: store.open(.reading))
     switch format.resolved {
     case .json: StandardOutput.write(value.pretty + [0x0A])
     case .ndjson: StandardOutput.write(value.compact + [0x0A])

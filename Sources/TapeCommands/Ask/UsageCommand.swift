@@ -17,6 +17,7 @@ struct UsageCommand: ParsableCommand {
   @Flag(help: "A last row with the sums over all calls.") var totals = false
   @Option(help: "Only the groups with the highest cost.") var top: Int?
   @OptionGroup var filters: FilterOptions
+  @OptionGroup var end: EndOption
   @OptionGroup var store: StoreOption
   @OptionGroup var format: FormatOption
 
@@ -26,7 +27,7 @@ struct UsageCommand: ParsableCommand {
 
   func run() throws {
     let dimensions = try UsageDimension.list(parsing: by)
-    let filter = try filters.filter()
+    let filter = try filters.filter(to: end.to)
     let zone = try filters.timeZone()
     let asking = try Asking(store)
     let rows = try asking.engine.usage(filter, by: dimensions, timeZone: zone, totals: totals, top: top)

@@ -1,0 +1,58 @@
+internal import ArgumentParser
+internal import Foundation
+internal import TapeArchive
+internal import TapeCommands
+internal import TapeIndexer
+internal import TapeQuery
+internal import TapeRecorder
+internal import TapeTypes
+
+/// `tapedeck import`
+struct ImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: LiveCommand.import.abstract,
+    discussion: """
+      Reads .sse captures (raw response bytes) and timed captures (.jsonl), and prints one call id a line, in the \
+      order of the input. What is in the archive already, with the same bytes, request and start, is skipped and \
+      its id printed.
+
+      Example: tapedeck import --request body.json stream.sse
+      """)
+
+  @Option(help: ArgumentHelp("The request body of captures that have none.", valueName: "body.json")) var request: String?
+  @Option(help: ArgumentHelp("When an .sse capture started (default: its first `created`, else the file's time).", valueName: "time"))
+  var startedAt: String?
+  @Flag(help: "Import also what is there already.") var again = false
+  @Argument(help: "Captures.") var files: [String]
+  @OptionGroup var store: StoreOption
+
+  func run() throws {
+    var options = Importer.Options(again: again)
+    options.request = try request.map(Self.read)
+    options.startedAtNs = try startedAt.map { try TimeParser.moment($0, zone: .utc, nowNs: Self.nowNs) }
+    let store = try store.open(.writing)
+    let importer = try Importer(store: store, options: options, log: Console.logger)
+    var failure: (any Error)?
+    do {
+      for file in files {
+        for outcome in try importer.importFile(file) { StandardOutput.write("\(outcome.id)\n") }
+      }
+    } catch {
+      failure = error
+    }
+    // What came before an error stays, and can be asked for.
+    try importer.finish()
+    try Indexer(store: store, log: Console.logger).run()
+    if let failure { throw failure }
+  }
+
+  private static var nowNs: Int64 { Int64(Date().timeIntervalSince1970 * 1000) * 1_000_000 }
+
+  private static func read(_ path: String) throws -> [UInt8] {
+    do {
+      return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    } catch {
+      throw TapeError(.usage, "cannot read the request body from \(path): \(error.localizedDescription)")
+    }
+  }
+}
