@@ -96,7 +96,9 @@ let package = Package(
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-      ], swiftSettings: strict),
+      ],
+      resources: [.embedInCode("../../dashboards/web/calls.html"), .embedInCode("../../dashboards/web/tapedeck.css")],
+      swiftSettings: strict),
     .target(
       name: "TapeDemo",
       dependencies: [

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import TapeJSON
 
 /// A plain list of calls. Everything recorded is escaped: it comes from strangers.
@@ -17,15 +18,10 @@ struct CallsPage {
     }.joined()
     let empty = notice ?? "No calls yet. Point an SDK at the proxy, or run: tapedeck demo"
     let content = rows.isEmpty ? "<p>\(Self.escaped(empty))</p>" : "<table><thead><tr>\(head)</tr></thead><tbody>\n\(body)</tbody></table>"
-    return """
-      <!doctype html>
-      <html lang="en"><head><meta charset="utf-8"><title>tapedeck: calls</title>
-      <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"></head>
-      <body><h1>Calls</h1>
-      \(content)
-      </body></html>
-
-      """
+    // The page around it is dashboards/web/calls.html.
+    let page = String(decoding: PackageResources.calls_html, as: UTF8.self)
+    guard let place = page.range(of: "{{content}}") else { return page }
+    return page.replacingCharacters(in: place, with: content)
   }
 
   private static func text(_ row: JSONValue, _ path: [String]) -> String {

@@ -32,6 +32,9 @@ package struct WebServer: Sendable {
     router.get("/healthz") { _, _ in
       WebServer.response(.ok, "application/json", #"{"status":"ok"}"# + "\n")
     }
+    router.get("/tapedeck.css") { _, _ in
+      WebServer.response(.ok, "text/css", String(decoding: PackageResources.tapedeck_css, as: UTF8.self))
+    }
     router.get("/") { _, _ in
       try await NIOThreadPool.singleton.runIfActive { WebServer.callsPage(store) }
     }

@@ -16,9 +16,13 @@ struct CallsCommand: ParsableCommand {
   @Option(help: "At most so many (default: 50 in a table, all elsewhere).") var limit: Int?
   @Option(help: ArgumentHelp("The order.", valueName: CallSort.allCases.map(\.rawValue).joined(separator: "|")))
   var sort: String = CallSort.newest.rawValue
+  @Flag(help: "Go on and print each call when it has ended, until interrupted.") var follow = false
 
   func validate() throws {
     if let limit, limit < 0 { throw ValidationError("--limit takes a number from 0") }
+    if follow, let format = format.format, format == .json || format == .csv {
+      throw ValidationError("--follow prints calls one by one: as table, markdown or ndjson")
+    }
     if CallSort(rawValue: sort) == nil {
       throw ValidationError("--sort takes \(CallSort.allCases.map(\.rawValue).joined(separator: ", ")), not '\(sort)'")
     }
@@ -30,8 +34,10 @@ struct CallsCommand: ParsableCommand {
     let format = format.resolved
     let rows = try asking.engine.calls(
       filter, sort: CallSort(rawValue: sort) ?? .newest, limit: limit ?? (format == .table ? 50 : nil))
-    guard !rows.isEmpty else { throw Asking.nothing(filter.isEmpty ? "no calls in this store yet" : "no call matches") }
-    RowPrinter(format: format, columns: Self.columns).print(rows)
+    guard !rows.isEmpty || follow else { throw Asking.nothing(filter.isEmpty ? "no calls in this store yet" : "no call matches") }
+    // With --follow the latest is at the end, where the next ones come.
+    RowPrinter(format: format, columns: Self.columns).print(follow ? rows.reversed() : rows)
+    if follow { try CallsFollower(engine: asking.engine, filter: filter, format: format).run() }
   }
 
   static let columns = [

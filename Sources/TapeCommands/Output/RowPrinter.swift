@@ -6,6 +6,8 @@ internal import TapeJSON
 struct RowPrinter {
   var format: OutputFormat
   var columns: [Column]
+  /// Whether a table starts with the names of its columns.
+  var hasTitles = true
 
   func print(_ rows: [JSONValue]) {
     switch format {
@@ -33,7 +35,7 @@ struct RowPrinter {
     }
     let bold = StandardOutput.usesColour
     let titles = line(columns.map(\.title), widths)
-    StandardOutput.write((bold ? "\u{1B}[1m\(titles)\u{1B}[0m" : titles) + "\n")
+    if hasTitles { StandardOutput.write((bold ? "\u{1B}[1m\(titles)\u{1B}[0m" : titles) + "\n") }
     for row in cells { StandardOutput.write(line(row, widths) + "\n") }
   }
 
@@ -52,8 +54,10 @@ struct RowPrinter {
 
   private func printMarkdown(_ rows: [JSONValue]) {
     func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
-    StandardOutput.write(row(columns.map(\.title)))
-    StandardOutput.write(row(columns.map { $0.right ? "---:" : "---" }))
+    if hasTitles {
+      StandardOutput.write(row(columns.map(\.title)))
+      StandardOutput.write(row(columns.map { $0.right ? "---:" : "---" }))
+    }
     for value in rows {
       StandardOutput.write(
         row(columns.map { Self.markdownCell(TerminalText.escaped($0.text(value))) }))
