@@ -26,6 +26,8 @@ struct CallsPage {
 
   private static func text(_ row: JSONValue, _ path: [String]) -> String {
     switch path.reduce(Optional(row), { $0?[$1] }) {
+    // To the second; the row's id is the exact name.
+    case .string(let text) where path == ["started_at"]: text.prefix(19).split(separator: "T").joined(separator: " ") + " UTC"
     case .string(let text): text
     case .number(let text): text
     default: ""
