@@ -161,7 +161,8 @@ let package = Package(
     .testTarget(
       name: "TapeQueryTests",
       dependencies: [
-        "TapeTestSupport", "TapeQuery", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapePricing", "TapeTypes",
+        "TapeTestSupport", "TapeQuery", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapePricing",
+        "TapeTypes",
         "TapeJSON", logging,
       ], swiftSettings: strict),
     .testTarget(

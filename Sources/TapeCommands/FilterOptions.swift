@@ -19,11 +19,13 @@ struct FilterOptions: ParsableArguments {
   @Option(help: "Deployment key.") var deployment: String?
   @Option(help: "Model that answered.") var model: String?
   @Option(help: "Provider that answered.") var provider: String?
-  @Option(help: ArgumentHelp("How the call ended.", valueName: CallState.allCases.map(\.rawValue).joined(separator: "|")))
+  @Option(
+    help: ArgumentHelp("How the call ended.", valueName: CallState.allCases.map(\.rawValue).joined(separator: "|")))
   var state: String?
   @Option(help: ArgumentHelp("A member of the request's metadata.", valueName: "key=value")) var meta: [String] = []
   @Option(help: "Started at or after: a date, a time, 7d, yesterday …") var from: String?
-  @Option(help: ArgumentHelp("Took at least so long, e.g. 500ms or 2s.", valueName: "duration")) var minDuration: String?
+  @Option(help: ArgumentHelp("Took at least so long, e.g. 500ms or 2s.", valueName: "duration")) var minDuration:
+    String?
   @Option(help: ArgumentHelp("A phrase in prompts or completions.", valueName: "phrase")) var text: String?
   @Flag(help: "Count mock calls too.") var mock = false
   @Option(name: .customLong("where"), help: ArgumentHelp("A condition over the columns of v_calls.", valueName: "sql"))

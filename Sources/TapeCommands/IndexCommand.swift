@@ -17,7 +17,8 @@ struct IndexCommand: ParsableCommand {
     let indexer = Indexer(store: try store.open(.writing), log: Console.logger)
     let report = try indexer.run(rebuild: rebuild)
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
-    StandardOutput.note("tapedeck: indexed \(report.calls) calls from \(report.segments) segments and \(report.journals) journals")
+    StandardOutput.note(
+      "tapedeck: indexed \(report.calls) calls from \(report.segments) segments and \(report.journals) journals")
     if let process = report.leftTo {
       StandardOutput.note("tapedeck: process \(process) keeps this catalogue up to date")
     }

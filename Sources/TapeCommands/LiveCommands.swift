@@ -30,13 +30,16 @@ package enum LiveCommand: String, CaseIterable {
     let directory = own[..<(own.lastIndex(of: "/") ?? own.startIndex)]
     let candidates = ["\(directory)/tapedeck-live", "\(directory)/../libexec/tapedeck/tapedeck-live"]
     for path in candidates where access(path, X_OK) == 0 {
-      var argv: [UnsafeMutablePointer<CChar>?] = (["tapedeck"] + arguments).map { strdup($0) as UnsafeMutablePointer<CChar>? }
+      var argv: [UnsafeMutablePointer<CChar>?] = (["tapedeck"] + arguments).map {
+        strdup($0) as UnsafeMutablePointer<CChar>?
+      }
       argv.append(nil)
       execv(path, argv)  // Comes back only to say that it failed.
       throw TapeError(.failed, "cannot start \(path): \(String(cString: strerror(errno)))")
     }
     throw TapeError(
-      .failed, "this command needs the program tapedeck-live, which is not at \(candidates.joined(separator: " or ")); "
+      .failed,
+      "this command needs the program tapedeck-live, which is not at \(candidates.joined(separator: " or ")); "
         + "install both programs of the package")
   }
 

@@ -5,7 +5,8 @@ internal import TapeIndexer
 /// `tapedeck seal`
 struct SealCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "seal", abstract: "Turn what has ended into compressed segments.", discussion: "Example: tapedeck seal")
+    commandName: "seal", abstract: "Turn what has ended into compressed segments.", discussion: "Example: tapedeck seal"
+  )
 
   @OptionGroup var store: StoreOption
 
@@ -13,7 +14,9 @@ struct SealCommand: ParsableCommand {
     let store = try store.open(.writing)
     let report = try Sealer(store: store, log: Console.logger).seal()
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
-    for call in report.lostCalls { StandardOutput.note("tapedeck: \(call) was never ended by its recorder: it is lost") }
+    for call in report.lostCalls {
+      StandardOutput.note("tapedeck: \(call) was never ended by its recorder: it is lost")
+    }
     StandardOutput.note(
       "tapedeck: sealed \(report.sealedCalls) calls into \(report.segments.count) segments"
         + (report.segmentBytes > 0 ? ", \(report.rawBytes) bytes of frames into \(report.segmentBytes)" : ""))

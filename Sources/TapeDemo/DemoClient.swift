@@ -37,7 +37,8 @@ package final class DemoClient: Sendable {
         .channelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHTTPClientHandlers()
-            try channel.pipeline.syncOperations.addHandler(AnswerHandler(hangUpAfterBytes: hangUpAfterBytes, done: done))
+            try channel.pipeline.syncOperations.addHandler(
+              AnswerHandler(hangUpAfterBytes: hangUpAfterBytes, done: done))
           }
         }
         .connect(host: "127.0.0.1", port: port).wait()

@@ -58,7 +58,9 @@ package enum DemoScenario: String, CaseIterable, Sendable {
       script.send(chunks.toolCall(index, id: id, name: name, arguments: ""))
       var rest = arguments.unicodeScalars[...]
       while !rest.isEmpty {
-        script.send(chunks.toolCall(index, id: nil, name: "", arguments: String(String.UnicodeScalarView(rest.prefix(7)))), after: 8)
+        script.send(
+          chunks.toolCall(index, id: nil, name: "", arguments: String(String.UnicodeScalarView(rest.prefix(7)))),
+          after: 8)
         rest = rest.dropFirst(7)
       }
     }
@@ -96,7 +98,8 @@ package enum DemoScenario: String, CaseIterable, Sendable {
     script.sendDone()
   }
 
-  private static func posterImage(_ chunks: OrqChunks, _ finalized: String, _ usage: Usage, _ script: inout DemoScript) {
+  private static func posterImage(_ chunks: OrqChunks, _ finalized: String, _ usage: Usage, _ script: inout DemoScript)
+  {
     let message: JSONValue = [
       "type": "image", "role": "assistant", "url": "https://images.example/posters/harbour-light.png",
     ]

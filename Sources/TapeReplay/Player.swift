@@ -33,7 +33,8 @@ public struct Player: Sendable {
     var report = Report()
     let start = Self.monotonicNs()
     for index in 0..<call.frameCount {
-      let due = start.addingReportingOverflow(pace.dueNs(frame: index, offsetNs: call.frameOffsetNs(index))).partialValue
+      let due = start.addingReportingOverflow(pace.dueNs(frame: index, offsetNs: call.frameOffsetNs(index)))
+        .partialValue
       Self.sleep(untilNs: due)
       report.worstLatenessNs = max(report.worstLatenessNs, Self.monotonicNs() - due)
       let bytes = call.raw[call.frameRange(index)]

@@ -17,7 +17,9 @@ struct CallsPage {
       "<tr>" + columns.map { "<td>\(Self.escaped(Self.text(row, $0.1)))</td>" }.joined() + "</tr>\n"
     }.joined()
     let empty = notice ?? "No calls yet. Point an SDK at the proxy, or run: tapedeck demo"
-    let content = rows.isEmpty ? "<p>\(Self.escaped(empty))</p>" : "<table><thead><tr>\(head)</tr></thead><tbody>\n\(body)</tbody></table>"
+    let content =
+      rows.isEmpty
+      ? "<p>\(Self.escaped(empty))</p>" : "<table><thead><tr>\(head)</tr></thead><tbody>\n\(body)</tbody></table>"
     // The page around it is dashboards/web/calls.html.
     let page = String(decoding: PackageResources.calls_html, as: UTF8.self)
     guard let place = page.range(of: "{{content}}") else { return page }
@@ -27,7 +29,8 @@ struct CallsPage {
   private static func text(_ row: JSONValue, _ path: [String]) -> String {
     switch path.reduce(Optional(row), { $0?[$1] }) {
     // To the second; the row's id is the exact name.
-    case .string(let text) where path == ["started_at"]: text.prefix(19).split(separator: "T").joined(separator: " ") + " UTC"
+    case .string(let text) where path == ["started_at"]:
+      text.prefix(19).split(separator: "T").joined(separator: " ") + " UTC"
     case .string(let text): text
     case .number(let text): text
     default: ""

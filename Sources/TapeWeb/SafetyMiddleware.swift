@@ -12,7 +12,8 @@ struct SafetyMiddleware<Context: RequestContext>: RouterMiddleware {
         .misdirectedRequest, "text/plain", "this server answers to localhost and IP addresses only\n")
     }
     var response = try await next(request, context)
-    response.headers[.contentSecurityPolicy] = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    response.headers[.contentSecurityPolicy] =
+      "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     response.headers[.xContentTypeOptions] = "nosniff"
     if let field = HTTPField.Name("Referrer-Policy") { response.headers[field] = "no-referrer" }
     return response

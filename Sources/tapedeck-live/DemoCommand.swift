@@ -19,14 +19,35 @@ struct DemoCommand: AsyncParsableCommand {
       Example: tapedeck demo
       """)
 
+  @Option(
+    help: ArgumentHelp(
+      "Only run the demo's upstream here, until interrupted: something to try record and serve against.",
+      valueName: "host:port"))
+  var upstream: String?
   @OptionGroup var store: StoreOption
 
   func run() async throws {
+    if let upstream { return try serveUpstream(upstream) }
     let path = try store.store ?? Self.freshDirectory()
     let store = try Store(path: path, access: .writing)
     try DemoRecording(store: store).run()
     try Indexer(store: store, log: Console.logger).run()
     try tour(path)
+  }
+
+  private func serveUpstream(_ address: String) throws {
+    let listen = try ListenAddress(address, flag: "--upstream")
+    guard ["127.0.0.1", "localhost"].contains(listen.host) else {
+      throw TapeError(.usage, "the demo's upstream listens on 127.0.0.1 only, not on \(listen.host)")
+    }
+    let server: DemoUpstream
+    do {
+      server = try DemoUpstream(port: listen.port)
+    } catch {
+      throw TapeError(.network, "the demo's upstream cannot listen on \(address): \(error)")
+    }
+    StandardOutput.note("upstream listening on http://127.0.0.1:\(server.port)")
+    server.wait()
   }
 
   private static func freshDirectory() throws -> String {
@@ -92,14 +113,17 @@ private struct DemoRecording {
   private static let calls: [Call] = [
     Call(scenario: .supportAnswer, identity: ada, thread: "thread_refund", text: "How long do I have for a refund?"),
     Call(scenario: .handbookSearch, identity: ada, thread: "thread_refund", text: "Who signs a release?"),
-    Call(scenario: .travelTools, identity: grace, thread: "thread_paris", text: "Is it warm in Paris, and how do I get there?"),
+    Call(
+      scenario: .travelTools, identity: grace, thread: "thread_paris",
+      text: "Is it warm in Paris, and how do I get there?"),
     Call(scenario: .mathsReasoning, identity: grace, thread: "thread_maths", text: "Add the odd numbers up to 99."),
     Call(scenario: .productNames, identity: ada, thread: "thread_lamp", text: "Two names for a reading lamp, please."),
     Call(scenario: .posterImage, identity: ada, thread: "thread_lamp", text: "Draw a poster for it."),
     Call(scenario: .failsMidway, identity: grace, thread: "thread_numbers", text: "Read me the quarterly numbers."),
     Call(scenario: .cutsMidway, identity: grace, thread: "thread_numbers", text: "Try again."),
     Call(scenario: .unauthorized, identity: grace, thread: "thread_numbers", text: "And again."),
-    Call(scenario: .slowWriter, identity: ada, thread: "thread_story", text: "Tell me a story.", hangUpAfterBytes: 1500),
+    Call(
+      scenario: .slowWriter, identity: ada, thread: "thread_story", text: "Tell me a story.", hangUpAfterBytes: 1500),
     Call(scenario: .slowWriter, identity: ada, thread: "thread_story", text: "Tell it again, to its end."),
   ]
 
@@ -131,7 +155,8 @@ private struct DemoRecording {
       "/v2/deployments/stream", headers: [("Authorization", "Bearer demo-key"), ("Accept", "text/event-stream")],
       body: Array(body(of: call).utf8), hangUpAfterBytes: call.hangUpAfterBytes)
     let how = call.hangUpAfterBytes == nil ? "" : ", hung up in the middle"
-    StandardOutput.write("  \(call.scenario.rawValue): HTTP \(answer.status.map(String.init) ?? "–"), \(answer.body.count) bytes\(how)\n")
+    StandardOutput.write(
+      "  \(call.scenario.rawValue): HTTP \(answer.status.map(String.init) ?? "–"), \(answer.body.count) bytes\(how)\n")
   }
 
   private func body(of call: Call) -> String {

@@ -19,8 +19,11 @@ struct ImportCommand: ParsableCommand {
       Example: tapedeck import --request body.json stream.sse
       """)
 
-  @Option(help: ArgumentHelp("The request body of captures that have none.", valueName: "body.json")) var request: String?
-  @Option(help: ArgumentHelp("When an .sse capture started (default: its first `created`, else the file's time).", valueName: "time"))
+  @Option(help: ArgumentHelp("The request body of captures that have none.", valueName: "body.json")) var request:
+    String?
+  @Option(
+    help: ArgumentHelp(
+      "When an .sse capture started (default: its first `created`, else the file's time).", valueName: "time"))
   var startedAt: String?
   @Flag(help: "Import also what is there already.") var again = false
   @Argument(help: "Captures.") var files: [String]

@@ -21,11 +21,17 @@ struct RecordCommand: AsyncParsableCommand {
       """)
 
   @Option(help: "Where the request goes.") var url = "https://api.orq.ai/v2/deployments/stream"
-  @Option(name: [.customShort("H"), .long], help: ArgumentHelp("A request header, as often as needed.", valueName: "Name: value"))
+  @Option(
+    name: [.customShort("H"), .long],
+    help: ArgumentHelp("A request header, as often as needed.", valueName: "Name: value"))
   var header: [String] = []
-  @Option(name: [.customShort("d"), .long], help: ArgumentHelp("The request body: @FILE, - for stdin, or the text itself.", valueName: "data"))
+  @Option(
+    name: [.customShort("d"), .long],
+    help: ArgumentHelp("The request body: @FILE, - for stdin, or the text itself.", valueName: "data"))
   var data: String?
-  @Option(name: [.customShort("X"), .customLong("request")], help: "The request method (default: POST with a body, else GET).")
+  @Option(
+    name: [.customShort("X"), .customLong("request")], help: "The request method (default: POST with a body, else GET)."
+  )
   var method: String?
   @Option(help: "PEM file of the authorities to trust instead of the system's.") var caFile: String?
   @Option(help: ArgumentHelp("End the call when nothing came for so long; 0 never does.", valueName: "duration"))
@@ -60,7 +66,9 @@ struct RecordCommand: AsyncParsableCommand {
     if let key, !key.isEmpty, headers.first("authorization") == nil {
       headers.append(HeaderField("Authorization", "Bearer \(key)"))
     }
-    if body != nil, headers.first("content-type") == nil { headers.append(HeaderField("Content-Type", "application/json")) }
+    if body != nil, headers.first("content-type") == nil {
+      headers.append(HeaderField("Content-Type", "application/json"))
+    }
     if headers.first("accept") == nil { headers.append(HeaderField("Accept", "text/event-stream")) }
     let method = method ?? (body == nil ? "GET" : "POST")
     if body == nil, method == "POST" { throw TapeError(.usage, "a POST needs a body: give it with -d") }

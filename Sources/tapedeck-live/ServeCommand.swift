@@ -20,16 +20,21 @@ struct ServeCommand: AsyncParsableCommand {
       Example: tapedeck serve --upstream https://api.orq.ai
       """)
 
-  @Option(help: ArgumentHelp("Where requests go, with an optional path prefix. Without it only the page is served.", valueName: "url"))
+  @Option(
+    help: ArgumentHelp(
+      "Where requests go, with an optional path prefix. Without it only the page is served.", valueName: "url"))
   var upstream: String?
-  @Option(help: ArgumentHelp("Address of the proxy; port 0 picks one.", valueName: "host:port")) var listen = "127.0.0.1:8484"
+  @Option(help: ArgumentHelp("Address of the proxy; port 0 picks one.", valueName: "host:port")) var listen =
+    "127.0.0.1:8484"
   @Option(help: ArgumentHelp("Address of the web page, or off.", valueName: "host:port|off")) var ui = "127.0.0.1:8485"
   @Flag(help: "Do not keep the catalogue up to date.") var noIndex = false
   @Flag(help: "Do not turn closed journals into segments.") var noSeal = false
-  @Option(help: "sync: on disk within 200 ms. strict: forwarded only after it is on disk.") var durability = Durability.sync
+  @Option(help: "sync: on disk within 200 ms. strict: forwarded only after it is on disk.") var durability = Durability
+    .sync
   @Option(help: "pass: a stream goes on when the disk fails, the gap is counted. stop: it ends.")
   var onArchiveFailure = OnFailure.pass
-  @Flag(help: "Ask upstream for usage although the caller did not; what was changed is on tape.") var ensureUsage = false
+  @Flag(help: "Ask upstream for usage although the caller did not; what was changed is on tape.") var ensureUsage =
+    false
   @Flag(help: "Record a stream to its end although its client went away.") var drainOnAbort = false
   @Option(help: ArgumentHelp("End a call when upstream is silent for so long; 0 never does.", valueName: "duration"))
   var idleTimeout = "10m"

@@ -16,7 +16,8 @@ import Testing
 
   @Test(arguments: [
     (nil, true), ("localhost:8485", true), ("127.0.0.1:1", true), ("192.168.1.2", true), ("[::1]:8485", true),
-    ("LOCALHOST", true), ("evil.example:8485", false), ("127.0.0.1.evil.example", false), ("", false), ("1.2.3.256", false),
+    ("LOCALHOST", true), ("evil.example:8485", false), ("127.0.0.1.evil.example", false), ("", false),
+    ("1.2.3.256", false),
   ])
   func onlyLocalhostAndAddressesAreAnswered(authority: String?, isAnswered: Bool) {
     #expect(LocalAuthority.isLocal(authority) == isAnswered)

@@ -11,7 +11,8 @@ struct Asking {
   init(_ option: StoreOption) throws {
     engine = try QueryEngine(store: option.open(.reading))
     if engine.isStale {
-      StandardOutput.note("tapedeck: the archive has calls that are not in the catalogue yet; run: tapedeck index\(option.flag)")
+      StandardOutput.note(
+        "tapedeck: the archive has calls that are not in the catalogue yet; run: tapedeck index\(option.flag)")
     }
   }
 
@@ -26,6 +27,8 @@ extension StoreOption {
 
 /// The CALL argument.
 struct CallArgument: ParsableArguments {
-  @Argument(help: ArgumentHelp("A call id or a prefix of one, a response id, a span id, or @1 (latest), @2, …", valueName: "call"))
+  @Argument(
+    help: ArgumentHelp(
+      "A call id or a prefix of one, a response id, a span id, or @1 (latest), @2, …", valueName: "call"))
   var call: String
 }

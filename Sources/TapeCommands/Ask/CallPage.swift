@@ -49,9 +49,29 @@ struct CallPage {
     return parts.joined(separator: ", ")
   }
 
+  /// The messages as people read them; what else was sent in one line of JSON.
   private func request(_ lines: inout [String]) {
     guard let request = call["request"], !request.isNull else { return }
-    lines += ["", title("request"), TerminalText.escaped(String(decoding: request.pretty, as: UTF8.self), keepingLines: true)]
+    lines += ["", title("request")]
+    var rest: [JSONValue.Member] = []
+    for member in request.members ?? [] {
+      if ["prefix_messages", "messages"].contains(member.key), let messages = member.value.array {
+        for message in messages { lines.append(TerminalText.escaped(Self.line(of: message), keepingLines: true)) }
+      } else {
+        rest.append(member)
+      }
+    }
+    let others = request.members == nil ? request : .object(rest)
+    if others != .object([]) { lines.append(TerminalText.escaped(others.compactString)) }
+  }
+
+  /// `user: Hi`; parts that are no text as JSON.
+  private static func line(of message: JSONValue) -> String {
+    guard let role = message["role"]?.string, let content = message["content"] else { return message.compactString }
+    let parts = content.array ?? [content]
+    let text = parts.map { $0.string ?? $0["text"]?.string ?? $0.compactString }.joined(separator: " ")
+    let others = (message.members ?? []).filter { !["role", "content"].contains($0.key) }
+    return "\(role): \(text)" + (others.isEmpty ? "" : " " + JSONValue.object(others).compactString)
   }
 
   private func message(_ choice: JSONValue, _ lines: inout [String]) {
@@ -78,14 +98,18 @@ struct CallPage {
     row("leaf", text("archive", "leaf_hash"), &lines)
     for defect in call["defects"]?.array ?? [] {
       let place = defect["frame"].flatMap { $0.isNull ? nil : " (frame \(Column.plain($0)))" } ?? ""
-      row("defect", TerminalText.escaped("\(Column.plain(defect["kind"])): \(Column.plain(defect["message"]))") + place, &lines)
+      row(
+        "defect", TerminalText.escaped("\(Column.plain(defect["kind"])): \(Column.plain(defect["message"]))") + place,
+        &lines)
     }
   }
 
   private var tokens: String {
     guard let usage = call["usage"], !usage.isNull else { return "unknown: the stream reported no usage" }
-    let parts = [("prompt", "prompt_tokens"), ("cached", "cached_tokens"), ("completion", "completion_tokens"),
-      ("reasoning", "reasoning_tokens"), ("total", "total_tokens")]
+    let parts = [
+      ("prompt", "prompt_tokens"), ("cached", "cached_tokens"), ("completion", "completion_tokens"),
+      ("reasoning", "reasoning_tokens"), ("total", "total_tokens"),
+    ]
     return parts.compactMap { name, key in usage[key].flatMap { $0.isNull ? nil : "\(name) \(Column.plain($0))" } }
       .joined(separator: ", ") + " (frame \(Column.plain(usage["frame"])))"
   }
@@ -97,9 +121,11 @@ struct CallPage {
   }
 
   private var timings: String {
-    let parts = [("first byte", "first_byte_ms"), ("first content", "first_content_ms"), ("took", "duration_ms"),
-      ("longest gap", "longest_gap_ms")]
-    let times = parts.compactMap { name, key in text("timings", key).map { "\(name) \($0) ms" } }
+    let parts = [
+      ("first byte", "first_byte_ms"), ("first content", "first_content_ms"), ("took", "duration_ms"),
+      ("longest gap", "longest_gap_ms"),
+    ]
+    let times = parts.compactMap { name, key in Column.duration(call["timings"]?[key]).map { "\(name) \($0)" } }
     return (times + ["\(text("timings", "frames") ?? "0") frames"]).joined(separator: ", ")
   }
 }

@@ -34,7 +34,9 @@ struct CallsCommand: ParsableCommand {
     let format = format.resolved
     let rows = try asking.engine.calls(
       filter, sort: CallSort(rawValue: sort) ?? .newest, limit: limit ?? (format == .table ? 50 : nil))
-    guard !rows.isEmpty || follow else { throw Asking.nothing(filter.isEmpty ? "no calls in this store yet" : "no call matches") }
+    guard !rows.isEmpty || follow else {
+      throw Asking.nothing(filter.isEmpty ? "no calls in this store yet" : "no call matches")
+    }
     // With --follow the latest is at the end, where the next ones come.
     RowPrinter(format: format, columns: Self.columns).print(follow ? rows.reversed() : rows)
     if follow { try CallsFollower(engine: asking.engine, filter: filter, format: format).run() }

@@ -5,7 +5,8 @@ internal import TapeTypes
 /// `tapedeck cat`
 struct CatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cat", abstract: "The exact response bytes of a call.", discussion: "Example: tapedeck cat @1 | sha256sum")
+    commandName: "cat", abstract: "The exact response bytes of a call.",
+    discussion: "Example: tapedeck cat @1 | sha256sum")
 
   @OptionGroup var call: CallArgument
   @OptionGroup var store: StoreOption

@@ -16,7 +16,8 @@ struct EventsCommand: ParsableCommand {
     commandName: "events", abstract: "The dispatched server-sent events of a call, a file or stdin.",
     discussion: "Example: curl -sN https://… | tapedeck events -")
 
-  @Argument(help: ArgumentHelp("A call, an .sse file, or - for stdin.", valueName: "call|file.sse|-")) var source: String
+  @Argument(help: ArgumentHelp("A call, an .sse file, or - for stdin.", valueName: "call|file.sse|-")) var source:
+    String
   @OptionGroup var store: StoreOption
   @OptionGroup var format: FormatOption
 
@@ -51,7 +52,11 @@ struct EventsCommand: ParsableCommand {
       if count == 0 { break }
       buffer.withUnsafeBytes { bytes in
         parser.feed(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { event in
-          if format == .ndjson { StandardOutput.write(Self.row(event).compact + [0x0A]) } else { rows.append(Self.row(event)) }
+          if format == .ndjson {
+            StandardOutput.write(Self.row(event).compact + [0x0A])
+          } else {
+            rows.append(Self.row(event))
+          }
         }
       }
     }
@@ -64,6 +69,7 @@ struct EventsCommand: ParsableCommand {
   }
 
   private static let columns = [
-    Column("EVENT", "event"), Column("ID", "id"), Column("RETRY", "retry", right: true), Column("DATA", "data", flexible: true),
+    Column("EVENT", "event"), Column("ID", "id"), Column("RETRY", "retry", right: true),
+    Column("DATA", "data", flexible: true),
   ]
 }

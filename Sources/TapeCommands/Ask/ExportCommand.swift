@@ -16,9 +16,12 @@ struct ExportCommand: ParsableCommand {
   enum Target: String, CaseIterable { case frames }
 
   /// Every other command has `--to` for a time; here the format's name is told from one.
-  @Option(help: ArgumentHelp("The format, frames; given again, calls that started before this time.", valueName: "format|time"))
+  @Option(
+    help: ArgumentHelp(
+      "The format, frames; given again, calls that started before this time.", valueName: "format|time"))
   var to: [String]
-  @Argument(help: ArgumentHelp("Calls; without any, all that the filters let through.", valueName: "call")) var calls: [String] = []
+  @Argument(help: ArgumentHelp("Calls; without any, all that the filters let through.", valueName: "call")) var calls:
+    [String] = []
   @OptionGroup var filters: FilterOptions
   @OptionGroup var store: StoreOption
 

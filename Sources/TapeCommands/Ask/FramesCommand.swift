@@ -21,7 +21,8 @@ struct FramesCommand: ParsableCommand {
     var rows = try asking.engine.frames(asking.engine.resolve(call.call))
     if let least { rows = rows.filter { ($0["gap_ns"]?.integer).map { Int64($0) >= least } ?? false } }
     guard !rows.isEmpty else {
-      throw Asking.nothing(stalls.map { "no frame of this call came \($0) or more after the one before" } ?? "this call has no frames")
+      throw Asking.nothing(
+        stalls.map { "no frame of this call came \($0) or more after the one before" } ?? "this call has no frames")
     }
     RowPrinter(format: format.resolved, columns: Self.columns).print(rows)
   }

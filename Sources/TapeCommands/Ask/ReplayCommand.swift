@@ -13,9 +13,11 @@ struct ReplayCommand: ParsableCommand {
   enum Form: String, CaseIterable, ExpressibleByArgument { case raw, text }
 
   @OptionGroup var call: CallArgument
-  @Option(name: .customLong("as"), help: "raw bytes or the message as text (default: text on a terminal, raw in a pipe).")
+  @Option(
+    name: .customLong("as"), help: "raw bytes or the message as text (default: text on a terminal, raw in a pipe).")
   var form: Form?
-  @Option(help: ArgumentHelp("original, instant, 2x, 0.5x, fixed:20ms …", valueName: "pace")) var pace: String = "original"
+  @Option(help: ArgumentHelp("original, instant, 2x, 0.5x, fixed:20ms …", valueName: "pace")) var pace: String =
+    "original"
   @OptionGroup var store: StoreOption
 
   func run() throws {
@@ -36,10 +38,13 @@ struct ReplayCommand: ParsableCommand {
   private func playText(_ recorded: RecordedCall, _ pace: ReplayPace) {
     var texts = FrameTexts(of: recorded)
     let dims = StandardOutput.usesColour
+    var wasReasoning = false
     Player(pace: pace).play(recorded) { index, _ in
       // The first choice is the one that an application shows.
       for piece in texts.pieces(ofFrame: index) where piece.choice == 0 {
         let reasoning = TerminalText.escaped(piece.reasoning, keepingLines: true)
+        if wasReasoning, !piece.content.isEmpty { StandardOutput.write("\n\n") }
+        wasReasoning = piece.content.isEmpty
         if !reasoning.isEmpty { StandardOutput.write(dims ? "\u{1B}[2m\(reasoning)\u{1B}[0m" : reasoning) }
         StandardOutput.write(TerminalText.escaped(piece.content, keepingLines: true))
       }

@@ -31,6 +31,8 @@ struct StatusCommand: ParsableCommand {
       lines.append(TerminalText.padded(prefix, to: 28) + "  " + TerminalText.escaped(Column.plain(value)))
       return
     }
-    for member in members { outline(member.value, prefix: prefix.isEmpty ? member.key : "\(prefix).\(member.key)", into: &lines) }
+    for member in members {
+      outline(member.value, prefix: prefix.isEmpty ? member.key : "\(prefix).\(member.key)", into: &lines)
+    }
   }
 }

@@ -42,12 +42,12 @@ struct UsageCommand: ParsableCommand {
         return Column.plain(group[dimension.name])
       }
     } + [
-      Column("CALLS", "calls", right: true), Column("ERRORS", "errors", right: true),
-      Column("ABORTS", "aborts", right: true), Column("PROMPT", "prompt_tokens", right: true),
-      Column("CACHED", "cached_tokens", right: true), Column("COMPLETION", "completion_tokens", right: true),
-      Column("REASONING", "reasoning_tokens", right: true), Column("TOTAL", "total_tokens", right: true),
-      Column("USD", "cost_usd", right: true), Column("NO USAGE", "calls_without_usage", right: true),
-      Column("NO PRICE", "calls_without_price", right: true), Column.duration("TTFT P50", "ttft_p50_ms"),
+      Column("CALLS", "calls", right: true), Column("ERRORS", "errors", right: true).whenNotEmpty,
+      Column("ABORTS", "aborts", right: true).whenNotEmpty, Column("PROMPT", "prompt_tokens", right: true),
+      Column("CACHED", "cached_tokens", right: true).whenNotEmpty, Column("COMPLETION", "completion_tokens", right: true),
+      Column("REASONING", "reasoning_tokens", right: true).whenNotEmpty, Column("TOTAL", "total_tokens", right: true),
+      Column("USD", "cost_usd", right: true), Column("NO USAGE", "calls_without_usage", right: true).whenNotEmpty,
+      Column("NO PRICE", "calls_without_price", right: true).whenNotEmpty, Column.duration("TTFT P50", "ttft_p50_ms"),
       Column.duration("TTFT P95", "ttft_p95_ms"), Column.duration("TOOK P50", "duration_p50_ms"),
     ]
   }

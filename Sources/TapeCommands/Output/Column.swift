@@ -6,6 +6,8 @@ struct Column: Sendable {
   var right = false
   /// Takes what width is left; at most one column of a table.
   var flexible = false
+  /// Left out of a table in which every row has nothing or 0 in it.
+  var hidesWhenEmpty = false
   var text: @Sendable (JSONValue) -> String
 
   init(_ title: String, right: Bool = false, flexible: Bool = false, text: @escaping @Sendable (JSONValue) -> String) {
@@ -24,12 +26,20 @@ struct Column: Sendable {
 
   /// A number of milliseconds, as people read it.
   static func duration(_ title: String, _ path: String...) -> Column {
-    Column(title, right: true) { row in
-      guard case .number(let text) = path.reduce(Optional(row), { $0?[$1] }), let value = Double(text) else {
-        return "–"
-      }
-      return value >= 10_000 ? "\(fixed(value / 1000, 1)) s" : "\(fixed(value, value < 10 ? 1 : 0)) ms"
-    }
+    Column(title, right: true) { row in duration(path.reduce(Optional(row), { $0?[$1] })) ?? "–" }
+  }
+
+  /// Milliseconds as people read them; nil for what is no number.
+  static func duration(_ milliseconds: JSONValue?) -> String? {
+    guard case .number(let text) = milliseconds, let value = Double(text) else { return nil }
+    return value >= 10_000 ? "\(fixed(value / 1000, 1)) s" : "\(fixed(value, value < 10 ? 1 : 0)) ms"
+  }
+
+  /// The same column, left out of tables where it says nothing.
+  var whenNotEmpty: Column {
+    var column = self
+    column.hidesWhenEmpty = true
+    return column
   }
 
   static func plain(_ value: JSONValue?) -> String {

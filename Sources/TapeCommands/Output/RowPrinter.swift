@@ -24,6 +24,9 @@ struct RowPrinter {
 
   private func printTable(_ rows: [JSONValue]) {
     guard !rows.isEmpty else { return }
+    let columns = columns.filter { column in
+      !column.hidesWhenEmpty || rows.contains { !["–", "0"].contains(column.text($0)) }
+    }
     let cells = rows.map { row in columns.map { TerminalText.escaped($0.text(row)) } }
     var widths = columns.indices.map { index in
       cells.reduce(TerminalText.width(columns[index].title)) { max($0, TerminalText.width($1[index])) }
@@ -34,12 +37,12 @@ struct RowPrinter {
       if terminal > 0 { widths[flexible] = min(widths[flexible], max(12, terminal - others)) }
     }
     let bold = StandardOutput.usesColour
-    let titles = line(columns.map(\.title), widths)
+    let titles = line(columns.map(\.title), columns, widths)
     if hasTitles { StandardOutput.write((bold ? "\u{1B}[1m\(titles)\u{1B}[0m" : titles) + "\n") }
-    for row in cells { StandardOutput.write(line(row, widths) + "\n") }
+    for row in cells { StandardOutput.write(line(row, columns, widths) + "\n") }
   }
 
-  private func line(_ cells: [String], _ widths: [Int]) -> String {
+  private func line(_ cells: [String], _ columns: [Column], _ widths: [Int]) -> String {
     var line = ""
     for index in cells.indices {
       if index > 0 { line += "  " }
