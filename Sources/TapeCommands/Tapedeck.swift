@@ -18,9 +18,9 @@ package struct Tapedeck: ParsableCommand {
         """,
       version: Entry.version,
       groupedSubcommands: [
-        CommandGroup(name: "Record:", subcommands: record + [IndexCommand.self, SealCommand.self]),
+        CommandGroup(name: "Record", subcommands: record + [IndexCommand.self, SealCommand.self]),
         CommandGroup(
-          name: "Ask:",
+          name: "Ask",
           subcommands: [
             CallsCommand.self, ShowCommand.self, FramesCommand.self, EventsCommand.self, CatCommand.self,
             ReplayCommand.self, UsageCommand.self, ExportCommand.self, StatusCommand.self,
