@@ -32,23 +32,39 @@ struct UsageCommand: ParsableCommand {
     let asking = try Asking(store)
     let rows = try asking.engine.usage(filter, by: dimensions, timeZone: zone, totals: totals, top: top)
     guard rows.contains(where: { $0["calls"]?.integer ?? 0 > 0 }) else { throw Asking.nothing("no call matches") }
-    RowPrinter(format: format.resolved, columns: Self.columns(dimensions)).print(rows)
+    let ids = rows.compactMap { $0["group"]?["identity"]?.string }
+    let names = format.resolved == .table || format.resolved == .markdown ? try asking.engine.identityNames(ids) : [:]
+    RowPrinter(format: format.resolved, columns: Self.columns(dimensions, names: names)).print(rows)
   }
 
-  private static func columns(_ dimensions: [UsageDimension]) -> [Column] {
-    dimensions.map { dimension in
-      Column(dimension.name.uppercased()) { row in
+  /// - Parameter names: display names by identity, shown beside the ids.
+  private static func columns(_ dimensions: [UsageDimension], names: [String: String]) -> [Column] {
+    let groups = dimensions.flatMap { dimension in
+      let column = Column(dimension.name.uppercased()) { row in
         guard let group = row["group"], group != .object([]) else { return "total" }
         return Column.plain(group[dimension.name])
       }
-    } + [
-      Column("CALLS", "calls", right: true), Column("ERRORS", "errors", right: true).whenNotEmpty,
-      Column("ABORTS", "aborts", right: true).whenNotEmpty, Column("PROMPT", "prompt_tokens", right: true),
-      Column("CACHED", "cached_tokens", right: true).whenNotEmpty, Column("COMPLETION", "completion_tokens", right: true),
-      Column("REASONING", "reasoning_tokens", right: true).whenNotEmpty, Column("TOTAL", "total_tokens", right: true),
-      Column("USD", "cost_usd", right: true), Column("NO USAGE", "calls_without_usage", right: true).whenNotEmpty,
-      Column("NO PRICE", "calls_without_price", right: true).whenNotEmpty, Column.duration("TTFT P50", "ttft_p50_ms"),
-      Column.duration("TTFT P95", "ttft_p95_ms"), Column.duration("TOOK P50", "duration_p50_ms"),
-    ]
+      guard dimension == .identity else { return [column] }
+      let name = Column("NAME") { row in row["group"]?["identity"]?.string.flatMap { names[$0] } ?? "–" }
+      return [column, name.whenNotEmpty]
+    }
+    return groups + measures
   }
+
+  private static let measures = [
+    Column("CALLS", "calls", right: true),
+    Column("ERRORS", "errors", right: true).whenNotEmpty,
+    Column("ABORTS", "aborts", right: true).whenNotEmpty,
+    Column("PROMPT", "prompt_tokens", right: true),
+    Column("CACHED", "cached_tokens", right: true).whenNotEmpty,
+    Column("COMPLETION", "completion_tokens", right: true),
+    Column("REASONING", "reasoning_tokens", right: true).whenNotEmpty,
+    Column("TOTAL", "total_tokens", right: true),
+    Column("USD", "cost_usd", right: true),
+    Column("NO USAGE", "calls_without_usage", right: true).whenNotEmpty,
+    Column("NO PRICE", "calls_without_price", right: true).whenNotEmpty,
+    Column.duration("TTFT P50", "ttft_p50_ms"),
+    Column.duration("TTFT P95", "ttft_p95_ms"),
+    Column.duration("TOOK P50", "duration_p50_ms"),
+  ]
 }
