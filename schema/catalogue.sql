@@ -70,7 +70,9 @@ CREATE TABLE calls (
 
   -- How it went --------------------------------------------------------------------------------------------
   -- The first that holds of: lost (no end on tape and the recorder is gone), open (no end yet), upstream_error
-  -- (no response, status >= 400, or an error frame), done (complete), client_abort, timeout, upstream_cut.
+  -- (no response, status >= 400, or an error frame; but where the client left before any response, nothing is
+  -- upstream's fault), done (complete), client_abort (the client closed, also where upstream was read on behind it),
+  -- timeout, upstream_cut.
   state TEXT NOT NULL,
   complete INTEGER NOT NULL, -- [DONE] or is_final was seen and no error frame
   http_status INTEGER,      -- NULL: there was no response

@@ -26,7 +26,9 @@ package final class CatalogueReader: Sendable {
     connection = Mutex(try Self.connect(path))
   }
 
+  /// A catalogue that is being made at this moment is waited for, up to a second.
   private static func connect(_ path: String) throws -> Connection {
+    for _ in 0..<10 where try isBlank(path) { usleep(100_000) }
     guard let file = FileIdentity(path: path) else { throw TapeError.catalogueMissing(at: path) }
     do {
       let queue = try open(path)
@@ -47,6 +49,13 @@ package final class CatalogueReader: Sendable {
     } catch {
       throw TapeError.catalogue(error, doing: "open", at: path)
     }
+  }
+
+  /// True for a database without any content, as it is for a moment when it is made.
+  private static func isBlank(_ path: String) throws -> Bool {
+    guard FileIdentity(path: path) != nil else { return false }
+    let objects = try? open(path).read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_schema") }
+    return objects == 0
   }
 
   /// The connection to the file that is there now.

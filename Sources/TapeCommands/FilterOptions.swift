@@ -45,6 +45,7 @@ struct FilterOptions: ParsableArguments {
     filter.deployment = deployment
     filter.model = model
     filter.provider = provider
+    if let text, text.allSatisfy(\.isWhitespace) { throw TapeError(.usage, "--text needs a word or a phrase") }
     filter.text = text
     filter.whereSQL = whereSQL
     filter.mock = mock ? .include : .byDefault

@@ -14,7 +14,7 @@ struct IndexCommand: ParsableCommand {
   @OptionGroup var store: StoreOption
 
   func run() throws {
-    let indexer = Indexer(store: try store.open(.writing), log: Console.logger)
+    let indexer = Indexer(store: try store.openExisting(), log: Console.logger)
     let report = try indexer.run(rebuild: rebuild)
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
     StandardOutput.note(

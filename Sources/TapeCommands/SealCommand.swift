@@ -11,7 +11,7 @@ struct SealCommand: ParsableCommand {
   @OptionGroup var store: StoreOption
 
   func run() throws {
-    let store = try store.open(.writing)
+    let store = try store.openExisting()
     let report = try Sealer(store: store, log: Console.logger).seal()
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
     for call in report.lostCalls {

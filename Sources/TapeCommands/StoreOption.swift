@@ -17,6 +17,14 @@ package struct StoreOption: ParsableArguments {
     Store.locate(flag: store, environment: ProcessInfo.processInfo.environment)
   }
 
+  /// The store for a command that changes it and has no business making one.
+  ///
+  /// - Throws: `TapeError` that says what is wrong with the directory.
+  package func openExisting() throws -> Store {
+    _ = try open(.reading)
+    return try open(.writing)
+  }
+
   /// - Throws: `TapeError` that says what is wrong with the directory.
   package func open(_ access: Store.Access) throws -> Store {
     try Store(path: path, access: access)

@@ -125,12 +125,16 @@ package struct Indexer: Sendable {
       }
       if waited >= patienceMs {
         throw TapeError(
-          .locked, "process \(holder?.process ?? 0) has been indexing \(store.path) for \(waited / 1000) s: try later")
+          .locked, "\(Self.name(holder)) has been indexing \(store.path) for \(waited / 1000) s: try later")
       }
-      if waited == 0 { log.notice("waiting for process \(holder?.process ?? 0), which is indexing \(store.path)") }
+      if waited == 1000 { log.notice("waiting for \(Self.name(holder)), which is indexing \(store.path)") }
       pause(milliseconds: 50)
       waited += 50
     }
+  }
+
+  private static func name(_ holder: CatalogueLock.Holder?) -> String {
+    holder.map { "process \($0.process)" } ?? "another process"
   }
 
   /// Waits until the follower has come to what the archive is now.

@@ -33,8 +33,10 @@ public struct Player: Sendable {
     var report = Report()
     let start = Self.monotonicNs()
     for index in 0..<call.frameCount {
-      let due = start.addingReportingOverflow(pace.dueNs(frame: index, offsetNs: call.frameOffsetNs(index)))
-        .partialValue
+      // A recorded time beyond all bounds is as good as never.
+      let (sum, overflow) = start.addingReportingOverflow(
+        pace.dueNs(frame: index, offsetNs: call.frameOffsetNs(index)))
+      let due = overflow ? Int64.max : max(0, sum)
       Self.sleep(untilNs: due)
       report.worstLatenessNs = max(report.worstLatenessNs, Self.monotonicNs() - due)
       let bytes = call.raw[call.frameRange(index)]

@@ -4,7 +4,7 @@ public enum ReplayPace: Sendable, Equatable {
   case original
   /// All at once.
   case instant
-  /// The recorded offsets divided by this factor: 2 is twice as fast. Above zero.
+  /// The recorded offsets divided by this factor, 0.001 to 1,000,000: 2 is twice as fast.
   case factor(Double)
   /// The first frame at once, then one frame each so many ns.
   case fixed(nanoseconds: Int64)
@@ -18,7 +18,7 @@ public enum ReplayPace: Sendable, Equatable {
       guard let gap = Self.nanoseconds(String(text.dropFirst(6))) else { return nil }
       self = .fixed(nanoseconds: gap)
     case _ where text.hasSuffix("x"):
-      guard let factor = Double(text.dropLast()), factor > 0, factor.isFinite else { return nil }
+      guard let factor = Double(text.dropLast()), (0.001...1_000_000).contains(factor) else { return nil }
       self = .factor(factor)
     default: return nil
     }
@@ -38,7 +38,7 @@ public enum ReplayPace: Sendable, Equatable {
     case .original: offsetNs ?? 0
     case .instant: 0
     case .factor(let factor): Self.clamped(Double(offsetNs ?? 0) / factor)
-    case .fixed(let gap): gap.multipliedReportingOverflow(by: Int64(index)).partialValue
+    case .fixed(let gap): Self.clamped(Double(gap) * Double(index))
     }
   }
 

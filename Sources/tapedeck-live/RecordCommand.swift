@@ -54,6 +54,8 @@ struct RecordCommand: AsyncParsableCommand {
   }
 
   private func request() throws -> TapeRequest {
+    // Before there is a store or a call: a URL that is none is bad usage.
+    _ = try UpstreamURL(url)
     var headers = try header.map { line in
       guard let colon = line.firstIndex(of: ":"), colon != line.startIndex else {
         throw TapeError(.usage, "-H takes 'Name: value', not '\(line)'")

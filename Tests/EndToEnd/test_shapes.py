@@ -98,6 +98,14 @@ def test_every_format_is_printed(deck):
     rows = [json.loads(line) for line in deck.run("calls", "--format", "ndjson").splitlines()]
     assert rows == deck.calls() and len(rows) == 11
     header, *lines = deck.run("calls", "--format", "csv").splitlines()
-    assert len(lines) == 11 and "usage.total_tokens" in header.split(",") and "usage" not in header.split(",")
+    assert len(lines) == 11
+    flat = [f"{key}.{child}" if page.get(key) and key != "defects" else key
+            for page in [documented("show")] for key in page if key not in {"request", "choices", "retrievals", "extra"}
+            for child in (page[key] if page[key] and key != "defects" else [""])]
+    assert header.split(",") == flat + ["text"]
+    # The columns are the same where no call has usage, cost or error.
+    assert deck.run("calls", "--deployment", "cuts-midway", "--format", "csv").splitlines()[0] == header
+    usage = deck.run("usage", "--by", "identity", "--totals", "--format", "csv").splitlines()
+    assert usage[0].startswith("group.identity,calls,errors,") and usage[-1].startswith("total,11,")
     assert deck.run("calls", "--format", "markdown").startswith("| CALL | STARTED |")
     assert deck.run("calls", "--format", "table").startswith("CALL ")

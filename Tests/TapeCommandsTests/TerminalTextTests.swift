@@ -30,4 +30,10 @@ import Testing
     #expect(TerminalText.padded("数", to: 4) == "数  ")
     #expect(TerminalText.padded("7", to: 3, right: true) == "  7")
   }
+
+  @Test func jsonStaysJSONWithoutWhatATerminalObeys() {
+    let json = Array("{\"a\":\"x\u{9B}31m\u{202E}y\u{7F}é数\"}".utf8)
+    #expect(TerminalText.escapedJSON(json) == Array("{\"a\":\"x\\u009b31m\\u202ey\\u007fé数\"}".utf8))
+    #expect(TerminalText.escapedJSON(Array("{\"a\":\"é\"}".utf8)) == Array("{\"a\":\"é\"}".utf8))
+  }
 }

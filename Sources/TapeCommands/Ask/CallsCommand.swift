@@ -19,7 +19,7 @@ struct CallsCommand: ParsableCommand {
   @Flag(help: "Go on and print each call when it has ended, until interrupted.") var follow = false
 
   func validate() throws {
-    if let limit, limit < 0 { throw ValidationError("--limit takes a number from 0") }
+    if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1") }
     if follow, let format = format.format, format == .json || format == .csv {
       throw ValidationError("--follow prints calls one by one: as table, markdown or ndjson")
     }
@@ -38,9 +38,32 @@ struct CallsCommand: ParsableCommand {
       throw Asking.nothing(filter.isEmpty ? "no calls in this store yet" : "no call matches")
     }
     // With --follow the latest is at the end, where the next ones come.
-    RowPrinter(format: format, columns: Self.columns).print(follow ? rows.reversed() : rows)
+    RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns).print(follow ? rows.reversed() : rows)
     if follow { try CallsFollower(engine: asking.engine, filter: filter, format: format).run() }
   }
+
+  /// Every key of a call, whatever the calls at hand have.
+  static let csvColumns: [String] = {
+    func nested(_ name: String, _ keys: [String]) -> [String] { keys.map { "\(name).\($0)" } }
+    return [
+      "call_id", "response_id", "trace_id", "span_id", "thread_id", "thread_tags", "identity_id", "deployment", "model",
+      "provider", "object", "created", "finalized", "integration_id", "system_fingerprint", "started_at", "state",
+      "complete", "content_mode", "mock", "http_status",
+    ] + nested("error", ["message", "code", "source", "frame"])
+      + nested(
+        "usage", ["prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens", "frame"])
+      + ["defects"]
+      + nested(
+        "cost",
+        [
+          "total_usd", "input_usd", "cached_usd", "output_usd", "reasoning_usd", "request_usd", "price_model",
+          "price_version", "notes",
+        ])
+      + nested(
+        "timings",
+        ["first_byte_ms", "first_frame_ms", "first_content_ms", "duration_ms", "frames", "longest_gap_ms"])
+      + nested("archive", ["file", "offset", "leaf_hash"]) + ["text"]
+  }()
 
   static let columns = [
     Column("CALL", "call_id"),

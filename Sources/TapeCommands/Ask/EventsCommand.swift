@@ -53,7 +53,7 @@ struct EventsCommand: ParsableCommand {
       buffer.withUnsafeBytes { bytes in
         parser.feed(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { event in
           if format == .ndjson {
-            StandardOutput.write(Self.row(event).compact + [0x0A])
+            StandardOutput.write(json: Self.row(event).compact)
           } else {
             rows.append(Self.row(event))
           }

@@ -35,6 +35,11 @@ struct ReplayCommand: ParsableCommand {
     }
   }
 
+  /// Escaped for a terminal; a pipe gets the message as it came.
+  private func shown(_ text: String) -> String {
+    StandardOutput.isTerminal ? TerminalText.escaped(text, keepingLines: true) : text
+  }
+
   private func playText(_ recorded: RecordedCall, _ pace: ReplayPace) {
     var texts = FrameTexts(of: recorded)
     let dims = StandardOutput.usesColour
@@ -42,11 +47,11 @@ struct ReplayCommand: ParsableCommand {
     Player(pace: pace).play(recorded) { index, _ in
       // The first choice is the one that an application shows.
       for piece in texts.pieces(ofFrame: index) where piece.choice == 0 {
-        let reasoning = TerminalText.escaped(piece.reasoning, keepingLines: true)
+        let reasoning = shown(piece.reasoning)
         if wasReasoning, !piece.content.isEmpty { StandardOutput.write("\n\n") }
         wasReasoning = piece.content.isEmpty
         if !reasoning.isEmpty { StandardOutput.write(dims ? "\u{1B}[2m\(reasoning)\u{1B}[0m" : reasoning) }
-        StandardOutput.write(TerminalText.escaped(piece.content, keepingLines: true))
+        StandardOutput.write(shown(piece.content))
       }
     }
     StandardOutput.write("\n")

@@ -18,8 +18,8 @@ struct ShowCommand: ParsableCommand {
     let value = try asking.engine.show(asking.engine.resolve(call.call), full: full)
     switch format.resolved {
     case .table, .markdown: CallPage(value).print()
-    case .json: StandardOutput.write(value.pretty + [0x0A])
-    case .ndjson: StandardOutput.write(value.compact + [0x0A])
+    case .json: StandardOutput.write(json: value.pretty)
+    case .ndjson: StandardOutput.write(json: value.compact)
     case .csv: RowPrinter(format: .csv, columns: []).print([value])
     }
   }

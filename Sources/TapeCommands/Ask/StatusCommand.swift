@@ -15,8 +15,8 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     let value = try StoreStatus.json(of: store.open(.reading))
     switch format.resolved {
-    case .json: StandardOutput.write(value.pretty + [0x0A])
-    case .ndjson: StandardOutput.write(value.compact + [0x0A])
+    case .json: StandardOutput.write(json: value.pretty)
+    case .ndjson: StandardOutput.write(json: value.compact)
     case .csv: RowPrinter(format: .csv, columns: []).print([value])
     case .table, .markdown:
       var lines: [String] = []

@@ -34,7 +34,17 @@ struct UsageCommand: ParsableCommand {
     guard rows.contains(where: { $0["calls"]?.integer ?? 0 > 0 }) else { throw Asking.nothing("no call matches") }
     let ids = rows.compactMap { $0["group"]?["identity"]?.string }
     let names = format.resolved == .table || format.resolved == .markdown ? try asking.engine.identityNames(ids) : [:]
-    RowPrinter(format: format.resolved, columns: Self.columns(dimensions, names: names)).print(rows)
+    let printer = RowPrinter(
+      format: format.resolved, columns: Self.columns(dimensions, names: names),
+      csvColumns: dimensions.map { "group.\($0.name)" } + (rows.first?.members ?? []).map(\.key).filter { $0 != "group" })
+    printer.print(printer.format == .csv ? rows.map { Self.named($0, dimensions) } : rows)
+  }
+
+  /// In CSV the totals say so in the first group, where an unknown value would be empty too.
+  private static func named(_ row: JSONValue, _ dimensions: [UsageDimension]) -> JSONValue {
+    guard row["group"] == .object([]), let first = dimensions.first, var members = row.members else { return row }
+    members[0].value = .object([.init(first.name, "total")])
+    return .object(members)
   }
 
   /// - Parameter names: display names by identity, shown beside the ids.

@@ -6,14 +6,16 @@ internal import TapeJSON
 struct RowPrinter {
   var format: OutputFormat
   var columns: [Column]
+  /// The columns of CSV, nested members with dots; nil takes what the rows have. Given, they do not depend on the data.
+  var csvColumns: [String]?
   /// Whether a table starts with the names of its columns.
   var hasTitles = true
 
   func print(_ rows: [JSONValue]) {
     switch format {
-    case .json: StandardOutput.write(JSONValue.array(rows).pretty + [0x0A])
+    case .json: StandardOutput.write(json: JSONValue.array(rows).pretty)
     case .ndjson:
-      for row in rows { StandardOutput.write(row.compact + [0x0A]) }
+      for row in rows { StandardOutput.write(json: row.compact) }
     case .csv: printCSV(rows)
     case .markdown: printMarkdown(rows)
     case .table: printTable(rows)
@@ -74,25 +76,29 @@ struct RowPrinter {
   // MARK: - CSV (RFC 4180), nested members as dotted columns
 
   private func printCSV(_ rows: [JSONValue]) {
-    var names: [String] = []
-    var seen = Set<String>()
     let flat = rows.map { row in
       var fields: [(String, String)] = []
       Self.flatten(row, prefix: "", into: &fields)
       return fields
     }
-    for fields in flat {
-      for (name, _) in fields where seen.insert(name).inserted { names.append(name) }
-    }
-    // A member that is null in one row and an object in another shows as the object's columns.
-    let all = names
-    names.removeAll { name in all.contains { $0.hasPrefix(name + ".") } }
+    let names = csvColumns ?? Self.names(flat)
     guard !names.isEmpty else { return }
     StandardOutput.write(names.map(Self.csvField).joined(separator: ",") + "\r\n")
     for fields in flat {
       let values = Dictionary(fields, uniquingKeysWith: { $1 })
-      StandardOutput.write(names.map { Self.csvField(values[$0] ?? "") }.joined(separator: ",") + "\r\n")
+      let cells = names.map { values[$0] ?? "" }.map { StandardOutput.isTerminal ? TerminalText.escaped($0) : $0 }
+      StandardOutput.write(cells.map(Self.csvField).joined(separator: ",") + "\r\n")
     }
+  }
+
+  private static func names(_ rows: [[(String, String)]]) -> [String] {
+    var names: [String] = []
+    var seen = Set<String>()
+    for fields in rows {
+      for (name, _) in fields where seen.insert(name).inserted { names.append(name) }
+    }
+    // A member that is null in one row and an object in another shows as the object's columns.
+    return names.filter { name in !names.contains { $0.hasPrefix(name + ".") } }
   }
 
   private static func flatten(_ value: JSONValue, prefix: String, into fields: inout [(String, String)]) {

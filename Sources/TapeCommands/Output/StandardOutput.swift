@@ -17,6 +17,11 @@ package enum StandardOutput {
     write(Array(text.utf8))
   }
 
+  /// JSON and a line feed. On a terminal, characters that would be obeyed there are written as JSON escapes.
+  static func write(json: [UInt8]) {
+    write((isTerminal ? TerminalText.escapedJSON(json) : json) + [0x0A])
+  }
+
   /// One line to stderr.
   package static func note(_ line: String) {
     let bytes = Array((line + "\n").utf8)

@@ -20,6 +20,22 @@ package enum TerminalText {
     return String(out)
   }
 
+  /// The same JSON text with `\\uXXXX` for what a terminal would obey; C0 characters are escaped in JSON already.
+  package static func escapedJSON(_ json: [UInt8]) -> [UInt8] {
+    let text = String(decoding: json, as: UTF8.self)
+    guard text.unicodeScalars.contains(where: { $0.value >= 0x7F && isUnsafe($0) }) else { return json }
+    var out: [UInt8] = []
+    for scalar in text.unicodeScalars {
+      if scalar.value >= 0x7F, isUnsafe(scalar) {
+        let digits = String(scalar.value, radix: 16)
+        out += Array("\\u".utf8) + Array(repeatElement(0x30, count: 4 - digits.utf8.count)) + Array(digits.utf8)
+      } else {
+        out += Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+      }
+    }
+    return out
+  }
+
   /// C0, DEL, C1, line and paragraph separators, and the bidirectional controls.
   private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
