@@ -44,46 +44,69 @@ package struct Indexer: Sendable {
   /// Indexes what is new and then what comes, within a fraction of a second, until `shouldStop` says so; then once
   /// more, so that nothing recorded before the stop is missing.
   ///
-  /// A failure (disk full, say) is logged and tried again; the archive keeps what the catalogue has not.
+  /// While another process follows the archive, this one waits to take over. A failure (disk full, say) is logged and
+  /// tried again; the archive keeps what the catalogue has not.
   ///
-  /// - Throws: `TapeError` `.locked` if another process keeps the catalogue; `.catalogueStale` as in `run`.
+  /// - Throws: `TapeError` `.catalogueStale` as in `run`.
   package func follow(until shouldStop: () -> Bool) throws {
-    guard let lock = try acquire(rebuild: false, purpose: .follow) else {
-      let holder = CatalogueLock.holder(path: lockPath)
-      throw TapeError(
-        .locked, "process \(holder?.process ?? 0) follows the archive \(store.path) already: one indexer is enough")
-    }
+    guard let lock = waitForLock(until: shouldStop) else { return }
     try withExtendedLifetime(lock) {
-      var writer = try CatalogueWriter(path: store.cataloguePath)
-      var session = IndexSession(store: store, writer: writer, log: log)
+      var following: Following?
       var failures = 0
       var stopping = false
       while true {
         do {
-          if !writer.isInPlace {
-            log.notice("the catalogue was deleted or replaced: making it again", metadata: ["path": "\(writer.path)"])
-            writer = try CatalogueWriter(path: store.cataloguePath)
-            session = IndexSession(store: store, writer: writer, log: log)
-          }
+          let now = try following.flatMap { $0.writer.isInPlace ? $0 : nil } ?? openFollowing(again: following != nil)
+          following = now
           if stopping {
-            try session.catchUp { _ in }
-            return try writer.close()
+            try now.session.catchUp { _ in }
+            return try now.writer.close()
           }
-          while try session.pass(refreshAll: false, { _ in }) {}
+          while try now.session.pass(refreshAll: false, { _ in }) {}
           failures = 0
+        } catch let error as TapeError where error.code == .catalogueStale && following == nil {
+          throw error
         } catch {
           failures += 1
           if stopping { throw error }
           if failures == 1 || failures % 100 == 0 { log.error("cannot index, trying again: \(error)") }
           pause(milliseconds: min(failures, 20) * 100)
-          if let fresh = try? CatalogueWriter(path: store.cataloguePath) { writer = fresh }
-          session = IndexSession(store: store, writer: writer, log: log)
+          following = nil
         }
         stopping = shouldStop()
         if !stopping { pause(milliseconds: pollMs) }
         stopping = shouldStop()
       }
     }
+  }
+
+  /// A catalogue being followed: thrown away as a whole after an error.
+  private struct Following {
+    let writer: CatalogueWriter
+    let session: IndexSession
+  }
+
+  private func openFollowing(again: Bool) throws -> Following {
+    if again {
+      log.notice("the catalogue was deleted or replaced: making it again", metadata: ["path": "\(store.cataloguePath)"])
+    }
+    let writer = try CatalogueWriter(path: store.cataloguePath)
+    return Following(writer: writer, session: IndexSession(store: store, writer: writer, log: log))
+  }
+
+  /// The lock of the one follower, as soon as it is free; nil if told to stop first.
+  private func waitForLock(until shouldStop: () -> Bool) -> CatalogueLock? {
+    var hasSaidSo = false
+    while !shouldStop() {
+      if let lock = try? CatalogueLock.attempt(path: lockPath, purpose: .follow) { return lock }
+      if !hasSaidSo, let holder = CatalogueLock.holder(path: lockPath), holder.purpose == .follow {
+        log.notice(
+          "\(Self.name(holder)) keeps the catalogue of \(store.path) up to date; this one takes over when it ends")
+        hasSaidSo = true
+      }
+      pause(milliseconds: 200)
+    }
+    return nil
   }
 
   private func update(_ progress: (IndexProgress) -> Void) throws -> IndexReport {
@@ -111,10 +134,10 @@ package struct Indexer: Sendable {
   }
 
   /// The lock; nil if a follower has it, which does the work.
-  private func acquire(rebuild: Bool, purpose: CatalogueLock.Purpose = .run) throws -> CatalogueLock? {
+  private func acquire(rebuild: Bool) throws -> CatalogueLock? {
     var waited = 0
     while true {
-      if let lock = try CatalogueLock.attempt(path: lockPath, purpose: purpose) { return lock }
+      if let lock = try CatalogueLock.attempt(path: lockPath, purpose: .run) { return lock }
       let holder = CatalogueLock.holder(path: lockPath)
       if let holder, holder.purpose == .follow {
         guard rebuild else { return nil }

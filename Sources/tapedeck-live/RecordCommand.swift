@@ -48,9 +48,9 @@ struct RecordCommand: AsyncParsableCommand {
     let recorder = try TapeRecorder(store: store.path, options: options)
     let stream = recorder.stream(request)
     StandardOutput.note("tapedeck: call \(stream.callID)")
-    let interrupted = await copy(stream)
+    let ending = await copy(stream)
     recorder.close()
-    try finish(stream.callID, interrupted: interrupted)
+    try finish(stream.callID, ending)
   }
 
   private func request() throws -> TapeRequest {
@@ -58,14 +58,17 @@ struct RecordCommand: AsyncParsableCommand {
     _ = try UpstreamURL(url)
     var headers = try header.map { line in
       guard let colon = line.firstIndex(of: ":"), colon != line.startIndex else {
-        throw TapeError(.usage, "-H takes 'Name: value', not '\(line)'")
+        // Not the whole of it: it may hold a key.
+        throw TapeError(
+          .usage, "-H takes 'Name: value', and the one that starts '\(line.prefix { $0 != " " })' has no colon")
       }
       let value = line[line.index(after: colon)...].drop { $0 == " " }
       return HeaderField(String(line[..<colon]), String(value))
     }
     let body = try data.map(readBody)
     let key = ProcessInfo.processInfo.environment["ORQ_API_KEY"]
-    if let key, !key.isEmpty, headers.first("authorization") == nil {
+    // Userinfo in the URL is a credential too, and for another host perhaps.
+    if let key, !key.isEmpty, headers.first("authorization") == nil, try UpstreamURL(url).authorization == nil {
       headers.append(HeaderField("Authorization", "Bearer \(key)"))
     }
     if body != nil, headers.first("content-type") == nil {
@@ -88,14 +91,28 @@ struct RecordCommand: AsyncParsableCommand {
     }
   }
 
-  /// Stdout gets what arrives until the stream ends or the user interrupts; true if interrupted.
-  private func copy(_ stream: TapeStream) async -> Bool {
-    let copying = Task {
+  /// Why the copying ended.
+  private enum Ending: Sendable { case streamEnded, interrupted, readerGone, stdoutFailed }
+
+  /// Stdout gets what arrives, until the stream ends, the user interrupts, or nobody reads stdout.
+  private func copy(_ stream: TapeStream) async -> Ending {
+    let copying = Task { () -> Ending in
       do {
-        for try await bytes in stream { StandardOutput.write(bytes) }
+        for try await bytes in stream {
+          switch StandardOutput.attempt(bytes) {
+          case .written: continue
+          case .readerGone: return .readerGone
+          case .failed(let reason):
+            StandardOutput.note("tapedeck: \(reason)")
+            return .stdoutFailed
+          }
+        }
+      } catch is CancellationError {
+        return .interrupted
       } catch {
         StandardOutput.note("tapedeck: \(error)")
       }
+      return .streamEnded
     }
     let interrupted = StopFlag()
     Signals.handle { _, before in
@@ -103,17 +120,24 @@ struct RecordCommand: AsyncParsableCommand {
       interrupted.raise()
       copying.cancel()
     }
-    await copying.value
-    return interrupted.isRaised
+    let ending = await copying.value
+    // Leaving the loop without reading on is not enough while the stream waits for its next bytes.
+    if ending != .streamEnded { stream.cancel() }
+    return interrupted.isRaised ? .interrupted : ending
   }
 
   /// Indexes the call and says how it ended.
-  private func finish(_ id: CallID, interrupted: Bool) throws {
+  private func finish(_ id: CallID, _ ending: Ending) throws {
     let store = try store.open(.writing)
     try Indexer(store: store, log: Console.logger).run()
     let engine = try QueryEngine(store: store)
     let entry = try engine.resolve(id.description)
-    if interrupted { throw ExitCode(130) }
+    switch ending {
+    case .interrupted: throw ExitCode(130)
+    case .stdoutFailed: throw ExitCode(2)
+    case .readerGone: return
+    case .streamEnded: break
+    }
     guard entry.state != .done else { return }
     let shown = try engine.show(entry)
     let why = shown["error"]?["message"]?.string ?? shown["defects"]?.array?.first?["message"]?.string

@@ -145,6 +145,17 @@ def test_two_processes_record_into_one_store(tapedeck, upstream):
     assert [call["state"] for call in tapedeck.calls()] == ["done"] * 4
 
 
+def test_the_second_recorder_of_a_store_keeps_the_catalogue_when_the_first_ends(tapedeck, upstream):
+    first = tapedeck.serve(upstream.url)
+    second = tapedeck.serve(upstream.url)
+    curl(second.url, request("text", n=1))
+    tapedeck.wait_for(lambda: len(tapedeck.calls("--state", "done")) == 1)
+    tapedeck.stop(first)
+    curl(second.url, request("text", n=1))
+    tapedeck.wait_for(lambda: len(tapedeck.calls("--state", "done")) == 2)
+    tapedeck.stop(second)
+
+
 def test_a_second_sigterm_ends_at_once_and_the_call_is_lost(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url)
     client = subprocess.Popen(["curl", "-sS", "-N", "-d", request("forever"), proxy.url + "/v2/deployments/stream"],

@@ -61,6 +61,16 @@ def test_what_was_recorded_can_be_piped_into_head(tapedeck, upstream):
     assert done.returncode == 0 and done.stdout == b'data: {"id' and done.stderr == b""
 
 
+@pytest.mark.parametrize("sink, code", [("head -c 300 >/dev/null", 0), (None, 2)])
+def test_a_reader_of_stdout_that_leaves_is_a_client_abort(tapedeck, upstream, sink, code):
+    command = f"{tapedeck_binary()} record --url {upstream.url}/v2/deployments/stream -d '{request('forever')}'"
+    command = f"set -o pipefail; {command} | {sink}" if sink else f"{command} >/dev/full"
+    done = subprocess.run(command, shell=True, executable="/bin/bash", capture_output=True, env=tapedeck.environment(), timeout=30)
+    assert done.returncode == code, done.stderr
+    [call] = tapedeck.calls()
+    assert call["state"] == "client_abort" and call["timings"]["frames"] > 0
+
+
 def tapedeck_binary():
     from conftest import BIN
     return BIN / "tapedeck"

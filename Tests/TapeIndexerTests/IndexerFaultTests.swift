@@ -194,7 +194,10 @@ import Testing
     #expect(report.leftTo == getpid())
     #expect(try rows(test.store.cataloguePath, "SELECT state, text FROM calls") == [[.text("done"), .text("Hello")]])
     #expect(code { try indexer(test).run(rebuild: true) } == .locked)
-    #expect(code { try indexer(test).follow { true } } == .locked)
+    // A second follower waits to take over, and goes when it is told to.
+    let looks = Atomic(0)
+    try indexer(test).follow { looks.add(1, ordering: .relaxed).newValue > 2 }
+    #expect(looks.load(ordering: .relaxed) > 2)
 
     // What was recorded before the stop is in the catalogue after it.
     try test.record(TestCall.text(2, startedAt: noon + second))

@@ -12,7 +12,10 @@ import Testing
     #expect(ReplayPace(text) == pace)
   }
 
-  @Test(arguments: ["", "x", "0x", "-1x", "nanx", "infx", "fixed:", "fixed:20", "fixed:-1ms", "fast", "fixed:1e30s", "1e-300x", "1e300x"])
+  @Test(arguments: [
+    "", "x", "0x", "-1x", "nanx", "infx", "fixed:", "fixed:20", "fixed:-1ms", "fast", "fixed:1e30s", "1e-300x",
+    "1e300x",
+  ])
   func refusesWhatIsNoPace(text: String) {
     #expect(ReplayPace(text) == nil)
   }

@@ -38,7 +38,8 @@ struct CallsCommand: ParsableCommand {
       throw Asking.nothing(filter.isEmpty ? "no calls in this store yet" : "no call matches")
     }
     // With --follow the latest is at the end, where the next ones come.
-    RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns).print(follow ? rows.reversed() : rows)
+    RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns).print(
+      follow ? rows.reversed() : rows)
     if follow { try CallsFollower(engine: asking.engine, filter: filter, format: format).run() }
   }
 

@@ -36,7 +36,8 @@ struct UsageCommand: ParsableCommand {
     let names = format.resolved == .table || format.resolved == .markdown ? try asking.engine.identityNames(ids) : [:]
     let printer = RowPrinter(
       format: format.resolved, columns: Self.columns(dimensions, names: names),
-      csvColumns: dimensions.map { "group.\($0.name)" } + (rows.first?.members ?? []).map(\.key).filter { $0 != "group" })
+      csvColumns: dimensions.map { "group.\($0.name)" }
+        + (rows.first?.members ?? []).map(\.key).filter { $0 != "group" })
     printer.print(printer.format == .csv ? rows.map { Self.named($0, dimensions) } : rows)
   }
 

@@ -33,18 +33,41 @@ package enum StandardOutput {
   /// Colour only on a terminal, and never against NO_COLOR (<https://no-color.org>).
   package static var usesColour: Bool { isTerminal && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true) }
 
-  private static func writeAll(_ buffer: UnsafeRawBufferPointer) {
+  /// What became of a write to stdout.
+  package enum Outcome: Equatable {
+    case written
+    /// Whoever read stdout went away.
+    case readerGone
+    case failed(String)
+  }
+
+  /// Writes all of `bytes`, for who has something to finish when that fails.
+  package static func attempt(_ bytes: [UInt8]) -> Outcome {
+    bytes.withUnsafeBytes(attempt)
+  }
+
+  private static func attempt(_ buffer: UnsafeRawBufferPointer) -> Outcome {
     var rest = buffer[...]
     while !rest.isEmpty {
       let count = systemWrite(1, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
       if count > 0 {
         rest = rest.dropFirst(count)
       } else if errno == EPIPE {
-        exit(0)
+        return .readerGone
       } else if errno != EINTR && errno != EAGAIN {
-        note("tapedeck: cannot write to stdout: \(String(cString: strerror(errno)))")
-        exit(2)
+        return .failed("cannot write to stdout: \(String(cString: strerror(errno)))")
       }
+    }
+    return .written
+  }
+
+  private static func writeAll(_ buffer: UnsafeRawBufferPointer) {
+    switch attempt(buffer) {
+    case .written: return
+    case .readerGone: exit(0)
+    case .failed(let reason):
+      note("tapedeck: \(reason)")
+      exit(2)
     }
   }
 }
