@@ -82,7 +82,8 @@ final class CallTape {
     let step = clock.wallNs() - wallNs - (clock.monotonicNs() - zeroNs)
     journal.end(
       handle, offsetNs: now - zeroNs, cause: cause, detail: detail,
-      clientClosedNs: clientClosedNs.map { $0 - zeroNs }, clockStepNs: abs(step) < 1_000_000 ? 0 : step)
+      clientClosedNs: clientClosedNs.map { $0 - zeroNs }, sawDone: sawDone,
+      clockStepNs: abs(step) < 1_000_000 ? 0 : step)
   }
 
   /// Whether the last line with bytes is `data: [DONE]`.

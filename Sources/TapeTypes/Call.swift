@@ -101,12 +101,15 @@ public struct CallEnd: Sendable, Equatable {
   /// What the archive could not take (`--on-archive-failure pass`).
   public var gapFrames: Int
   public var gapBytes: Int
+  /// The stream's `[DONE]` reached the client. Kept where the archive has a gap: there the frames cannot tell.
+  public var sawDone: Bool
   /// By how much the wall clock moved against the monotonic one during the call, ns; 0 if under 1 ms.
   public var clockStepNs: Int64
 
   public init(
     offsetNs: Int64?, cause: Cause, detail: String? = nil, clientClosedNs: Int64? = nil, frames: Int, bytes: Int,
-    sha256: [UInt8]?, gapFrames: Int = 0, gapBytes: Int = 0, clockStepNs: Int64 = 0
+    sha256: [UInt8]?, gapFrames: Int = 0, gapBytes: Int = 0, sawDone: Bool = false,
+    clockStepNs: Int64 = 0
   ) {
     self.offsetNs = offsetNs
     self.cause = cause
@@ -117,6 +120,7 @@ public struct CallEnd: Sendable, Equatable {
     self.sha256 = sha256
     self.gapFrames = gapFrames
     self.gapBytes = gapBytes
+    self.sawDone = sawDone
     self.clockStepNs = clockStepNs
   }
 }

@@ -46,6 +46,7 @@ package enum CallCoding {
     object.add("sha256", sha256.map { .string($0) })
     object.add("gap_frames", .int(end.gapFrames))
     object.add("gap_bytes", .int(end.gapBytes))
+    object.add("saw_done", end.sawDone ? .bool(true) : nil)
     object.add("clock_step_ns", .int(end.clockStepNs))
     return object.bytes
   }
@@ -90,7 +91,8 @@ package enum CallCoding {
     return CallEnd(
       offsetNs: value["offset_ns"]?.integer.map { Int64($0) }, cause: cause, detail: value["detail"]?.string,
       clientClosedNs: value["client_closed_ns"]?.integer.map { Int64($0) }, frames: frames, bytes: bytes,
-      sha256: sha256, gapFrames: gapFrames, gapBytes: gapBytes, clockStepNs: Int64(clockStep))
+      sha256: sha256, gapFrames: gapFrames, gapBytes: gapBytes,
+      sawDone: value["saw_done"]?.bool ?? false, clockStepNs: Int64(clockStep))
   }
 
   package static func headers(_ headers: [HeaderField]) -> JSONValue {

@@ -108,6 +108,7 @@ extension JournalWriter {
       end.bytes = slot.seen.bytes
       end.gapFrames = slot.staged.gapFrames
       end.gapBytes = slot.staged.gapBytes
+      end.sawDone = end.sawDone && (end.gapFrames > 0 || end.gapBytes > 0)
       end.sha256 = end.gapFrames == 0 && end.gapBytes == 0 ? Array(slot.hash.finalize()) : nil
     } else if slot.staged.gapFrames > 0 || slot.staged.gapBytes > 0 {
       end.gapFrames += slot.staged.gapFrames

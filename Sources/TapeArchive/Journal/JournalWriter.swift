@@ -153,12 +153,11 @@ package final class JournalWriter {
   /// Ends a call. Counts, hash and gap are the writer's own: it saw every byte.
   package func end(
     _ handle: Handle, offsetNs: Int64?, cause: CallEnd.Cause, detail: String? = nil, clientClosedNs: Int64? = nil,
-    clockStepNs: Int64 = 0
+    sawDone: Bool = false, clockStepNs: Int64 = 0
   ) {
     let end = CallEnd(
       offsetNs: offsetNs, cause: cause, detail: detail, clientClosedNs: clientClosedNs, frames: 0, bytes: 0,
-      sha256: nil,
-      clockStepNs: clockStepNs)
+      sha256: nil, sawDone: sawDone, clockStepNs: clockStepNs)
     finish(handle, end, isGiven: false)
   }
 
