@@ -106,6 +106,38 @@ import Testing
     #expect(generation.choices[1].content == "\u{FFFD}")
   }
 
+  @Test(arguments: [
+    // A repeat of a text in which a character came in halves.
+    (
+      ["abcdefghijklmnopqrstuvw", "x", #"\ud83d"#, #"\ude00 y"#, "abcdefghijklmnopqrstuvwx😀 y"],
+      "abcdefghijklmnopqrstuvwx😀 y", "delta"
+    ),
+    (
+      ["abcdefghijklmnopqrstuvw", "x", #"\ud83d"#, #"\ude00 y"#, #"abcdefghijklmnopqrstuvwx\ud83d\ude00 y"#],
+      "abcdefghijklmnopqrstuvwx😀 y", "delta"
+    ),
+    (
+      ["abcdefghijklmnopqrstuvw", "x", #"\ud83d"#, #"\ude00 y"#, "abcdefghijklmnopqrstuvwx😁 y"],
+      "abcdefghijklmnopqrstuvwx😀 yabcdefghijklmnopqrstuvwx😁 y", "delta"
+    ),
+    // Each piece is the whole text, cut between the halves.
+    ([#"ab\ud83d"#, #"ab\ud83d\ude00 c"#, #"ab\ud83d\ude00 cd"#], "ab😀 cd", "cumulative"),
+    (["a", #"a\ud83d"#, "a😀", #"a😀\ud83d"#, "a😀😁"], "a😀😁", "cumulative"),
+    // Another high half (U+1FC00 has \ud83f) is another text.
+    ([#"ab\ud83d"#, #"ab\ud83f\udc00 c"#, #"ab\ud83f\udc00 cd"#], "ab\u{FFFD}ab\u{1FC00} cab\u{1FC00} cd", "delta"),
+    ([#"ab\ud83d"#, "ab", "abc"], "ab\u{FFFD}ababc", "delta"),
+    // Raw and escaped forms are one text.
+    (["é", #"\u00e9\u0061"#, #"é\u0061\/"#, "éa/b"], "éa/b", "cumulative"),
+    (
+      ["Grüße, ", "Straße, ", #"\u00e4 \\ "#, #"Gr\u00fc\u00dfe, Stra\u00dfe, ä \\ "#], #"Grüße, Straße, ä \ "#, "delta"
+    ),
+  ])
+  func piecesAreComparedAsTextHoweverTheyAreCutAndEscaped(escaped: [String], want: String, mode: String) {
+    let generation = generation(sse: stream(messages: escaped.map { "\"content\":\"\($0)\"" }))
+    #expect(generation.content.map { Array($0.utf8) } == Array(want.utf8))
+    #expect(generation.contentMode.rawValue == mode)
+  }
+
   @Test func invalidUTF8IsReplacedAndTheFrameStillMerges() {
     let start = Array("data: {\"choices\":[{\"index\":0,\"message\":{\"content\":\"a".utf8)
     let end = Array("b\"}}]}\n\n".utf8)
