@@ -156,6 +156,21 @@ import Testing
     #expect(generation.choices[0].imageURLs == ["https://i/1.png"])
   }
 
+  @Test func aRefusalIsPutTogetherLikeContent() {
+    let pieces = [
+      #""role":"assistant""#, #""refusal":"I can""#, #""refusal":null"#, #""refusal":"'t \ud83d""#,
+      #""refusal":"\ude00""#,
+    ]
+    let generation = generation(sse: stream(messages: pieces))
+    #expect(generation.choices[0].refusal == "I can't 😀")
+    #expect(generation.choices[0].content == nil)
+    #expect(generation.firstContentFrame == 1)
+    #expect(generation.extra == .object([]))
+    let parts = #""content":[{"type":"refusal","refusal":"No."}]"#
+    #expect(TapeDialectsTests.generation(sse: stream(messages: [parts])).choices[0].refusal == "No.")
+    #expect(TapeDialectsTests.generation(sse: stream(messages: [#""refusal":5"#])).choices[0].refusal == nil)
+  }
+
   @Test func firstContentIsTheFirstFrameThatSaysSomething() {
     let empty = #""role":"assistant","content":"","reasoning":null"#
     #expect(generation(sse: ": hi\n\n" + stream(messages: [empty, empty, #""reasoning":"r""#])).firstContentFrame == 3)
