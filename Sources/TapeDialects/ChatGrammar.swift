@@ -185,6 +185,7 @@ enum ChatGrammar: ChunkGrammar {
     choices: JSONSlice, of cursor: JSONCursor, frame: Int, isFinal: Bool, into builder: inout GenerationBuilder
   ) throws(JSONError) {
     guard choices.kind == .array else { return keep(choices, "choices", of: cursor, &builder.extra) }
+    builder.hasChoiceList = true
     var inner = JSONCursor(cursor.bytes, at: choices)
     try inner.elements { (position, choice) throws(JSONError) in
       guard choice.kind == .object else {

@@ -9,7 +9,7 @@ struct ChoiceBuilder: Sendable {
   var reasoning: WTF8Text?
   var reasoningSignature = SignatureText()
   var redactedReasoning = SignatureText()
-  var refusal: WTF8Text?
+  var refusal = ContentText()
   var tools = ToolCallList()
   var imageURLs: [String] = []
   var finishReason: String?
@@ -18,6 +18,8 @@ struct ChoiceBuilder: Sendable {
   private var typeBytes: [UInt8] = []
 
   init(index: Int) { self.index = index }
+
+  var isCumulative: Bool { content.isCumulative || refusal.isCumulative }
 
   /// The last type stays: it may change in mid-choice.
   mutating func note(type slice: JSONSlice, of cursor: JSONCursor) {
@@ -35,6 +37,7 @@ struct ChoiceBuilder: Sendable {
     choice.reasoning = reasoning?.string
     choice.reasoningSignature = reasoningSignature.string
     choice.redactedReasoning = redactedReasoning.string
+    choice.refusal = refusal.string
     choice.toolCalls = tools.calls.map(\.toolCall).sorted { $0.index < $1.index }
     choice.imageURLs = imageURLs
     choice.finishReason = finishReason

@@ -9,7 +9,8 @@ import TapeJSON
 struct ContentText: Sendable {
   /// All pieces, one behind the other.
   private var text = WTF8Text()
-  /// Where the last piece starts in `text`.
+  /// Where the last piece starts in `text`. Of a piece whose first half character was joined with the text before
+  /// it, that is inside the character: such a piece is an addition, and no place is needed any more.
   private var lastStart = 0
   private var pieces = 0
   private var growsEveryTime = true

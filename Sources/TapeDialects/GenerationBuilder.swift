@@ -16,6 +16,8 @@ struct GenerationBuilder: Sendable {
   /// A chunk said `is_final`.
   var isFinal = false
   var choices = ChoiceList()
+  /// A chunk had a list of choices, perhaps empty.
+  var hasChoiceList = false
   var usage: Usage?
   var usageUnknownReason: String?
   /// The JSON of the last retrievals.
@@ -55,18 +57,13 @@ struct GenerationBuilder: Sendable {
     result.finalized = finalized
     result.integrationID = integrationID
     result.systemFingerprint = systemFingerprint
-    result.contentMode = choices.builders.contains { $0.content.isCumulative } ? .cumulative : .delta
+    result.contentMode = choices.builders.contains(where: \.isCumulative) ? .cumulative : .delta
     result.error = error
     result.choices = choices.builders.map(\.choice).sorted { $0.index < $1.index }
     result.usage = usage
     result.usageUnknownReason = usageUnknownReason
     result.retrievals = (try? JSONValue(parsing: retrievals))?.array ?? []
     result.defects = defects.all
-    var extra = extra
-    for builder in choices.builders {
-      guard let refusal = builder.refusal else { continue }
-      extra.set(.init(kind: .message, choice: builder.index), "refusal", json: JSONValue.string(refusal.string).compact)
-    }
     result.extra = extra.json
     result.firstContentFrame = firstContentFrame
     return result

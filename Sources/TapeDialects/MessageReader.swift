@@ -85,7 +85,7 @@ struct MessageReader {
       if !reasoning.range.isEmpty { builder.noteContent(frame: frame) }
     }
     if let refusal = string(members.refusal, "refusal", &builder) {
-      builder.choices.builders[place].refusal.append(refusal, of: cursor)
+      builder.choices.builders[place].refusal.append(refusal, of: cursor, isFinal: isFinal)
       if !refusal.range.isEmpty { builder.noteContent(frame: frame) }
     }
     if let signature = string(members.reasoningSignature, "reasoning_signature", &builder) {
@@ -137,17 +137,23 @@ struct MessageReader {
     var inner = JSONCursor(cursor.bytes, at: part)
     var text: JSONSlice?
     var image: JSONSlice?
+    var refusal: JSONSlice?
     try inner.members { (key, value) throws(JSONError) in
       cursor.withName(key) { name in
         switch name {
         case "text": text = value
         case "image_url": image = value
+        case "refusal": refusal = value
         default: break
         }
       }
     }
     if let text, text.kind == .string {
       builder.choices.builders[place].content.append(text, of: cursor, isFinal: false)
+      builder.noteContent(frame: frame)
+    }
+    if let refusal, refusal.kind == .string {
+      builder.choices.builders[place].refusal.append(refusal, of: cursor, isFinal: false)
       builder.noteContent(frame: frame)
     }
     if let image {

@@ -172,9 +172,9 @@ package struct Reconstructor: Sendable {
       let isRead = readJSONBody(bytes)
       if !isComplete {
         let what = WholeBody.mediaType(of: bytes, head: head)
+        let why = !isRead ? ", not a JSON object" : builder.error == nil ? " without a choice" : ""
         builder.defects.add(
-          .notSSE, frame: frames > 0 ? 0 : nil,
-          "the body is no event stream: \(what), \(bodyBytes) bytes\(isRead ? "" : ", not a JSON object")")
+          .notSSE, frame: frames > 0 ? 0 : nil, "the body is no event stream: \(what), \(bodyBytes) bytes\(why)")
       }
     }
   }
@@ -195,10 +195,10 @@ package struct Reconstructor: Sendable {
     } catch {
       return false
     }
-    if builder.error == nil {
-      let isJSON = head?.mediaType.map { $0.hasSuffix("json") } ?? false
-      if isJSON || !builder.choices.builders.isEmpty { isDone = true }
-    }
+    // That it is JSON says nothing: `{"detail":"Nope"}` with status 200 is no generation. Choices make it one, and
+    // so do token counts in an answer of a kind that has no choices (embeddings).
+    let isBilled = builder.dialect == .unknown && builder.usage != nil && !builder.hasChoiceList
+    if !builder.choices.builders.isEmpty || isBilled { isDone = true }
     return true
   }
 }

@@ -1,7 +1,8 @@
 import TapeJSON
 
 extension GenerationBuilder {
-  /// Reads a `usage` object: the last one counts, and replaces all of the one before.
+  /// Reads a `usage` object: the last one counts, and replaces all of the one before. One without any number
+  /// (`{}`) says nothing, as null does.
   mutating func merge(usage slice: JSONSlice, of cursor: JSONCursor, frame: Int) throws(JSONError) {
     guard slice.kind == .object else {
       extra.set(.top, "usage", slice, of: cursor)
@@ -10,8 +11,11 @@ extension GenerationBuilder {
     }
     var found = Usage(frame: frame)
     var problem: String?
+    // A details object does not: it only divides counts that stand beside it.
+    var saysSomething = false
     var inner = JSONCursor(cursor.bytes, at: slice)
     try inner.members { (key, value) throws(JSONError) in
+      saysSomething = saysSomething || value.kind == .number
       if cursor.matches(key, "prompt_tokens") {
         found.prompt = UsageReader.count(value, of: cursor, "prompt_tokens", &problem)
       } else if cursor.matches(key, "completion_tokens") {
@@ -28,6 +32,7 @@ extension GenerationBuilder {
         extra.set(.init(kind: .usage), key, value, of: cursor)
       }
     }
+    if problem == nil, !saysSomething, usage != nil || usageUnknownReason != nil { return }
     take(found, problem: problem)
   }
 

@@ -1,8 +1,9 @@
 /// Text that is put together from JSON strings, so that the two halves of a surrogate pair
 /// may come in different strings.
 ///
-/// Bytes are UTF-8, but a lone surrogate stands as its three bytes (WTF-8) until `string`
-/// is asked for. Invalid UTF-8 is U+FFFD from the start: it never joins over pieces.
+/// Bytes are UTF-8, but a lone surrogate stands as its three bytes (WTF-8) until its other half comes or `string`
+/// is asked for. Equal texts are so equal bytes, however they were cut and escaped.
+/// Invalid UTF-8 is U+FFFD from the start: it never joins over pieces.
 package struct WTF8Text: Sendable, Equatable {
   package private(set) var bytes: [UInt8] = []
   private var hasSurrogates = false
@@ -30,7 +31,12 @@ package struct WTF8Text: Sendable, Equatable {
   package var count: Int { bytes.count }
 
   package mutating func append(_ other: WTF8Text) {
-    bytes.append(contentsOf: other.bytes)
+    var tail = other.bytes[...]
+    if let low = other.surrogate(at: 0), low >= 0xDC00 {
+      append(surrogate: low)
+      tail = tail.dropFirst(3)
+    }
+    bytes.append(contentsOf: tail)
     hasSurrogates = hasSurrogates || other.hasSurrogates
   }
 
@@ -45,32 +51,33 @@ package struct WTF8Text: Sendable, Equatable {
     return tail
   }
 
-  /// Whether the bytes of one range start with those of another, which may be longer: then false.
+  /// Whether the text of one range starts with that of another, which may be longer: then false. A high half at
+  /// the end of the prefix is one too where the text has both halves.
   package func has(_ range: Range<Int>, prefix: Range<Int>) -> Bool {
     guard range.count >= prefix.count else { return false }
-    return bytes[range.lowerBound..<range.lowerBound + prefix.count].elementsEqual(bytes[prefix])
+    let end = range.lowerBound + prefix.count
+    if bytes[range.lowerBound..<end].elementsEqual(bytes[prefix]) { return true }
+    guard prefix.count >= 3, range.count > prefix.count, let high = surrogate(at: prefix.upperBound - 3),
+      high == highHalf(at: end - 3)
+    else { return false }
+    return bytes[range.lowerBound..<end - 3].elementsEqual(bytes[prefix].dropLast(3))
   }
 
   package var string: String { string(from: 0) }
 
-  /// The text from a place on: surrogate pairs joined, each lone half as one U+FFFD.
+  /// The text from a place on, each lone half as one U+FFFD.
   package func string(from start: Int) -> String {
     guard hasSurrogates else { return String(decoding: bytes[start...], as: UTF8.self) }
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count - start)
     var position = start
     while position < bytes.count {
-      guard let high = surrogate(at: position) else {
+      if surrogate(at: position) == nil {
         out.append(bytes[position])
         position += 1
-        continue
-      }
-      position += 3
-      if high < 0xDC00, let low = surrogate(at: position), low >= 0xDC00 {
-        WTF8Text.encode(0x10000 + (high & 0x3FF) << 10 + low & 0x3FF, into: &out)
-        position += 3
       } else {
         out.append(contentsOf: [0xEF, 0xBF, 0xBD])
+        position += 3
       }
     }
     return String(decoding: out, as: UTF8.self)
@@ -78,8 +85,30 @@ package struct WTF8Text: Sendable, Equatable {
 
   /// The surrogate whose three bytes stand here.
   private func surrogate(at position: Int) -> UInt32? {
-    guard position + 2 < bytes.count, bytes[position] == 0xED, bytes[position + 1] >= 0xA0 else { return nil }
+    guard position >= 0, position + 2 < bytes.count, bytes[position] == 0xED, bytes[position + 1] >= 0xA0 else {
+      return nil
+    }
     return 0xD000 | UInt32(bytes[position + 1] & 0x3F) << 6 | UInt32(bytes[position + 2] & 0x3F)
+  }
+
+  /// The high half of the character of four bytes that starts here.
+  private func highHalf(at position: Int) -> UInt32? {
+    guard position + 3 < bytes.count, bytes[position] >= 0xF0 else { return nil }
+    let scalar =
+      UInt32(bytes[position] & 0x07) << 18 | UInt32(bytes[position + 1] & 0x3F) << 12
+      | UInt32(bytes[position + 2] & 0x3F) << 6
+    return 0xD800 + (scalar - 0x10000) >> 10
+  }
+
+  /// Appends half of a pair; the second half makes one character with the first, wherever that came from.
+  private mutating func append(surrogate: UInt32) {
+    hasSurrogates = true
+    if surrogate >= 0xDC00, let high = self.surrogate(at: bytes.count - 3), high < 0xDC00 {
+      bytes.removeLast(3)
+      WTF8Text.encode(0x10000 + (high & 0x3FF) << 10 + surrogate & 0x3FF, into: &bytes)
+    } else {
+      WTF8Text.encode(surrogate, into: &bytes)
+    }
   }
 
   private mutating func append(run: UnsafeRawBufferPointer, isASCII: Bool) {
@@ -108,8 +137,11 @@ package struct WTF8Text: Sendable, Equatable {
           return position + 12
         }
       }
-      if scalar & 0xF800 == 0xD800 { hasSurrogates = true }
-      WTF8Text.encode(scalar, into: &bytes)
+      if scalar & 0xF800 == 0xD800 {
+        append(surrogate: scalar)
+      } else {
+        WTF8Text.encode(scalar, into: &bytes)
+      }
       return position + 6
     default: bytes.append(raw[position + 1])
     }

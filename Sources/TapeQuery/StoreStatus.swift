@@ -120,9 +120,10 @@ package struct StoreStatus {
     return indexed
   }
 
+  /// Of each kind the calls that have it: one bad stream may have thousands.
   private func defectCounts(_ snapshot: CatalogueSnapshot) throws -> JSONValue {
     var members: [JSONValue.Member] = []
-    try snapshot.query("SELECT kind, count(*) FROM v_defects GROUP BY kind ORDER BY kind") { row in
+    try snapshot.query("SELECT kind, count(DISTINCT call_id) FROM v_defects GROUP BY kind ORDER BY kind") { row in
       members.append(.init(row.text(0) ?? "", .int(row.integer(1))))
     }
     return .object(members)

@@ -106,6 +106,38 @@ import Testing
     #expect(generation.choices[1].content == "\u{FFFD}")
   }
 
+  @Test(arguments: [
+    // A repeat of a text in which a character came in halves.
+    (
+      ["abcdefghijklmnopqrstuvw", "x", #"\ud83d"#, #"\ude00 y"#, "abcdefghijklmnopqrstuvwx😀 y"],
+      "abcdefghijklmnopqrstuvwx😀 y", "delta"
+    ),
+    (
+      ["abcdefghijklmnopqrstuvw", "x", #"\ud83d"#, #"\ude00 y"#, #"abcdefghijklmnopqrstuvwx\ud83d\ude00 y"#],
+      "abcdefghijklmnopqrstuvwx😀 y", "delta"
+    ),
+    (
+      ["abcdefghijklmnopqrstuvw", "x", #"\ud83d"#, #"\ude00 y"#, "abcdefghijklmnopqrstuvwx😁 y"],
+      "abcdefghijklmnopqrstuvwx😀 yabcdefghijklmnopqrstuvwx😁 y", "delta"
+    ),
+    // Each piece is the whole text, cut between the halves.
+    ([#"ab\ud83d"#, #"ab\ud83d\ude00 c"#, #"ab\ud83d\ude00 cd"#], "ab😀 cd", "cumulative"),
+    (["a", #"a\ud83d"#, "a😀", #"a😀\ud83d"#, "a😀😁"], "a😀😁", "cumulative"),
+    // Another high half (U+1FC00 has \ud83f) is another text.
+    ([#"ab\ud83d"#, #"ab\ud83f\udc00 c"#, #"ab\ud83f\udc00 cd"#], "ab\u{FFFD}ab\u{1FC00} cab\u{1FC00} cd", "delta"),
+    ([#"ab\ud83d"#, "ab", "abc"], "ab\u{FFFD}ababc", "delta"),
+    // Raw and escaped forms are one text.
+    (["é", #"\u00e9\u0061"#, #"é\u0061\/"#, "éa/b"], "éa/b", "cumulative"),
+    (
+      ["Grüße, ", "Straße, ", #"\u00e4 \\ "#, #"Gr\u00fc\u00dfe, Stra\u00dfe, ä \\ "#], #"Grüße, Straße, ä \ "#, "delta"
+    ),
+  ])
+  func piecesAreComparedAsTextHoweverTheyAreCutAndEscaped(escaped: [String], want: String, mode: String) {
+    let generation = generation(sse: stream(messages: escaped.map { "\"content\":\"\($0)\"" }))
+    #expect(generation.content.map { Array($0.utf8) } == Array(want.utf8))
+    #expect(generation.contentMode.rawValue == mode)
+  }
+
   @Test func invalidUTF8IsReplacedAndTheFrameStillMerges() {
     let start = Array("data: {\"choices\":[{\"index\":0,\"message\":{\"content\":\"a".utf8)
     let end = Array("b\"}}]}\n\n".utf8)
@@ -122,6 +154,21 @@ import Testing
       ]))
     #expect(generation.content == "Hi you")
     #expect(generation.choices[0].imageURLs == ["https://i/1.png"])
+  }
+
+  @Test func aRefusalIsPutTogetherLikeContent() {
+    let pieces = [
+      #""role":"assistant""#, #""refusal":"I can""#, #""refusal":null"#, #""refusal":"'t \ud83d""#,
+      #""refusal":"\ude00""#,
+    ]
+    let generation = generation(sse: stream(messages: pieces))
+    #expect(generation.choices[0].refusal == "I can't 😀")
+    #expect(generation.choices[0].content == nil)
+    #expect(generation.firstContentFrame == 1)
+    #expect(generation.extra == .object([]))
+    let parts = #""content":[{"type":"refusal","refusal":"No."}]"#
+    #expect(TapeDialectsTests.generation(sse: stream(messages: [parts])).choices[0].refusal == "No.")
+    #expect(TapeDialectsTests.generation(sse: stream(messages: [#""refusal":5"#])).choices[0].refusal == nil)
   }
 
   @Test func firstContentIsTheFirstFrameThatSaysSomething() {

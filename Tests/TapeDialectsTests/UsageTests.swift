@@ -49,6 +49,20 @@ import Testing
     #expect(generation.usage == Usage(prompt: 3, completion: 4, total: 7, frame: 1))
   }
 
+  @Test(arguments: [
+    "{}", #"{"prompt_tokens":null}"#, #"{"prompt_tokens_details":{"cached_tokens":null}}"#, #"{"tier":"x"}"#,
+  ])
+  func usageWithoutANumberErasesNothing(empty: String) {
+    let good = #"{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}"#
+    let kept = generation(sse: stream(usages: [good, empty]))
+    #expect(kept.usage == Usage(prompt: 3, completion: 4, total: 7, frame: 0))
+    #expect(
+      kept.usageUnknownReason == nil && kept.defects.isEmpty == generation(sse: stream(usages: [good])).defects.isEmpty)
+    #expect(generation(sse: stream(usages: [empty, good])).usage?.frame == 1)
+    let bad = generation(sse: stream(usages: [#"{"prompt_tokens":-1}"#, empty]))
+    #expect(bad.usage == nil && bad.usageUnknownReason?.contains("negative") == true)
+  }
+
   @Test func absentUsageIsUnknownNotZero() {
     let generation = generation(sse: stream(usages: ["null"]))
     #expect(generation.usage == nil)

@@ -56,11 +56,27 @@ import Testing
   @Test(arguments: [
     ("<html><title>Hi</title></html>", "text/html"), ("{\"choices\":[", "application/json"), ("hello", "text/plain"),
     ("[1,2]", "application/json"), ("{\"foo\":1}", nil), ("oops", "text/event-stream"),
+    (#"{"detail":"Nope"}"#, "application/json"), ("{}", "application/json"), (#"{"status":"ok"}"#, "application/json"),
+    (#"{"choices":[]}"#, "application/json"), (#"{"id":"r1","object":"chat"}"#, "application/json"),
+    (#"{"choices":[],"usage":{"prompt_tokens":1}}"#, "application/json"), (#"{"choices":null}"#, "application/json"),
   ])
   func anythingElseIsNoEventStream(body: String, type: String?) {
-    let generation = generation(of: call(Array(body.utf8), contentType: type))
-    #expect(generation.has(.notSSE))
-    #expect(!generation.complete)
+    for path in ["/v2/deployments/invoke", "/v1/chat/completions", ""] {
+      let generation = generation(of: call(Array(body.utf8), path: path, contentType: type))
+      #expect(generation.has(.notSSE))
+      #expect(!generation.complete)
+    }
+  }
+
+  @Test(arguments: [
+    #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}"#, #"{"id":"r1","is_final":true}"#,
+    #"{"choices":[{"index":0,"text":"Hi"}]}"#, #"{"choices":[{"message":{"tool_calls":[]}}],"is_final":false}"#,
+  ])
+  func aBodyWithAChoiceOrThatIsFinalIsComplete(body: String) {
+    for path in ["/v2/deployments/invoke", "/v1/chat/completions", ""] {
+      let generation = generation(of: call(Array(body.utf8), path: path, contentType: "application/json"))
+      #expect(generation.complete && generation.defects.isEmpty)
+    }
   }
 
   @Test func anErrorWithStatus200IsAnError() {
@@ -96,7 +112,7 @@ import Testing
       #expect(generation.usage?.total == 3)
       #expect(generation.complete && generation.defects.isEmpty)
       #expect(generation.extra["obfuscation"] == "x2")
-      #expect(generation.extra["choices"]?["0"]?["message"]?["refusal"] == "I won't")
+      #expect(generation.choices[0].refusal == "I won't")
     }
   }
 }

@@ -13,6 +13,18 @@ import Testing
     #expect(Array(text.string.utf8) == Array(want.utf8))
   }
 
+  @Test func aCharacterCutInHalvesHasTheBytesOfAWholeOne() throws {
+    var text = WTF8Text()
+    for piece in [#""a\ud83d""#, #""\ude00b""#] { try append(Array(piece.utf8), to: &text) }
+    #expect(text.bytes == Array("a😀b".utf8))
+    var first = WTF8Text()
+    var second = WTF8Text()
+    try append(Array(#""a\ud83d""#.utf8), to: &first)
+    try append(Array(#""\ude00b\ud83d""#.utf8), to: &second)
+    first.append(second)
+    #expect(Array(first.string.utf8) == Array("a😀b\u{FFFD}".utf8))
+  }
+
   @Test func brokenUTF8DoesNotJoinOverPieces() throws {
     var text = WTF8Text()
     try append([0x22, 0xE2, 0x82, 0x22], to: &text)

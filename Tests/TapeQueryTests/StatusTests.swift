@@ -43,6 +43,17 @@ import Testing
     try writer.close()
   }
 
+  @Test func defectsAreCountedInCalls() throws {
+    var broken = TestCall.text(1, startedAt: noon)
+    for _ in 0..<3 { broken.frames.insert(Array("data: {oops\n\n".utf8), at: 0) }
+    broken.offsetsNs = broken.frames.indices.map { Int64($0 + 1) * 1_000_000 }
+    var other = TestCall.text(2, startedAt: noon + second)
+    other.frames[0] = Array("data: {oops\n\n".utf8)
+    let (test, engine) = try engine([broken, other, .text(3, startedAt: noon + 2 * second)])
+    defer { withExtendedLifetime(test) {} }
+    #expect(try engine.status()["defects"] == ["bad_frame": 2])
+  }
+
   @Test func aStoreWithoutCatalogueHasAStatusToo() throws {
     let test = try TestStore()
     try test.record(.text(1, startedAt: noon))
