@@ -61,6 +61,15 @@ package struct GenerationError: Sendable, Equatable {
   }
 }
 
+extension Generation {
+  /// Part of the response is not on tape any more: whatever the rest says, this is not the whole of it.
+  package mutating func noteArchiveDamage(_ problem: String?) {
+    guard let problem else { return }
+    complete = false
+    defects.append(Defect(.truncated, problem))
+  }
+}
+
 /// One of the alternatives that a call generated.
 package struct Choice: Sendable, Equatable {
   package var index: Int

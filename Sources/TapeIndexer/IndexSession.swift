@@ -80,6 +80,9 @@ final class IndexSession {
         try SegmentReader(store: store, name: file.name).forEachCall {
           damage.append($0)
         } _: { call, location, leafHash in
+          if let problem = integrityProblem(of: call) {
+            damage.add(Damage(location, call.open.id, problem))
+          }
           try index(call, location, leafHash, in: transaction)
         }
       } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
@@ -108,10 +111,11 @@ final class IndexSession {
         return
       }
     }
+    var generation = generation(of: call)
+    generation.noteArchiveDamage(integrityProblem(of: call))
     let summary = CallSummary(
       open: call.open, facts: RequestFacts(call.open), location: location, head: call.head, end: call.end,
-      isLive: false,
-      generation: generation(of: call), timing: CallTiming(call), frames: call.frameCount, bytes: call.raw.count,
+      isLive: false, generation: generation, timing: CallTiming(call), frames: call.frameCount, bytes: call.raw.count,
       leafHash: leafHash)
     try write(summary, in: transaction)
   }
@@ -177,6 +181,7 @@ final class IndexSession {
 
   private func finish(_ id: CallID, _ end: CallEnd?, in transaction: CatalogueTransaction) throws {
     guard var call = tracked.removeValue(forKey: id) else { return }
+    if let problem = call.problem(end) { try note(Damage(call.location, id, problem), in: transaction) }
     try write(call.finished(end: end), in: transaction)
   }
 
@@ -216,5 +221,23 @@ final class IndexSession {
     report.damage.append(damage)
     let calls = JSONValue.array(damage.calls.map { .string($0.description) }).compactString
     try transaction.addDamage(file: damage.file, offset: damage.offset, calls: calls, message: damage.message)
+  }
+}
+
+extension Damage {
+  /// A call that is not whole, wherever the damage was done.
+  fileprivate init(_ location: CallLocation, _ call: CallID, _ problem: String) {
+    self.init(file: location.file, offset: location.offset, calls: [call], message: problem)
+  }
+}
+
+extension [Damage] {
+  /// One entry for all calls of a block with the same words: so the catalogue keeps them.
+  fileprivate mutating func add(_ item: Damage) {
+    if let index = firstIndex(where: { $0.offset == item.offset && $0.message == item.message }) {
+      self[index].calls += item.calls
+    } else {
+      append(item)
+    }
   }
 }

@@ -64,10 +64,14 @@ struct TrackedCall {
 
   /// The call after its last frame; without `end` it is lost.
   mutating func finished(end: CallEnd?) -> CallSummary {
-    summary(
-      end: end, isLive: false, generation: reconstructor.finish(end: end),
-      leafHash: hasher.finish(open: open, head: head, end: end))
+    var generation = reconstructor.finish(end: end)
+    generation.noteArchiveDamage(problem(end))
+    return summary(
+      end: end, isLive: false, generation: generation, leafHash: hasher.finish(open: open, head: head, end: end))
   }
+
+  /// What of the call is missing on tape, now that it has ended.
+  func problem(_ end: CallEnd?) -> String? { hasher.integrityProblem(end: end) }
 
   private func summary(end: CallEnd?, isLive: Bool, generation: Generation, leafHash: [UInt8]?) -> CallSummary {
     CallSummary(

@@ -2,7 +2,7 @@ internal import TapeArchive
 internal import TapeDialects
 package import TapeJSON
 internal import TapeSSE
-internal import TapeTypes
+package import TapeTypes
 
 extension QueryEngine {
   /// The objects of `frames`: `sequence` counts from 0 as the frame numbers of usage, errors and defects do; `gap_ns`
@@ -10,7 +10,8 @@ extension QueryEngine {
   /// is what the frame added to the content (or else reasoning) of its choices, null if nothing.
   package func frames(_ entry: CallEntry) throws -> [JSONValue] { Self.frames(of: try recorded(entry)) }
 
-  static func frames(of call: RecordedCall) -> [JSONValue] {
+  /// The same of a call that was read already.
+  package static func frames(of call: RecordedCall) -> [JSONValue] {
     var texts = FrameTexts(of: call)
     var events = EventParser()
     return call.raw.withUnsafeBytes { raw in

@@ -77,7 +77,8 @@ extension QueryEngine {
   /// A call that is on tape but not in the catalogue yet.
   private func inArchive(_ id: CallID) throws -> CallEntry? {
     guard let (call, location) = try archive.find(id) else { return nil }
-    let generation = generation(of: call)
+    var generation = generation(of: call)
+    generation.noteArchiveDamage(integrityProblem(of: call))
     let state = CallState(
       head: call.head, end: call.end, isLive: call.isLive, isComplete: generation.complete,
       hasErrorFrame: generation.hasErrorFrame)

@@ -1,17 +1,21 @@
-internal import TapeArchive
+package import TapeArchive
 internal import TapeCatalogue
 internal import TapeDialects
 package import TapeJSON
 internal import TapePricing
-internal import TapeTypes
+package import TapeTypes
 
 extension QueryEngine {
   /// The object of `show`, read from the archive and put together afresh.
   ///
   /// - Parameter full: inline media whole instead of as `[image/png 1.2 MB sha256 …]`.
   package func show(_ entry: CallEntry, full: Bool = false) throws -> JSONValue {
-    let call = try recorded(entry)
-    return ShownCall(call, at: entry.location, prices: prices).json(full: full)
+    show(try recorded(entry), at: entry.location, full: full)
+  }
+
+  /// The same of a call that was read already.
+  package func show(_ call: RecordedCall, at location: CallLocation, full: Bool = false) -> JSONValue {
+    ShownCall(call, at: location, prices: prices).json(full: full)
   }
 }
 
@@ -28,7 +32,9 @@ struct ShownCall {
     self.location = location
     self.prices = prices
     facts = RequestFacts(call.open)
-    generation = TapeDialects.generation(of: call)
+    var generation = TapeDialects.generation(of: call)
+    generation.noteArchiveDamage(integrityProblem(of: call))
+    self.generation = generation
   }
 
   func json(full: Bool) -> JSONValue {

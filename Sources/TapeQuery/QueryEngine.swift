@@ -33,6 +33,9 @@ package final class QueryEngine: Sendable {
     try archive.call(at: entry.location, id: entry.id)
   }
 
+  /// What of a call is missing on tape, as a sentence; nil if nothing is. Whoever hands the call out says it.
+  package func damage(of call: RecordedCall) -> String? { integrityProblem(of: call) }
+
   /// The display names of identities as their latest calls that gave one have it.
   package func identityNames(_ ids: some Sequence<String>) throws -> [String: String] {
     let sql = """

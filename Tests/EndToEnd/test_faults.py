@@ -136,6 +136,31 @@ def test_a_full_disk_does_not_stop_the_stream_and_the_gap_is_recorded(tapedeck, 
     assert "gap" in json.dumps(status)
 
 
+def test_a_damaged_call_is_given_out_with_a_word_and_an_exit_code(tapedeck, tmp_path):
+    path = tmp_path / "a.sse"
+    path.write_bytes(b"".join(text_frames(3)))
+    call = tapedeck.run("import", path).strip()
+    [journal] = (tapedeck.store / "archive").glob("J-*.tape")
+    bytes_ = journal.read_bytes()
+    journal.write_bytes(bytes_.replace(b"[DONE]", b"[D0NE]"))
+    commands = [["cat", call], ["show", call], ["replay", call], ["frames", call], ["events", call],
+                ["export", "--to", "frames", call]]
+
+    def check():
+        for command in commands:
+            assert tapedeck.run(*command, code=2), command
+            assert call in tapedeck.stderr and "the archive is damaged" in tapedeck.stderr, (command, tapedeck.stderr)
+
+    check()
+    tapedeck.run("index", "--rebuild", code=2)
+    assert call in tapedeck.stderr
+    tapedeck.run("seal", code=2)
+    check()
+    tapedeck.run("index", "--rebuild", code=2)
+    assert call in tapedeck.stderr
+    assert tapedeck.calls()[0]["complete"] is False
+
+
 def test_two_processes_record_into_one_store(tapedeck, upstream):
     first, second = tapedeck.serve(upstream.url), tapedeck.serve(upstream.url)
     for proxy in (first, second, first, second):

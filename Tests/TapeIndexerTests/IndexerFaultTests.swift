@@ -254,6 +254,46 @@ import Testing
     #expect(difference(before, try dump(test.store.cataloguePath)) == [])
   }
 
+  /// Changes a byte in the last text frame of the first call of a store's journal.
+  private func damageJournal(_ test: TestStore) throws {
+    let name = try #require(try test.store.files.list(test.store.archivePath).first { $0.hasPrefix("J-") })
+    let path = test.store.archivePath + "/" + name
+    let bytes = try test.store.files.contents(path, limit: 1 << 20)
+    let at = try #require(bytes.firstRange(of: Array("[DONE]".utf8))?.lowerBound)
+    let descriptor = open(path, O_RDWR)
+    _ = [UInt8(0x21)].withUnsafeBytes { pwrite(descriptor, $0.baseAddress, 1, off_t(at)) }
+    close(descriptor)
+  }
+
+  /// What damage in a journal took from a call is said of that call, before and after sealing, in every way of indexing.
+  @Test func aCallThatIsNotWholeSaysSo() throws {
+    let test = try store(calls: 2)
+    try damageJournal(test)
+    let report = try indexer(test).run()
+    let call = try #require(report.damage.flatMap(\.calls).first)
+    let defects = try rows(
+      test.store.cataloguePath, "SELECT complete, defects FROM calls WHERE call_id = ?", [.text(call.description)])
+    #expect(defects.first?.first == .integer(0))
+    #expect("\(defects)".contains("the archive is damaged: "))
+    #expect("\(defects)".contains(" response bytes are on tape"))
+    let whole = try rows(test.store.cataloguePath, "SELECT count(*) FROM calls WHERE complete")
+    #expect(whole == [[.integer(1)]])
+
+    let incremental = try dump(test.store.cataloguePath)
+    try indexer(test).run(rebuild: true)
+    #expect(difference(incremental, try dump(test.store.cataloguePath)) == [])
+
+    #expect(try !Sealer(store: test.store, log: test.log).seal().damage.isEmpty)
+    let sealed = try indexer(test).run()
+    #expect(sealed.damage.map(\.calls) == [[call]])
+    let noted = try rows(test.store.cataloguePath, "SELECT file LIKE 'S-%', calls FROM damage")
+    #expect(noted == [[.integer(1), .text("[\"\(call)\"]")]])
+    let moved = try dump(test.store.cataloguePath)
+    let rebuilt = try indexer(test).run(rebuild: true)
+    #expect(rebuilt.damage.map(\.calls) == [[call]])
+    #expect(difference(moved, try dump(test.store.cataloguePath)) == [])
+  }
+
   @Test func aCatalogueDeletedUnderAFollowerIsMadeAgain() throws {
     let test = try store(calls: 2)
     var looks = 0

@@ -49,6 +49,32 @@ import Testing
     #expect(try show(.midstreamError(1, startedAt: noon))["error"]?.keys == ["message", "code", "source", "frame"])
   }
 
+  /// A recorder's end record says how much there was.
+  @Test func aDamagedCallIsShownWithWhatIsMissing() throws {
+    var damaged = call
+    damaged.cause = nil
+    let test = try TestStore()
+    let writer = try test.writer()
+    let handle = damaged.begin(with: writer)
+    damaged.addFrames(0..<damaged.frames.count, handle, with: writer)
+    let bytes = damaged.frames.reduce(0) { $0 + $1.count }
+    writer.end(
+      handle,
+      asGiven: CallEnd(
+        offsetNs: 1, cause: .endOfBody, frames: damaged.frames.count + 1, bytes: bytes + 100, sha256: nil))
+    try writer.close()
+    try Indexer(store: test.store, log: test.log).run()
+    let engine = try QueryEngine(store: test.store)
+    let entry = try engine.resolve("@1")
+    let problem = "the archive is damaged: \(bytes) of \(bytes + 100) response bytes are on tape"
+    #expect(try engine.damage(of: engine.recorded(entry)) == problem)
+    let shown = try engine.show(entry)
+    #expect(shown["complete"] == false)
+    #expect(shown["defects"] == [["kind": "truncated", "frame": .null, "message": .string(problem)]])
+    let row = try engine.call(entry)
+    for key in ["state", "complete", "defects"] { #expect(row?[key] == shown[key], "\(key)") }
+  }
+
   @Test func aWholeCallIsShown() throws {
     let shown = try show(call)
     let expected: [(String, JSONValue)] = [

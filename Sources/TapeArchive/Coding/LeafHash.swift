@@ -22,8 +22,8 @@ package func leafHash(of call: RecordedCall) -> [UInt8] {
 package struct LeafHasher {
   private var raw = SHA256()
   private var times = SHA256()
-  private var frames: UInt64 = 0
-  private var bytes: UInt64 = 0
+  private(set) var frames: UInt64 = 0
+  private(set) var bytes: UInt64 = 0
 
   package init() {}
 

@@ -16,6 +16,16 @@ struct Asking {
     }
   }
 
+  /// Ends a command whose data was printed: says which of the calls are not whole, and exits with 2 if any is.
+  func report(damageIn calls: [(id: CallID, damage: String)]) throws {
+    for call in calls { StandardOutput.note("tapedeck: call \(call.id): \(call.damage)") }
+    if !calls.isEmpty { throw ExitCode(2) }
+  }
+
+  func report(damageIn call: RecordedCall) throws {
+    if let damage = engine.damage(of: call) { try report(damageIn: [(call.open.id, damage)]) }
+  }
+
   /// The error of a look-up that found nothing.
   static func nothing(_ what: String) -> TapeError { TapeError(.notFound, what) }
 }

@@ -13,6 +13,8 @@ struct CatCommand: ParsableCommand {
 
   func run() throws {
     let asking = try Asking(store)
-    StandardOutput.write(try asking.engine.recorded(asking.engine.resolve(call.call)).raw)
+    let recorded = try asking.engine.recorded(asking.engine.resolve(call.call))
+    StandardOutput.write(recorded.raw)
+    try asking.report(damageIn: recorded)
   }
 }

@@ -30,7 +30,9 @@ struct EventsCommand: ParsableCommand {
       try stream(descriptor, format)
     } else {
       let asking = try Asking(store)
-      RowPrinter(format: format, columns: Self.columns).print(try asking.engine.events(asking.engine.resolve(source)))
+      let recorded = try asking.engine.recorded(asking.engine.resolve(source))
+      RowPrinter(format: format, columns: Self.columns).print(QueryEngine.events(in: recorded.raw))
+      try asking.report(damageIn: recorded)
     }
   }
 

@@ -34,13 +34,20 @@ struct ExportCommand: ParsableCommand {
     }
     let filter = try filters.filter(to: times.first)
     if !calls.isEmpty, !filter.isEmpty { throw TapeError(.usage, "give calls or filters, not both") }
-    let engine = try Asking(store).engine
+    let asking = try Asking(store)
+    let engine = asking.engine
     let entries = calls.isEmpty ? try engine.entries(filter, sort: .oldest) : try calls.map(engine.resolve)
     guard !entries.isEmpty else { throw Asking.nothing("no call matches") }
     var export = FramesExport { StandardOutput.write($0) }
+    var damaged: [(id: CallID, damage: String)] = []
     try export.run(
       entries.map { entry in
-        FramesExport.Source(startedAtNs: entry.startedAtNs, state: entry.state) { try engine.recorded(entry) }
+        FramesExport.Source(startedAtNs: entry.startedAtNs, state: entry.state) {
+          let call = try engine.recorded(entry)
+          if let damage = engine.damage(of: call) { damaged.append((entry.id, damage)) }
+          return call
+        }
       })
+    try asking.report(damageIn: damaged)
   }
 }

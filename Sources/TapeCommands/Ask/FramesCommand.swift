@@ -18,13 +18,16 @@ struct FramesCommand: ParsableCommand {
   func run() throws {
     let least = try stalls.map { try Durations.nanoseconds($0, flag: "--stalls") }
     let asking = try Asking(store)
-    var rows = try asking.engine.frames(asking.engine.resolve(call.call))
+    let recorded = try asking.engine.recorded(asking.engine.resolve(call.call))
+    var rows = QueryEngine.frames(of: recorded)
     if let least { rows = rows.filter { ($0["gap_ns"]?.integer).map { Int64($0) >= least } ?? false } }
     guard !rows.isEmpty else {
+      try asking.report(damageIn: recorded)
       throw Asking.nothing(
         stalls.map { "no frame of this call came \($0) or more after the one before" } ?? "this call has no frames")
     }
     RowPrinter(format: format.resolved, columns: Self.columns).print(rows)
+    try asking.report(damageIn: recorded)
   }
 
   private static let columns = [

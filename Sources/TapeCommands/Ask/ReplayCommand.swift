@@ -33,6 +33,7 @@ struct ReplayCommand: ParsableCommand {
     case .raw: Player(pace: pace).play(recorded) { _, bytes in StandardOutput.write(bytes) }
     case .text: playText(recorded, pace)
     }
+    try asking.report(damageIn: recorded)
   }
 
   /// Escaped for a terminal; a pipe gets the message as it came.

@@ -15,12 +15,15 @@ struct ShowCommand: ParsableCommand {
 
   func run() throws {
     let asking = try Asking(store)
-    let value = try asking.engine.show(asking.engine.resolve(call.call), full: full)
+    let entry = try asking.engine.resolve(call.call)
+    let recorded = try asking.engine.recorded(entry)
+    let value = asking.engine.show(recorded, at: entry.location, full: full)
     switch format.resolved {
     case .table, .markdown: CallPage(value).print()
     case .json: StandardOutput.write(json: value.pretty)
     case .ndjson: StandardOutput.write(json: value.compact)
     case .csv: RowPrinter(format: .csv, columns: []).print([value])
     }
+    try asking.report(damageIn: recorded)
   }
 }
