@@ -64,6 +64,7 @@ package struct Reconstructor: Sendable {
   /// - Parameter end: what the transport saw. Where the stream itself tells of no error, an incomplete
   ///   generation takes the transport's words for one.
   package mutating func finish(end: CallEnd?) -> Generation {
+    if let end { noteGap(end) }
     if isEventStream { noteEndOfStream() } else { readWholeBody() }
     var result = builder.generation
     result.complete = isComplete
@@ -71,6 +72,15 @@ package struct Reconstructor: Sendable {
       result.error = GenerationError(message: detail, code: .string(end.cause.rawValue))
     }
     return result
+  }
+
+  /// What the archive could not take is missing here; the recorder saw whether `[DONE]` went by all the same.
+  private mutating func noteGap(_ end: CallEnd) {
+    guard end.gapFrames > 0 || end.gapBytes > 0 else { return }
+    if end.sawDone { isDone = true }
+    builder.defects.add(
+      .truncated,
+      "\(end.gapFrames) frames, \(end.gapBytes) bytes reached the client and not the tape: the disk took no writes")
   }
 
   private var isComplete: Bool { (isDone || builder.isFinal) && builder.error == nil }

@@ -132,8 +132,11 @@ def test_a_full_disk_does_not_stop_the_stream_and_the_gap_is_recorded(tapedeck, 
     assert "archive" in proxy.log.read_text().lower()
     tapedeck.run("index")
     assert tapedeck.run("cat", "@1", text=False) == small
-    status = tapedeck.json("status")
-    assert "gap" in json.dumps(status)
+    assert tapedeck.json("status")["gaps"]["calls"] == 1
+    # The recorder saw the end of the stream, although the tape has not.
+    shown = tapedeck.show("@2")
+    assert shown["state"] == "done" and "not the tape" in shown["defects"][0]["message"]
+    assert direct.startswith(tapedeck.run("cat", "@2", text=False)[:1000]) and "not the tape" in tapedeck.stderr
 
 
 def test_a_damaged_call_is_given_out_with_a_word_and_an_exit_code(tapedeck, tmp_path):
