@@ -1,7 +1,7 @@
 import TapeJSON
 
-/// Fields that no rule reads, kept with where they came from. The last value wins, null
-/// adds and erases nothing. A value that is the same in every chunk costs a comparison.
+/// Fields that no rule reads, kept with where they came from. The last value is the field's, those before it are
+/// its history; null adds and erases nothing. A value that is the same in every chunk costs a comparison.
 struct ExtraFields: Sendable {
   /// The object that a field was in.
   struct Scope: Sendable, Equatable {
@@ -42,9 +42,15 @@ struct ExtraFields: Sendable {
     var key: [UInt8]
     /// The value's JSON.
     var value: [UInt8]
+    /// nil as long as there has been one value only.
+    var history: ValueHistory?
+
+    var path: [String] { scope.path + [String(decoding: key, as: UTF8.self)] }
   }
 
   private var entries: [Entry] = []
+  /// What the histories may still take.
+  private var historyBytes = ValueHistory.maximumBytes
   /// From a hash of scope and key to the entries that have it.
   private var places: [UInt64: [Int]] = [:]
 
@@ -69,14 +75,21 @@ struct ExtraFields: Sendable {
   private mutating func set(_ scope: Scope, key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
     let hash = ExtraFields.hash(scope, key)
     for place in places[hash] ?? [] where entries[place].scope == scope && entries[place].key.elementsEqual(key) {
-      if !entries[place].value.elementsEqual(value) {
-        entries[place].value.removeAll(keepingCapacity: true)
-        entries[place].value.append(contentsOf: value)
-      }
+      if !entries[place].value.elementsEqual(value) { change(place, to: Array(value)) }
       return
     }
     places[hash, default: []].append(entries.count)
     entries.append(Entry(scope: scope, key: Array(key), value: Array(value)))
+  }
+
+  private mutating func change(_ place: Int, to value: [UInt8]) {
+    if entries[place].history == nil {
+      var history = ValueHistory()
+      history.add(entries[place].value, bytes: &historyBytes)
+      entries[place].history = history
+    }
+    entries[place].history?.add(value, bytes: &historyBytes)
+    entries[place].value = value
   }
 
   /// FNV-1a.
@@ -88,15 +101,32 @@ struct ExtraFields: Sendable {
     return hash
   }
 
-  /// All fields as one object, in the order in which they first came.
-  var json: JSONValue {
+  /// All fields as one object, in the order in which they first came, and behind them, if any field changed,
+  /// the histories as `Generation.extra` tells.
+  func json(withHistory: Bool) -> JSONValue {
     let root = Node()
     for entry in entries {
       guard let value = try? JSONValue(parsing: entry.value) else { continue }
-      let key = String(decoding: entry.key, as: UTF8.self)
-      (entry.scope.path + [key]).reduce(root) { $0.child($1) }.value = value
+      entry.path.reduce(root) { $0.child($1) }.value = value
     }
+    let histories = withHistory ? entries.compactMap { history(of: $0, in: root) } : []
+    guard !histories.isEmpty else { return root.json }
+    var name = "_history"
+    while root.has(name) { name = "_" + name }
+    root.child(name).value = .array(histories)
     return root.json
+  }
+
+  private func history(of entry: Entry, in root: Node) -> JSONValue? {
+    // A field that was an object with fields of its own in one chunk and something else in another shows the fields.
+    let isHidden = entry.path.reduce(root) { $0.child($1) }.hasChildren
+    guard entry.history != nil || isHidden else { return nil }
+    let values = (entry.history?.values ?? [entry.value]).compactMap { try? JSONValue(parsing: $0) }
+    var members: [JSONValue.Member] = [
+      .init("path", .array(entry.path.map { .string($0) })), .init("values", .array(values)),
+    ]
+    if let leftOut = entry.history?.leftOut, leftOut > 0 { members.append(.init("left_out", .int(leftOut))) }
+    return .object(members)
   }
 
   /// An object that is being put together.
@@ -104,6 +134,10 @@ struct ExtraFields: Sendable {
     var value: JSONValue = .object([])
     private var children: [(key: String, node: Node)] = []
     private var places: [[UInt8]: Int] = [:]
+
+    var hasChildren: Bool { !children.isEmpty }
+
+    func has(_ key: String) -> Bool { places[Array(key.utf8)] != nil }
 
     func child(_ key: String) -> Node {
       // By bytes: Swift's strings are equal when they look the same.

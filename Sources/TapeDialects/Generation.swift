@@ -33,7 +33,13 @@ package struct Generation: Sendable, Equatable {
   package var retrievals: [JSONValue] = []
   package var defects: [Defect] = []
   /// Fields that no rule reads, as an object with the nesting that they came in; array
-  /// elements are keyed by their index (`{"choices":{"0":{"message":{…}}}}`). The last value wins.
+  /// elements are keyed by their index (`{"choices":{"0":{"message":{…}}}}`). Known fields with a value of a kind
+  /// that they should not have are there too.
+  ///
+  /// Each has its last value. If some had different ones, `extra` ends with `_history` (with more underscores if the
+  /// stream has a field of that name): of each such field `{"path":["choices","0","x"],"values":[…]}`, the distinct
+  /// values in the order in which they first came. That is bounded: 1,000 values of a field, 1 MiB of a call; then
+  /// `left_out` says how often a value came that found no place. null counts as no value.
   package var extra: JSONValue = .object([])
   /// Index of the first frame with text, reasoning, a tool call or an image.
   package var firstContentFrame: Int?

@@ -42,7 +42,9 @@ struct GenerationBuilder: Sendable {
   }
 
   /// What is known; completeness and what is missing are the reconstructor's to judge.
-  var generation: Generation {
+  ///
+  /// - Parameter withHistory: `extra` has the histories of its fields.
+  func generation(withHistory: Bool) -> Generation {
     var result = Generation()
     result.dialect = dialect
     result.responseID = responseID
@@ -64,7 +66,7 @@ struct GenerationBuilder: Sendable {
     result.usageUnknownReason = usageUnknownReason
     result.retrievals = (try? JSONValue(parsing: retrievals))?.array ?? []
     result.defects = defects.all
-    result.extra = extra.json
+    result.extra = extra.json(withHistory: withHistory)
     result.firstContentFrame = firstContentFrame
     return result
   }

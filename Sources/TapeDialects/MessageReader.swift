@@ -168,7 +168,9 @@ struct MessageReader {
     guard toolCalls.kind == .array else { return builder.extra.set(scope, "tool_calls", toolCalls, of: cursor) }
     var inner = JSONCursor(cursor.bytes, at: toolCalls)
     try inner.elements { (position, fragment) throws(JSONError) in
-      if fragment.kind == .object { try merge(fragment: fragment, position: position, into: &builder) }
+      if fragment.kind == .object { return try merge(fragment: fragment, position: position, into: &builder) }
+      let scope = ExtraFields.Scope(kind: .toolCall, choice: choice, tool: position, inDelta: inDelta)
+      builder.extra.set(scope, "value", fragment, of: cursor)
     }
   }
 

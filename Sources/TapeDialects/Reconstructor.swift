@@ -51,10 +51,13 @@ package struct Reconstructor: Sendable {
   }
 
   /// What the frames so far say, of a call that goes on: nothing is missing yet.
-  package func snapshot() -> Generation {
+  ///
+  /// - Parameter withHistory: `extra` has the histories of its fields. They grow with the call, so who asks after
+  ///   every frame does without.
+  package func snapshot(withHistory: Bool = false) -> Generation {
     var copy = self
     if !copy.isEventStream, let head, head.status >= 400 { copy.readWholeBody() }
-    var result = copy.builder.generation
+    var result = copy.builder.generation(withHistory: withHistory)
     result.complete = copy.isComplete
     return result
   }
@@ -66,7 +69,7 @@ package struct Reconstructor: Sendable {
   package mutating func finish(end: CallEnd?) -> Generation {
     if let end { noteGap(end) }
     if isEventStream { noteEndOfStream() } else { readWholeBody() }
-    var result = builder.generation
+    var result = builder.generation(withHistory: true)
     result.complete = isComplete
     if let end, let detail = end.detail, !result.complete, result.error == nil, end.cause != .clientClosed {
       result.error = GenerationError(message: detail, code: .string(end.cause.rawValue))
@@ -232,5 +235,6 @@ package func generation(of call: RecordedCall) -> Generation {
         frame: UnsafeRawBufferPointer(rebasing: raw[call.frameRange(index)]), offsetNs: call.frameOffsetNs(index))
     }
   }
-  return call.end == nil && call.isLive ? reconstructor.snapshot() : reconstructor.finish(end: call.end)
+  return call.end == nil && call.isLive
+    ? reconstructor.snapshot(withHistory: true) : reconstructor.finish(end: call.end)
 }

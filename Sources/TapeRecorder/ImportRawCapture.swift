@@ -82,12 +82,33 @@ struct ImportRawCapture {
     return nil
   }
 
-  /// RFC 3339, or seconds since 1970 as OpenAI has it, or milliseconds.
+  /// RFC 3339, in UTC if it names no zone, or seconds since 1970 as OpenAI has it, or milliseconds (over 10^11),
+  /// also with a fraction or as a string.
   private static func moment(_ value: JSONValue) -> Int64? {
-    if let text = value.string { return RFC3339.ns(text) }
-    guard let number = value.integer, number > 0 else { return nil }
-    let (ns, overflow) = Int64(number).multipliedReportingOverflow(
-      by: number < 100_000_000_000 ? 1_000_000_000 : 1_000_000)
-    return overflow ? nil : ns
+    switch value {
+    case .string(let text): RFC3339.ns(text) ?? RFC3339.ns(text + "Z") ?? moment(digits: text)
+    case .number(let text): moment(digits: text)
+    default: nil
+    }
+  }
+
+  private static func moment(digits text: String) -> Int64? {
+    // Not as floating point, which has no nanoseconds to spare; `1.7e9` is a whole number too.
+    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    let whole = JSONNumber.integer(text.utf8)
+    guard let number = whole ?? Int(parts[0]), number > 0 else { return nil }
+    let unit = number > 100_000_000_000 ? 6 : 9
+    var scale = Int64(1)
+    for _ in 0..<unit { scale *= 10 }
+    let (ns, overflow) = Int64(number).multipliedReportingOverflow(by: scale)
+    if overflow { return nil }
+    guard whole == nil else { return ns }
+    guard parts.count == 2, parts[1].utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+    let fraction = parts[1].prefix(unit)
+    let padded = fraction + String(repeating: "0", count: unit - fraction.count)
+    return Int64(padded).flatMap { fraction in
+      let (sum, overflow) = ns.addingReportingOverflow(fraction)
+      return overflow ? nil : sum
+    }
   }
 }

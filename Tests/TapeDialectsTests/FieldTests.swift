@@ -92,8 +92,49 @@ import Testing
     let body = chunks.map { "data: \($0)\n\n" }.joined()
     #expect(generation(sse: body).extra["x"] == 3)
     #expect(generation(sse: body + "data: {\"x\":4}\n\n").extra["x"] == 4)
-    #expect(generation(sse: body).extra.members?.map(\.key) == ["x", "x\"y"])
+    #expect(generation(sse: body).extra.members?.map(\.key) == ["x", "x\"y", "_history"])
     #expect(generation(sse: body).extra["x\"y"] == 1)
+  }
+
+  @Test func theValuesThatAFieldHadBeforeAreKept() throws {
+    let chunks = [
+      #"{"x":1,"same":"s","id":7,"choices":[{"index":0,"message":{"n":"a","content":[{"text":"p","new":"q"}]}}]}"#,
+      #"{"x":[2],"same":"s","id":{"a":8},"choices":[{"index":0,"message":{"n":"b","content":5}}]}"#,
+      #"{"x":1,"same":"s","choices":[{"index":0,"message":{"n":"a","tool_calls":["t"]}}]}"#,
+      #"{"x":3,"same":"s","choices":[{"index":0,"message":{"n":null}}]}"#,
+    ]
+    let extra = generation(sse: chunks.map { "data: \($0)\n\n" }.joined()).extra
+    #expect(extra["x"] == 3 && extra["same"] == "s" && extra["choices"]?["0"]?["message"]?["n"] == "a")
+    #expect(extra["choices"]?["0"]?["message"]?["tool_calls"]?["0"]?["value"] == "t")
+    let want = #"""
+      [{"path":["id"],"values":[7,{"a":8}]},{"path":["choices","0","message","content"],
+      "values":[[{"text":"p","new":"q"}],5]},{"path":["choices","0","message","n"],"values":["a","b"]},
+      {"path":["x"],"values":[1,[2],3]}]
+      """#
+    #expect(sortedByPath(extra["_history"]) == sortedByPath(try json(want)))
+  }
+
+  @Test func aValueBesideFieldsOfTheSameNameIsKept() throws {
+    let body = [#"{"telemetry":"t","_history":1}"#, #"{"telemetry":{"new":1}}"#].map { "data: \($0)\n\n" }.joined()
+    let want = #"{"telemetry":{"new":1},"_history":1,"__history":[{"path":["telemetry"],"values":["t"]}]}"#
+    #expect(generation(sse: body).extra == (try json(want)))
+  }
+
+  @Test func theValuesThatAreKeptAreBounded() throws {
+    let many = (0..<1_500).map { "data: {\"x\":\($0)}\n\n" }.joined()
+    let counted = generation(sse: many).extra
+    #expect(counted["x"] == 1_499)
+    let history = try #require(counted["_history"]?.array?.first)
+    #expect(history["values"]?.array == (0..<1_000).map { .int($0) })
+    #expect(history["left_out"] == 500)
+
+    let large = String(repeating: "y", count: 200_000)
+    let heavy = (0..<8).map { "data: {\"a\":\"\($0)\(large)\",\"b\":\($0)}\n\n" }.joined()
+    let weighed = generation(sse: heavy).extra
+    #expect(weighed["a"]?.string?.hasPrefix("7") == true)
+    let histories = try #require(weighed["_history"]?.array)
+    #expect(histories.map { $0["values"]?.array?.count } == [5, 8])
+    #expect(histories.map { $0["left_out"]?.integer } == [3, nil])
   }
 
   @Test func escapedKeysAreTheSameKeys() {
@@ -130,6 +171,10 @@ import Testing
       let generation = generation(of: call(body))
       #expect(generation.complete || !generation.defects.isEmpty)
     }
+  }
+
+  private func sortedByPath(_ histories: JSONValue?) -> [JSONValue] {
+    (histories?.array ?? []).sorted { ($0["path"]?.compactString ?? "") < ($1["path"]?.compactString ?? "") }
   }
 
   private func leaves(_ value: JSONValue) -> [String] {
