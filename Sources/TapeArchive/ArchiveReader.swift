@@ -26,25 +26,35 @@ public struct ArchiveReader: Sendable {
   }
 
   /// nil if the archive has no such call. Looks through every index: for where the catalogue cannot be asked.
+  ///
+  /// - Throws: `TapeError` `.corrupt` or `.newerVersion` if it is nowhere, and may be in a file that cannot be read.
   public func find(_ id: CallID) throws -> (call: RecordedCall, location: CallLocation)? {
     do {
-      for name in try store.files.list(store.archivePath) where SegmentFormat.parse(fileName: name) != nil {
-        let segment = try SegmentReader(store: store, name: name)
-        guard let entry = segment.entries.first(where: { $0.id == id }) else { continue }
-        return (
-          try segment.call(at: entry.blockOffset, id: id), CallLocation(file: name, offset: entry.blockOffset)
-        )
+      var unreadable: TapeError?
+      for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
+        do {
+          if let found = try find(id, inSegment: name) { return found }
+        } catch let error as TapeError where error.isDamage {
+          unreadable = unreadable ?? error
+        }
       }
       var location: CallLocation?
       let follower = JournalFollower(store: store)
       try follower.poll { event in
         if case .opened(let open, let place) = event, open.id == id { location = place }
       }
-      guard let location, let call = try read(location, id) else { return nil }
-      return (call, location)
+      if let location, let call = try read(location, id) { return (call, location) }
+      if let unreadable { throw unreadable }
+      return nil
     } catch let error as FileError {
       throw ioError(error)
     }
+  }
+
+  private func find(_ id: CallID, inSegment name: String) throws -> (call: RecordedCall, location: CallLocation)? {
+    let segment = try SegmentReader(store: store, name: name)
+    guard let entry = segment.entries.first(where: { $0.id == id }) else { return nil }
+    return (try segment.call(at: entry.blockOffset, id: id), CallLocation(file: name, offset: entry.blockOffset))
   }
 
   private func ioError(_ error: FileError) -> TapeError {
@@ -96,8 +106,9 @@ public struct ArchiveReader: Sendable {
       // Journals are listed first: a call that is sealed meanwhile is then in a segment, or in a journal that is
       // still open here; never in neither.
       let journals = try JournalListing(store: store)
+      for damage in try store.archiveIntruders() { onDamage(damage) }
       var seen: [CallID: [UInt8]] = [:]
-      for name in try store.files.list(store.archivePath) where SegmentFormat.parse(fileName: name) != nil {
+      for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
         do {
           try SegmentReader(store: store, name: name).forEachCall(onDamage: onDamage) { call, location, leaf in
             let short = Array(leaf.prefix(8))
@@ -160,8 +171,8 @@ public struct ArchiveReader: Sendable {
         live.insert(JournalFormat.fileName(writer: writer, sequence: last))
       }
       var files: [ArchiveFile] = []
-      for name in try store.files.list(store.archivePath) {
-        guard let status = try store.files.status(store.archivePath + "/" + name), !status.isDirectory else { continue }
+      for name in try store.archiveFiles() {
+        guard let status = try store.files.status(store.archivePath + "/" + name), status.isRegular else { continue }
         let writer = JournalFormat.parse(fileName: name)?.writer ?? SegmentFormat.parse(fileName: name)?.writer
         files.append(
           ArchiveFile(

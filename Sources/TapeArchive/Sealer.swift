@@ -51,7 +51,9 @@ package struct Sealer {
         try run.scan(writer, sequences)
       }
       try run.finish()
-      return run.report
+      var report = run.report
+      report.damage += try store.archiveIntruders()
+      return report
     } catch let error as FileError {
       throw TapeError(
         error.isReadOnly ? .readOnly : .io,

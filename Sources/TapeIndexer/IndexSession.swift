@@ -50,14 +50,15 @@ final class IndexSession {
     sources = before
     let files = try listing()
     let writes = report.calls + report.movedCalls
-    progress.totalBytes = files.reduce(0) { $0 + $1.bytes }
+    progress.totalBytes = files.reduce(0) { $0 + max(0, $1.bytes) }
     progress.doneBytes = 0
     for file in files where file.kind == .segment {
-      if before[file.name] == nil { try indexSegment(file) }
+      if before[file.name] ?? -1 < 0 { try indexSegment(file) }
       progress.doneBytes += file.bytes
       progress.calls = report.calls
       onProgress(progress)
     }
+    try noteIntruders(files, before)
     let journals = files.filter { $0.kind == .journal }
     if try needsPoll(journals, before) { try pollJournals(journals, before, refreshAll: refreshAll) }
     progress.doneBytes = progress.totalBytes
@@ -76,6 +77,8 @@ final class IndexSession {
   private func indexSegment(_ file: SourceFile) throws {
     var damage: [Damage] = []
     try writer.transaction { transaction in
+      // Of something else that had its name.
+      try transaction.removeSource(file.name)
       do {
         try SegmentReader(store: store, name: file.name).forEachCall {
           damage.append($0)
@@ -203,7 +206,7 @@ final class IndexSession {
     let gone = (sources ?? [:]).keys.filter { !names.contains($0) }.sorted()
     guard !gone.isEmpty else { return true }
     // A file that came after the listing may have the calls of one that went: look at it first.
-    guard try listing().allSatisfy({ $0.kind == .journal || names.contains($0.name) }) else { return false }
+    guard try listing().allSatisfy({ $0.kind != .segment || names.contains($0.name) }) else { return false }
     try writer.transaction { transaction in
       for name in gone {
         report.removedCalls += try transaction.removeCalls(in: name)
@@ -215,6 +218,24 @@ final class IndexSession {
   }
 
   // MARK: Damage
+
+  /// Notes what is no file and has the name of one, once; it is forgotten as a file is that went.
+  private func noteIntruders(_ files: [SourceFile], _ sources: [String: Int]) throws {
+    let names = Set(files.filter { $0.kind == .intruder && sources[$0.name] != $0.bytes }.map(\.name))
+    guard !names.isEmpty else { return }
+    let damage: [Damage]
+    do { damage = try store.archiveIntruders() } catch {
+      throw TapeError(.io, "cannot list the archive \(store.archivePath): \(error.reason) (\(error.call))")
+    }
+    try writer.transaction { transaction in
+      for item in damage where names.contains(item.file) {
+        try note(item, in: transaction)
+        let kind = SourceFile.kind(of: item.file) ?? .journal
+        try transaction.setSource(item.file, kind: kind.rawValue, bytes: -1)
+        self.sources?[item.file] = -1
+      }
+    }
+  }
 
   private func note(_ damage: Damage, in transaction: CatalogueTransaction) throws {
     log.warning("damage in the archive", metadata: ["file": "\(damage.file)", "what": "\(damage.message)"])

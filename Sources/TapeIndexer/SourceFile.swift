@@ -4,7 +4,11 @@ internal import TapeTypes
 /// A journal or segment as far as indexing it is concerned: cheaper to list than with `ArchiveReader.files`, which
 /// also asks whether writers live, and done several times a second.
 struct SourceFile {
-  enum Kind: String { case journal, segment }
+  enum Kind: String {
+    case journal, segment
+    /// Has such a name and is no file. Its size is -1, which no file has that takes its place.
+    case intruder
+  }
 
   var name: String
   var kind: Kind
@@ -16,9 +20,9 @@ struct SourceFile {
   static func list(_ store: Store, known: [String: Int] = [:]) throws -> [SourceFile] {
     do {
       var files: [SourceFile] = []
-      for name in try store.files.list(store.archivePath) {
+      for name in try store.archiveFiles() {
         guard let kind = kind(of: name) else { continue }
-        if kind == .segment, let bytes = known[name] {
+        if kind == .segment, let bytes = known[name], bytes >= 0 {
           files.append(SourceFile(name: name, kind: kind, bytes: bytes))
           continue
         }
@@ -26,6 +30,7 @@ struct SourceFile {
         guard let status = try store.files.status(store.archivePath + "/" + name) else { continue }
         files.append(SourceFile(name: name, kind: kind, bytes: status.bytes))
       }
+      files += try store.archiveIntruders().map { SourceFile(name: $0.file, kind: .intruder, bytes: -1) }
       return files
     } catch {
       throw TapeError(.io, "cannot list the archive \(store.archivePath): \(error.reason) (\(error.call))")

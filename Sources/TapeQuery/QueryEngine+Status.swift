@@ -15,7 +15,7 @@ extension QueryEngine {
   ///
   /// Cheap: lists the archive and asks for the sizes of journals only, as segments never change.
   package var isStale: Bool {
-    guard let names = try? store.files.list(store.archivePath),
+    guard let names = try? store.archiveFiles(),
       let indexed = try? catalogue.snapshot({ try StoreStatus.indexed($0) })
     else { return false }
     let hasMore = names.contains { name in

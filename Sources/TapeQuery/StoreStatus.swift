@@ -150,6 +150,15 @@ package struct StoreStatus {
           .init("calls", QueryEngine.parsed(row.text(2)) ?? []), .init("message", .string(row.text(3))),
         ]))
     }
+    // Also before an index met it.
+    let known = Set(found.compactMap { $0["file"]?.string })
+    for item in (try? store.archiveIntruders()) ?? [] where !known.contains(item.file) {
+      found.append(
+        .object([
+          .init("file", .string(item.file)), .init("offset", .int(item.offset)), .init("calls", []),
+          .init("message", .string(item.message)),
+        ]))
+    }
     return .array(found)
   }
 }

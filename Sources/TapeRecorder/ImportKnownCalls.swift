@@ -1,3 +1,4 @@
+import Logging
 import TapeArchive
 import TapeTypes
 
@@ -24,6 +25,7 @@ struct ImportKnownCalls {
   }
 
   private let store: Store
+  private let log: Logger
   private var byStart: [Int64: [(id: CallID, place: Place)]] = [:]
   private var ids: Set<CallID> = []
   /// Of calls in the archive that were read.
@@ -31,11 +33,18 @@ struct ImportKnownCalls {
   private static let mostContents = 100_000
 
   /// Reads the indexes of all segments and the open records of all journals.
-  init(store: Store) throws {
+  ///
+  /// A segment that cannot be read is warned of: its calls may be imported again.
+  init(store: Store, log: Logger) throws {
     self.store = store
+    self.log = log
     for file in try ArchiveReader(store: store).files() where file.kind == .segment {
-      for entry in try SegmentReader(store: store, name: file.name).entries {
-        add(entry.id, entry.startedAtNs, .archive(CallLocation(file: file.name, offset: entry.blockOffset)))
+      do {
+        for entry in try SegmentReader(store: store, name: file.name).entries {
+          add(entry.id, entry.startedAtNs, .archive(CallLocation(file: file.name, offset: entry.blockOffset)))
+        }
+      } catch let error as TapeError where error.isDamage {
+        log.warning("what is in it cannot be told from what is imported: \(error)")
       }
     }
     try JournalFollower(store: store).poll { event in
@@ -63,7 +72,12 @@ struct ImportKnownCalls {
     for (id, place) in byStart[startedAtNs] ?? [] {
       switch place {
       case .here(let other): if other == content { return id }
-      case .archive(let location): if try self.content(id, location) == content { return id }
+      case .archive(let location):
+        do {
+          if try self.content(id, location) == content { return id }
+        } catch let error as TapeError where error.isDamage {
+          log.warning("call \(id) cannot be compared with what is imported: \(error)")
+        }
       }
     }
     return nil

@@ -50,7 +50,7 @@ package final class Importer {
     self.options = options
     self.log = log
     secrets = Secrets(fingerprintKey: try store.fingerprintKey())
-    known = try ImportKnownCalls(store: store)
+    known = try ImportKnownCalls(store: store, log: log)
   }
 
   /// Imports one file; what it is shows in its name or its first bytes.

@@ -1,4 +1,5 @@
 import Crypto
+import Foundation
 import TapeArchive
 import TapeJSON
 import TapeRecorder
@@ -175,6 +176,26 @@ import Testing
     #expect(try importer.importFile(path).map(\.isNew) == [true, true])
     #expect(try importer.importFile(path).map(\.isNew) == [false, false])
     try importer.finish()
+  }
+
+  /// One segment that cannot be read stops neither imports nor the search for a call.
+  @Test func aDamagedSegmentStopsNoImport() throws {
+    let scratch = try Scratch()
+    let store = try scratch.store()
+    let first = try store.importing(scratch.file("a.jsonl", twoCalls))
+    _ = try Sealer(store: store, log: quiet).seal()
+    let damaged = try #require(try store.files.list(store.archivePath).first)
+    let other = try store.importing(scratch.file("b.sse", "data: {\"created\":1700000000}\n\n"))
+    _ = try Sealer(store: store, log: quiet).seal()
+    try Data("no segment, and long enough to be one".utf8).write(
+      to: URL(fileURLWithPath: store.archivePath + "/" + damaged))
+    #expect(try store.importing(scratch.file("b.sse", "data: {\"created\":1700000000}\n\n")).map(\.isNew) == [false])
+    #expect(try store.importing(scratch.file("c.sse", "data: 1\n\n")).map(\.isNew) == [true])
+    let reader = ArchiveReader(store: store)
+    #expect(try reader.find(other[0].id)?.call.open.id == other[0].id)
+    let error = #expect(throws: TapeError.self) { try reader.find(first[0].id) }
+    #expect(error?.code == .corrupt)
+    #expect(error?.description.contains(damaged) == true)
   }
 
   @Test func secretsInACaptureAreNotKept() throws {

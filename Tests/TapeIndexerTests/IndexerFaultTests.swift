@@ -254,6 +254,42 @@ import Testing
     #expect(difference(before, try dump(test.store.cataloguePath)) == [])
   }
 
+  /// A pipe, a directory or a link to itself under the name of a journal or segment stops nobody and is told.
+  @Test func whatIsNoFileIsLeftAlone() throws {
+    let test = try store(calls: 2)
+    let archive = test.store.archivePath
+    let id = "01JD0Z6Q8R3T5V7W9XABCDEFGH"
+    let names = [
+      "J-\(id)-000001.tape", "J-\(id)-000002.tape", "S-\(id)-000001-000002.tape.zst", "S-\(id)-000003-000004.tape.zst",
+    ]
+    try #require(mkfifo(archive + "/" + names[0], 0o600) == 0)
+    try #require(mkdir(archive + "/" + names[1], 0o700) == 0)
+    try #require(mkfifo(archive + "/" + names[2], 0o600) == 0)
+    try #require(symlink(names[3], archive + "/" + names[3]) == 0)
+    let report = try indexer(test).run()
+    #expect(report.calls == 2)
+    #expect(report.damage.map(\.file) == names)
+    let damage = try rows(test.store.cataloguePath, "SELECT file FROM damage ORDER BY file")
+    #expect(damage == names.map { [.text($0)] })
+    let sealed = try Sealer(store: test.store, log: test.log).seal()
+    #expect(sealed.sealedCalls == 2)
+    #expect(sealed.damage.map(\.file) == names)
+    var met: [String] = []
+    var calls = 0
+    try ArchiveReader(store: test.store).allCalls(onDamage: { met.append($0.file) }) { _, _ in calls += 1 }
+    #expect(met == names)
+    #expect(calls == 2)
+    #expect(try ArchiveReader(store: test.store).files().count == 1)
+
+    // A file in the place of one is read, and what went is forgotten.
+    let segment = try #require(sealed.segments.first)
+    unlink(archive + "/" + names[2])
+    try #require(rename(archive + "/" + segment, archive + "/" + names[2]) == 0)
+    try indexer(test).run()
+    #expect(try rows(test.store.cataloguePath, "SELECT DISTINCT archive_file FROM calls") == [[.text(names[2])]])
+    #expect(try rows(test.store.cataloguePath, "SELECT count(*) FROM damage") == [[.integer(3)]])
+  }
+
   /// Changes a byte in the last text frame of the first call of a store's journal.
   private func damageJournal(_ test: TestStore) throws {
     let name = try #require(try test.store.files.list(test.store.archivePath).first { $0.hasPrefix("J-") })

@@ -13,7 +13,8 @@ package struct SystemFiles: TapeFiles {
   package func open(_ path: String, _ mode: OpenMode) throws(FileError) -> Int32 {
     let flags: Int32
     switch mode {
-    case .read: flags = O_RDONLY
+    // Opening a pipe must not wait for its other end.
+    case .read: flags = O_RDONLY | O_NONBLOCK
     case .create: flags = O_RDWR | O_CREAT | O_EXCL | O_APPEND
     case .readWrite: flags = O_RDWR | O_CREAT | O_APPEND
     }
@@ -108,23 +109,36 @@ package struct SystemFiles: TapeFiles {
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw FileError("fsync", path, errno: errno) }
   }
 
-  package func list(_ path: String) throws(FileError) -> [String] {
+  package func list(_ path: String) throws(FileError) -> [String] { try entries(path).map(\.name) }
+
+  package func entries(_ path: String) throws(FileError) -> [DirectoryEntry] {
     guard let directory = opendir(path) else { throw FileError("opendir", path, errno: errno) }
     defer { closedir(directory) }
-    var names: [String] = []
+    var entries: [DirectoryEntry] = []
     while let entry = readdir(directory) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
         String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
-      if name != ".", name != ".." { names.append(name) }
+      guard name != ".", name != ".." else { continue }
+      entries.append(
+        DirectoryEntry(name: name, isRegular: try isRegular(path + "/" + name, type: Int(entry.pointee.d_type))))
     }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+  }
+
+  /// Most file systems say in the listing what an entry is; only of links, and on the others, `stat` is asked.
+  private func isRegular(_ path: String, type: Int) throws(FileError) -> Bool {
+    if type == Int(DT_REG) { return true }
+    guard type == Int(DT_LNK) || type == Int(DT_UNKNOWN) else { return false }
+    // A link to nothing is there, and no file; of an unknown entry that went, see `TapeFiles.entries`.
+    return try status(path)?.isRegular ?? (type == Int(DT_UNKNOWN))
   }
 
   package func status(_ path: String) throws(FileError) -> FileStatus? {
     var status = stat()
     guard stat(path, &status) == 0 else {
       if errno == ENOENT || errno == ENOTDIR { return nil }
+      if errno == ELOOP { return FileStatus(bytes: 0, isDirectory: false, isRegular: false, modifiedNs: 0) }
       throw FileError("stat", path, errno: errno)
     }
     #if canImport(Glibc)
@@ -134,6 +148,7 @@ package struct SystemFiles: TapeFiles {
     #endif
     return FileStatus(
       bytes: Int(status.st_size), isDirectory: status.st_mode & S_IFMT == S_IFDIR,
+      isRegular: status.st_mode & S_IFMT == S_IFREG,
       modifiedNs: Int64(modified.tv_sec) &* 1_000_000_000 &+ Int64(modified.tv_nsec))
   }
 

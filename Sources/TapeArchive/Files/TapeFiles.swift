@@ -17,13 +17,28 @@ package enum LockMode: Sendable {
 package struct FileStatus: Sendable, Equatable {
   package var bytes: Int
   package var isDirectory: Bool
+  /// False also for a symbolic link that leads nowhere.
+  package var isRegular: Bool
   /// Last change of the content, ns since 1970.
   package var modifiedNs: Int64
 
-  package init(bytes: Int, isDirectory: Bool, modifiedNs: Int64) {
+  package init(bytes: Int, isDirectory: Bool, isRegular: Bool? = nil, modifiedNs: Int64) {
     self.bytes = bytes
     self.isDirectory = isDirectory
+    self.isRegular = isRegular ?? !isDirectory
     self.modifiedNs = modifiedNs
+  }
+}
+
+/// A name in a directory.
+package struct DirectoryEntry: Sendable, Equatable {
+  package var name: String
+  /// False for directories, pipes, sockets, devices, and links that lead to none or nowhere.
+  package var isRegular: Bool
+
+  package init(name: String, isRegular: Bool) {
+    self.name = name
+    self.isRegular = isRegular
   }
 }
 
@@ -64,8 +79,21 @@ package protocol TapeFiles: Sendable {
   func syncDirectory(_ path: String) throws(FileError)
   /// The names in a directory, sorted by their bytes, without `.` and `..`.
   func list(_ path: String) throws(FileError) -> [String]
+  /// The same, with what each name is; links are followed.
+  func entries(_ path: String) throws(FileError) -> [DirectoryEntry]
   /// nil when there is nothing of that name.
   func status(_ path: String) throws(FileError) -> FileStatus?
   /// Makes the directory and its parents with mode 0700; fine when it is there.
   func makeDirectory(_ path: String) throws(FileError)
+}
+
+extension TapeFiles {
+  package func entries(_ path: String) throws(FileError) -> [DirectoryEntry] {
+    var entries: [DirectoryEntry] = []
+    for name in try list(path) {
+      // What goes between listing and asking was a file: whoever opens it sees that it is gone.
+      entries.append(DirectoryEntry(name: name, isRegular: try status(path + "/" + name)?.isRegular ?? true))
+    }
+    return entries
+  }
 }

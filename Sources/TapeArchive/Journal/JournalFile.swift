@@ -17,8 +17,9 @@ final class JournalFile {
   private var chain: [UInt8]?
   private var batchHash = SHA256()
 
-  /// nil when the file is gone.
+  /// nil when the file is gone, or something that is no file has its name.
   init?(store: Store, name: String, writer: CallID, sequence: Int, chunk: Int = 256 << 10) throws(FileError) {
+    guard try store.hasArchiveFile(name) else { return nil }
     let descriptor: Int32
     do throws(FileError) {
       descriptor = try store.files.open(store.archivePath + "/" + name, .read)

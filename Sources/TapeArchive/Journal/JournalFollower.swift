@@ -24,7 +24,7 @@ package final class JournalFollower {
   package func poll(_ body: (JournalEvent) throws -> Void) throws {
     do {
       var listed: [CallID: [Int]] = [:]
-      for name in try store.files.list(store.archivePath) {
+      for name in try store.archiveFiles() {
         if let journal = JournalFormat.parse(fileName: name) {
           listed[journal.writer, default: []].append(journal.sequence)
         }
@@ -69,7 +69,7 @@ package final class JournalFollower {
       let next = JournalFormat.fileName(writer: journal.writer, sequence: journal.sequence + 1)
       // Its writer lets go of a journal after the next one is there.
       isFinal = true
-      writer.isDead = try store.files.status(store.archivePath + "/" + next) == nil
+      writer.isDead = try !store.hasArchiveFile(next)
     }
     var damage: [Damage] = []
     try journal.read(isFinal: isFinal) { finding in

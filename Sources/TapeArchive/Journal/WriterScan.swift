@@ -104,7 +104,7 @@ struct JournalListing {
   private(set) var writers: [CallID: [Int]] = [:]
 
   init(store: Store) throws(FileError) {
-    for name in try store.files.list(store.archivePath) {
+    for name in try store.archiveFiles() {
       if let journal = JournalFormat.parse(fileName: name) {
         writers[journal.writer, default: []].append(journal.sequence)
       }
@@ -123,7 +123,7 @@ struct JournalListing {
       if try journal.isHeld() { return true }
       // A writer lets go of a journal when the next one is there.
       let next = JournalFormat.fileName(writer: writer, sequence: last + 1)
-      guard try store.files.status(store.archivePath + "/" + next) != nil else { return false }
+      guard try store.hasArchiveFile(next) else { return false }
       last += 1
     }
   }

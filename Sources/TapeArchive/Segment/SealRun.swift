@@ -41,7 +41,7 @@ struct SealRun {
 
   /// What an interrupted seal or a process that died while it made a journal left.
   func removeLeftovers() throws {
-    for name in try store.files.list(store.archivePath) where name.hasSuffix(".tmp") {
+    for name in try store.archiveFiles() where name.hasSuffix(".tmp") {
       let path = store.archivePath + "/" + name
       let descriptor = try store.files.open(path, .read)
       defer { store.files.close(descriptor) }
@@ -198,7 +198,7 @@ struct SealRun {
     // A day's grace for clocks that were set.
     oldest -= 86_400 * 1_000_000_000
     var sealed: Set<CallID> = []
-    for name in try store.files.list(store.archivePath) where SegmentFormat.parse(fileName: name) != nil {
+    for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
       guard let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest else {
         continue
       }
