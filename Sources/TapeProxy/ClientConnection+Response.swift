@@ -17,8 +17,6 @@ extension ClientConnection {
     responseIsWhole = false
     resets = false
     keepsAlive = request.keepsAlive
-    // NIO's decoder takes nothing behind a request that wants to change the protocol.
-    if request.headers.first("upgrade") != nil { keepsAlive = false }
     let upstream = proxy.upstreamRequest(request, now: now)
     exchange = proxy.loop.start(upstream, client: self, out: out)
   }

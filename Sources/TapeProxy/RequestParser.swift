@@ -13,6 +13,7 @@ struct InboundRequest {
   var hasBody = false
   /// HTTP/1.0: no chunks, and the connection closes unless told otherwise.
   var isVersion10: Bool
+  /// Another request may follow, on this connection and through the parser that read this one.
   var keepsAlive: Bool
 }
 
@@ -90,6 +91,10 @@ final class RequestParser {
     case .head:
       let count = blank.find(in: bytes) ?? bytes.count
       headBytes += count
+      guard !blank.sawBareLF else {
+        throw RequestRefusal(
+          status: 400, code: "bad_request", message: "a line of the request head ends with LF alone: CR LF is due")
+      }
       guard headBytes <= maxHeaderBytes else {
         throw RequestRefusal(
           status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
@@ -143,7 +148,8 @@ final class RequestParser {
     try Self.check(head)
     var request = InboundRequest(
       method: head.method.rawValue, target: head.uri, headers: fields, isVersion10: head.version == .http1_0,
-      keepsAlive: head.isKeepAlive)
+      // Behind a request that wants to change the protocol NIO's decoder takes nothing more, for good.
+      keepsAlive: head.isKeepAlive && !head.headers.contains(name: "upgrade"))
     if head.headers.contains(name: "transfer-encoding") {
       request.hasBody = true
       phase = .chunkedBody
@@ -193,17 +199,23 @@ private struct BlankLineFinder {
   /// The last line so far has no bytes but perhaps a CR.
   private var lineIsEmpty = true
   private var sawLine = false
+  private var sawCR = false
+  /// A line that is not blank ended without CR. The decoder would blame the HTTP version for it.
+  private(set) var sawBareLF = false
 
   /// Where the blank line ends; nil if it is not in these bytes. Blank lines in front of the request do not count.
   mutating func find(in bytes: UnsafeRawBufferPointer) -> Int? {
     for (index, byte) in bytes.enumerated() {
       switch byte {
       case 0x0A:
+        if sawLine, !sawCR { sawBareLF = true }
         if lineIsEmpty, sawLine { return index + 1 }
         lineIsEmpty = true
-      case 0x0D: break
+        sawCR = false
+      case 0x0D: sawCR = true
       default:
         lineIsEmpty = false
+        sawCR = false
         sawLine = true
       }
     }

@@ -78,7 +78,20 @@ final class CurlTransfer {
     var systemError = 0
     tape_info_long(easy, CURLINFO_OS_ERRNO, &systemError)
     return UpstreamFailure(
-      code: code, message: String(cString: errorText), systemError: CInt(systemError), origin: origin, options: options)
+      code: code, message: String(cString: errorText),
+      systemError: systemError == 0 ? Self.descriptorError(code) : CInt(systemError), origin: origin, options: options)
+  }
+
+  /// `errno` if no descriptor can be had, which libcurl does not tell when it is a socket or the
+  /// resolver that fails for it; otherwise 0.
+  private static func descriptorError(_ code: CURLcode) -> CInt {
+    guard code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST else { return 0 }
+    let probe = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    guard probe < 0 else {
+      close(probe)
+      return 0
+    }
+    return errno
   }
 
   // MARK: Options

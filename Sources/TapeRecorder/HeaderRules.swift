@@ -13,6 +13,8 @@ package enum HeaderRules {
     for field in headers where equal(field.name, "connection") {
       for option in field.value.split(separator: ",") { named.insert(trimmed(option).lowercased()) }
     }
+    // Where both are there, the length says nothing and must not go on (RFC 9112 §6.3).
+    if headers.first("transfer-encoding") != nil { named.insert("content-length") }
     return headers.filter { field in
       let name = field.name.lowercased()
       return !hopByHop.contains(name) && !named.contains(name)

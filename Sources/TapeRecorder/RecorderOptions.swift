@@ -1,6 +1,12 @@
 public import Logging
 package import TapeTypes
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// What happens to a stream when the archive cannot take it (`--on-archive-failure`).
 public enum ArchiveFailurePolicy: String, Sendable, CaseIterable {
   /// The stream goes on; what is missing on tape is counted as a gap.
@@ -25,4 +31,20 @@ public struct RecorderOptions: Sendable {
   public var logger = Logger(label: "tapedeck")
 
   public init() {}
+
+  /// Refuses at the start what would fail every call.
+  ///
+  /// - Throws: `TapeError(.usage)` that names a CA file that cannot be read.
+  func check() throws(TapeError) {
+    guard let caFile else { return }
+    // Read, not just opened: a directory can be opened.
+    let file = open(caFile, O_RDONLY | O_CLOEXEC)
+    var byte: UInt8 = 0
+    let count = file < 0 ? -1 : read(file, &byte, 1)
+    let reason = count < 0 ? String(cString: strerror(errno)) : "it is empty"
+    if file >= 0 { close(file) }
+    guard count > 0 else {
+      throw TapeError(.usage, "cannot read the certificate authorities in \(caFile): \(reason)")
+    }
+  }
 }

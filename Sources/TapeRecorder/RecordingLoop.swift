@@ -31,10 +31,11 @@ package final class RecordingLoop: @unchecked Sendable {
   private var sweepTimer: LoopTimer?
   private var sweepers: [(_ now: Int64) -> Void] = []
 
-  /// - Throws: `TapeError` if the store cannot be written or libcurl does not start.
+  /// - Throws: `TapeError` if the store cannot be written, libcurl does not start or the CA file cannot be read.
   package init(store: Store, journal: JournalOptions, options: RecorderOptions) throws {
     var journalOptions = journal
     if options.isStrict { journalOptions.durability = .strict }
+    try options.check()
     self.options = options
     log = options.logger
     events = try EventLoop()

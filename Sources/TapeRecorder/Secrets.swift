@@ -3,7 +3,8 @@ package import TapeTypes
 
 /// Keeps credentials off the tape.
 ///
-/// Values of credential headers and query parameters are replaced by `[redacted]`. What
+/// Values of headers and parameters that are credentials by their name or by their form are
+/// replaced by `[redacted]`, and in URLs the userinfo (`SecretRules`, `SecretURL`). What
 /// stays is a keyed fingerprint, which tells two keys apart for who holds the store's key
 /// and cannot be guessed back by who does not.
 package struct Secrets: Sendable {
@@ -16,31 +17,41 @@ package struct Secrets: Sendable {
 
   /// Replaces what is secret in the headers, the path and the query of a call.
   package func clean(_ open: inout CallOpen) {
-    var credential: String?
+    // What best tells one caller's key from another's.
+    var credential: (value: String, rank: Int)?
     for index in open.headers.indices {
-      let name = HeaderName(open.headers[index].name)
-      if Self.isSecret(name) {
-        if credential == nil, !name.contains("cookie") { credential = open.headers[index].value }
+      let field = open.headers[index]
+      let name = AsciiName(field.name.utf8)
+      switch Self.verdict(name, field.value) {
+      case .harmless: continue
+      case .secret:
+        let rank = SecretRules.keyRank(header: name)
+        if rank > credential?.rank ?? 0 { credential = (field.value, rank) }
         open.headers[index].value = Self.replacement
-        Self.note("header:" + name.text, in: &open.redactions)
-      } else if let cleaned = Self.cleanedQuery(open.headers[index].value, { _, _ in }) {
-        open.headers[index].value = cleaned
-        Self.note("header:" + name.text, in: &open.redactions)
+      case .cleaned(let value): open.headers[index].value = value
       }
+      Self.note("header:" + name.text, in: &open.redactions)
     }
-    let path = Self.cleanedQuery(open.path) { name, value in
-      credential = credential ?? value
+    var url = SecretURL(isTarget: true)
+    if let path = url.cleaned(open.path) {
+      open.path = path
+      if url.found.isEmpty { Self.note("query:userinfo", in: &open.redactions) }
+    }
+    for (name, value) in url.found {
       Self.note("query:" + name, in: &open.redactions)
+      if credential == nil, SecretRules.isKey(parameter: AsciiName(name.utf8)) { credential = (value, 1) }
     }
-    if let path { open.path = path }
-    open.keyFingerprint = credential.map(fingerprint)
+    open.keyFingerprint = credential.map { fingerprint($0.value) }
   }
 
   /// Replaces what is secret in response headers.
   package static func clean(_ headers: [HeaderField]) -> [HeaderField] {
     headers.map { field in
-      if isSecret(HeaderName(field.name)) { return HeaderField(field.name, replacement) }
-      return HeaderField(field.name, cleanedQuery(field.value) { _, _ in } ?? field.value)
+      switch verdict(AsciiName(field.name.utf8), field.value) {
+      case .harmless: field
+      case .secret: HeaderField(field.name, replacement)
+      case .cleaned(let value): HeaderField(field.name, value)
+      }
     }
   }
 
@@ -53,97 +64,24 @@ package struct Secrets: Sendable {
       decoding: code.prefix(8).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 
-  private static func isSecret(_ name: HeaderName) -> Bool {
-    if harmlessNames.contains(where: { name.equals($0) }) { return false }
-    return secretWords.contains { name.contains($0) } || secretEndings.contains { name.ends(with: $0) }
-      || secretNames.contains { name.equals($0) }
+  private enum Verdict {
+    case harmless, secret
+    /// A URL with credentials in it, and without them.
+    case cleaned(String)
   }
 
-  private static let secretWords: [StaticString] = [
-    "authorization", "cookie", "secret", "passw", "credential", "apikey", "api-key", "api_key",
-  ]
-  private static let secretEndings: [StaticString] = ["-token", "-key", "signature"]
-  private static let secretNames: [StaticString] = ["token", "key", "x-auth"]
-  private static let harmlessNames: [StaticString] = [
-    "idempotency-key", "x-idempotency-key", "sec-websocket-key", "surrogate-key", "x-cache-key", "cache-key",
-    "access-control-allow-credentials",
-  ]
-
-  private static func isSecret(parameter: String) -> Bool {
-    let name = HeaderName(parameter)
-    return secretParameters.contains { name.equals($0) } || parameterEndings.contains { name.ends(with: $0) }
-      || parameterWords.contains { name.contains($0) }
-  }
-
-  private static let parameterEndings: [StaticString] = [
-    "token", "apikey", "_key", "-key", "signature", "credential",
-  ]
-  private static let parameterWords: [StaticString] = ["secret", "password"]
-  private static let secretParameters: [StaticString] = [
-    "key", "sig", "auth", "authorization", "pwd", "pass", "passwd", "jwt", "bearer", "credentials",
-  ]
-
-  /// Replaces secret values behind the `?` of `text`; `found` gets each name and old value. nil if there are none.
-  private static func cleanedQuery(_ text: String, _ found: (String, String) -> Void) -> String? {
-    guard let mark = text.utf8.firstIndex(of: 0x3F) else { return nil }
-    let query = text[text.utf8.index(after: mark)...]
-    guard query.utf8.contains(0x3D) else { return nil }
-    var changed = false
-    let fields = query.utf8.split(separator: 0x26, omittingEmptySubsequences: false).map { bytes -> Substring in
-      let field = Substring(bytes)
-      guard let equals = field.utf8.firstIndex(of: 0x3D) else { return field }
-      let name = percentDecoded(field[..<equals])
-      guard isSecret(parameter: name) else { return field }
-      changed = true
-      found(name.lowercased(), String(field[field.utf8.index(after: equals)...]))
-      return field[...equals] + replacement
-    }
-    return changed ? text[...mark] + fields.joined(separator: "&") : nil
-  }
-
-  private static func percentDecoded(_ text: Substring) -> String {
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      if byte == 0x25, rest.count >= 2, let value = UInt8(String(Substring(rest.prefix(2))), radix: 16) {
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
+  private static func verdict(_ name: AsciiName, _ value: String) -> Verdict {
+    if SecretRules.isSecret(header: name) { return .secret }
+    // The URL first: of one with a key among its parameters the rest is worth keeping.
+    var url = SecretURL(isTarget: false)
+    let cleaned = url.cleaned(value)
+    // `sk` is also Slovak.
+    let isLanguage = name.ends(with: "-language")
+    if SecretRules.isSecret(value: (cleaned ?? value).utf8, isLanguage: isLanguage) { return .secret }
+    return cleaned.map { .cleaned($0) } ?? .harmless
   }
 
   private static func note(_ name: String, in redactions: inout [String]) {
     if !redactions.contains(name) { redactions.append(name) }
-  }
-}
-
-/// A name in lower case, searched as bytes: `String.contains` is a hundred times as slow, and
-/// this runs for every header of every request.
-private struct HeaderName {
-  private let bytes: [UInt8]
-
-  init(_ name: String) { bytes = name.utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 } }
-
-  var text: String { String(decoding: bytes, as: UTF8.self) }
-
-  func equals(_ word: StaticString) -> Bool { bytes.count == word.utf8CodeUnitCount && matches(word, at: 0) }
-
-  func ends(with word: StaticString) -> Bool {
-    bytes.count >= word.utf8CodeUnitCount && matches(word, at: bytes.count - word.utf8CodeUnitCount)
-  }
-
-  func contains(_ word: StaticString) -> Bool {
-    guard bytes.count >= word.utf8CodeUnitCount else { return false }
-    return (0...bytes.count - word.utf8CodeUnitCount).contains { matches(word, at: $0) }
-  }
-
-  private func matches(_ word: StaticString, at start: Int) -> Bool {
-    bytes.withUnsafeBufferPointer { bytes in
-      for offset in 0..<word.utf8CodeUnitCount where bytes[start + offset] != word.utf8Start[offset] { return false }
-      return true
-    }
   }
 }

@@ -28,6 +28,7 @@ package struct UpstreamFailure {
   package var isTimeout: Bool { code == CURLE_OPERATION_TIMEDOUT }
 
   package var sentence: String {
+    if systemError == EMFILE || systemError == ENFILE { return descriptorSentence }
     switch code {
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
       return "cannot resolve the host name of \(origin): check the upstream URL and the DNS"
@@ -58,6 +59,13 @@ package struct UpstreamFailure {
     case ETIMEDOUT: "no connection to \(origin): the connection timed out"
     default: "cannot connect to \(origin)\(remark)"
     }
+  }
+
+  private var descriptorSentence: String {
+    let whose =
+      systemError == EMFILE
+      ? "this process has as many files open as it may (ulimit -n)" : "the system has no file descriptors left"
+    return "cannot connect to \(origin): \(whose)"
   }
 
   private var tlsSentence: String {

@@ -1,4 +1,5 @@
 import TapeProxy
+import TapeRecorder
 import TapeTypes
 import Testing
 
@@ -214,6 +215,58 @@ struct ProxyHTTPTests {
     #expect(upstream.requests.isEmpty)
     // The proxy is still there.
     #expect(try rig.exchange("GET /x HTTP/1.1\r\nHost: h\r\n\r\n").status == 200)
+  }
+
+  /// What Java's HttpClient sends. NIO's decoder is deaf behind it, and must not get to another connection.
+  @Test(arguments: ["", "body"])
+  func anUpgradeNobodyTakesDoesNotHarmTheNextConnection(_ body: String) throws {
+    let upstream = try ScriptedUpstream(answering: ok)
+    let rig = try Rig(to: upstream.url)
+    for _ in 0..<2 {
+      let first = try rig.connect()
+      try first.send(
+        "POST /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+      )
+      let response = try Response(from: first)
+      #expect(response.text == "ok")
+      #expect(response.headers.first("connection") == "close")
+      #expect(try rig.exchange("GET /y HTTP/1.1\r\nHost: h\r\n\r\n").text == "ok")
+    }
+    #expect(
+      upstream.requests.map(\.line) == ["POST /x HTTP/1.1", "GET /y HTTP/1.1", "POST /x HTTP/1.1", "GET /y HTTP/1.1"])
+    #expect(upstream.requests.allSatisfy { $0.header("upgrade") == nil && $0.header("http2-settings") == nil })
+  }
+
+  @Test func aLengthBesideChunksIsNotPassedOn() throws {
+    let upstream = try ScriptedUpstream(
+      answering: streamHead.replacing("\r\n\r\n", with: "\r\nContent-Length: 3\r\n\r\n") + chunk("data: 1\n\n")
+        + lastChunk)
+    let rig = try Rig(to: upstream.url)
+    let response = try rig.exchange()
+    rig.stop()
+    #expect(response.headers.first("content-length") == nil)
+    #expect(response.text == "data: 1\n\n")
+    #expect(try rig.tape(try #require(response.call)).raw == response.body)
+  }
+
+  @Test(arguments: [
+    "GET /x HTTP/1.1\nHost: h\n\n", "GET /x HTTP/1.1\r\nHost: h\nX: 1\r\n\r\n", "GET /x HTTP/1.1\r\nHost: h\r\n\n",
+  ])
+  func aBareLFInTheHeadIsNamed(_ request: String) throws {
+    let upstream = try ScriptedUpstream(answering: ok)
+    let rig = try Rig(to: upstream.url)
+    let response = try rig.exchange(request)
+    #expect(response.status == 400)
+    #expect(response.text.contains("LF alone"))
+  }
+
+  @Test(arguments: ["/no/such/ca.pem", "/"])
+  func aCAFileThatCannotBeReadIsRefusedAtTheStart(_ file: String) throws {
+    let error = #expect(throws: TapeError.self) {
+      try Rig(to: "https://localhost:1") { $0.recorder.caFile = file }
+    }
+    #expect(error?.code == .usage)
+    #expect(error?.description.contains("certificate authorities in \(file): ") == true)
   }
 
   @Test func tooManyConnectionsAre503() throws {
