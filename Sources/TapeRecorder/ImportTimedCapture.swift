@@ -6,6 +6,20 @@ import TapeTypes
 
 /// A timed capture: calls side by side, one event a line.
 final class ImportTimedCapture {
+  /// What is known of a call when it starts.
+  private enum Choice {
+    case take
+    /// A call with the same start is there, so that it has to be compared.
+    case compare
+    /// The capture names its id: that alone tells whether it is there.
+    case takeIfIDIsFree
+    case skip
+  }
+
+  /// A call is written when it ends, so that a capture that turns out bad leaves no half of one; but no more than so
+  /// many bytes of it wait for that.
+  private static let mostWaitingBytes = 64 << 20
+
   /// A call of the capture that has not ended.
   private final class Call {
     /// Place in the list of outcomes.
@@ -17,12 +31,16 @@ final class ImportTimedCapture {
     var frames = 0
     /// The last two frames: an error comes last, or just before the end of the stream is told.
     private var lastFrames: [[UInt8]] = [[], []]
-    /// The call in the journal; nil while it waits to be compared with one that is there.
+    /// What is done with it when it ends.
+    let choice: Choice
+    var hasEnded = false
+    /// The call in the journal; nil while its frames wait here.
     var handle: JournalWriter.Handle?
     var waiting = RecordedCall(open: CallOpen(id: CallID(high: 0, low: 0), startedAtNs: 0, origin: .import, salt: []))
 
-    init(place: Int, open: CallOpen, head: CallHead?, knowsHead: Bool) {
+    init(place: Int, open: CallOpen, head: CallHead?, knowsHead: Bool, choice: Choice) {
       self.place = place
+      self.choice = choice
       self.open = open
       self.head = head
       self.knowsHead = knowsHead
@@ -52,7 +70,19 @@ final class ImportTimedCapture {
     self.file = file
   }
 
-  func run() throws -> [Importer.Outcome] {
+  func run() -> Importer.FileResult {
+    do {
+      try readAll()
+      return Importer.FileResult(outcomes: outcomes)
+    } catch {
+      for call in calls.values { call.handle.map { (try? importer.journal())?.abandon($0) } }
+      let unfinished = Set(calls.values.filter { !$0.hasEnded }.map(\.place))
+      let complete = outcomes.indices.filter { !unfinished.contains($0) }.map { outcomes[$0] }
+      return Importer.FileResult(outcomes: complete, failure: error)
+    }
+  }
+
+  private func readAll() throws {
     file.rewind()
     while let line = try file.line() {
       lineNumber += 1
@@ -69,7 +99,6 @@ final class ImportTimedCapture {
     // The capture ends before they do.
     for call in calls.values.sorted(by: { $0.place < $1.place }) { try end(call, .none, 0) }
     calls = [:]
-    return outcomes
   }
 
   private func take(_ envelope: TimedLine, _ line: UnsafeRawBufferPointer) throws {
@@ -79,9 +108,8 @@ final class ImportTimedCapture {
     guard !overflow else { throw TapeError(.failed, "t_ns is out of range") }
     if envelope.event == .frame { return try frame(call, envelope, line, offset) }
     guard let value = try? JSONValue(parsing: line) else { throw TapeError(.failed, "no JSON") }
-    let end = try TimedCapture.end(value)
+    try end(call, TimedCapture.end(value), offset)
     calls[envelope.call] = nil
-    try self.end(call, end, offset)
   }
 
   private func open(_ envelope: TimedLine, _ line: UnsafeRawBufferPointer) throws {
@@ -96,14 +124,18 @@ final class ImportTimedCapture {
     }
     var head = parsed.head
     if let headers = head?.headers { head?.headers = Secrets.clean(headers) }
-    let call = Call(place: outcomes.count, open: importer.clean(open), head: head, knowsHead: parsed.knowsHead)
+    let call = Call(
+      place: outcomes.count, open: importer.clean(open), head: head, knowsHead: parsed.knowsHead,
+      choice: choice(open, isNamed: parsed.namesCall))
     calls[envelope.call] = call
     outcomes.append(Importer.Outcome(id: open.id, isNew: true))
-    if importer.options.again || !importer.known.hasCalls(startedAtNs: open.startedAtNs) {
-      try begin(call)
-    } else {
-      call.waiting = RecordedCall(open: open)
-    }
+    call.waiting = RecordedCall(open: open)
+  }
+
+  private func choice(_ open: CallOpen, isNamed: Bool) -> Choice {
+    if importer.options.again { return .take }
+    if isNamed { return importer.known.contains(open.id) ? .skip : .takeIfIDIsFree }
+    return importer.known.hasCalls(startedAtNs: open.startedAtNs) ? .compare : .take
   }
 
   /// Starts to write a call, under its own id unless the store has that already.
@@ -131,10 +163,15 @@ final class ImportTimedCapture {
 
   private func frame(_ call: Call, _ bytes: UnsafeRawBufferPointer, _ offset: Int64) throws {
     call.note(bytes)
+    if call.choice == .skip { return }
     guard let handle = call.handle else {
       call.waiting.raw.append(contentsOf: bytes)
       call.waiting.frameEnds.append(call.waiting.raw.count)
       call.waiting.frameOffsetsNs.append(offset)
+      if call.choice != .compare, call.waiting.raw.count > Self.mostWaitingBytes {
+        try begin(call)
+        try writeWaiting(call)
+      }
       return
     }
     try write(call, handle, bytes, offset)
@@ -158,8 +195,9 @@ final class ImportTimedCapture {
     let content = ImportKnownCalls.Content(
       raw: Array(call.hash.finalize()), body: ImportHash.of(call.open.body))
     if call.handle == nil {
-      if let id = try importer.known.find(startedAtNs: call.open.startedAtNs, content) {
+      if let id = try sameCall(call, content) {
         outcomes[call.place] = Importer.Outcome(id: id, isNew: false)
+        call.hasEnded = true
         return
       }
       try begin(call)
@@ -180,7 +218,19 @@ final class ImportTimedCapture {
     case .none: journal.abandon(handle)
     }
     importer.remember(call.open, content)
+    call.hasEnded = true
     try importer.flushIfLarge()
+  }
+
+  /// The call of the store that this one is.
+  private func sameCall(_ call: Call, _ content: ImportKnownCalls.Content) throws -> CallID? {
+    switch call.choice {
+    case .skip: call.open.id
+    // Another call of the capture may have taken it meanwhile.
+    case .takeIfIDIsFree: importer.known.contains(call.open.id) ? call.open.id : nil
+    case .take: nil
+    case .compare: try importer.known.find(startedAtNs: call.open.startedAtNs, content)
+    }
   }
 
   private func writeWaiting(_ call: Call) throws {

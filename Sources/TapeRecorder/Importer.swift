@@ -53,16 +53,33 @@ package final class Importer {
     known = try ImportKnownCalls(store: store, log: log)
   }
 
-  /// Imports one file; what it is shows in its name or its first bytes.
-  ///
-  /// - Returns: one outcome a call, in the order of the input.
-  /// - Throws: `TapeError` `.failed` with file and line for what cannot be imported; what stood before it is imported.
-  package func importFile(_ path: String) throws -> [Outcome] {
-    let file = try ImportFile(path: path)
-    switch try kind(file) {
-    case .timed: return try ImportTimedCapture(importer: self, file: file).run()
-    case .raw: return [try ImportRawCapture(importer: self, file: file).run()]
+  /// What came of one file.
+  package struct FileResult {
+    /// One a call, in the order of the input; of a file that failed, the calls that were complete by then.
+    package var outcomes: [Outcome]
+    /// Why the rest of the file was not imported: `TapeError` `.failed` with file and line for what cannot be.
+    package var failure: (any Error)?
+  }
+
+  /// Imports one file; what it is shows in its name or its first bytes. The next one can be imported also after a
+  /// failure.
+  package func importCalls(of path: String) -> FileResult {
+    do {
+      let file = try ImportFile(path: path)
+      switch try kind(file) {
+      case .timed: return ImportTimedCapture(importer: self, file: file).run()
+      case .raw: return FileResult(outcomes: [try ImportRawCapture(importer: self, file: file).run()])
+      }
+    } catch {
+      return FileResult(outcomes: [], failure: error)
     }
+  }
+
+  /// The same for who needs all of a file.
+  package func importFile(_ path: String) throws -> [Outcome] {
+    let result = importCalls(of: path)
+    if let failure = result.failure { throw failure }
+    return result.outcomes
   }
 
   private enum Kind { case timed, raw }

@@ -14,7 +14,8 @@ struct ImportCommand: ParsableCommand {
     discussion: """
       Reads .sse captures (raw response bytes) and timed captures (.jsonl), and prints one call id a line, in the \
       order of the input. What is in the archive already, with the same bytes, request and start, is skipped and \
-      its id printed.
+      its id printed; a timed capture that names a call_id is told by that alone. A file that cannot be read to its \
+      end leaves the calls that were complete, and the next one is read.
 
       Example: tapedeck import --request body.json stream.sse
       """)
@@ -35,18 +36,18 @@ struct ImportCommand: ParsableCommand {
     options.startedAtNs = try startedAt.map { try TimeParser.moment($0, zone: .utc, nowNs: Self.nowNs) }
     let store = try store.open(.writing)
     let importer = try Importer(store: store, options: options, log: Console.logger)
-    var failure: (any Error)?
-    do {
-      for file in files {
-        for outcome in try importer.importFile(file) { StandardOutput.write("\(outcome.id)\n") }
-      }
-    } catch {
-      failure = error
+    var hasFailed = false
+    for file in files {
+      let result = importer.importCalls(of: file)
+      for outcome in result.outcomes { StandardOutput.write("\(outcome.id)\n") }
+      guard let failure = result.failure else { continue }
+      hasFailed = true
+      StandardOutput.note("tapedeck: \(TerminalText.escaped("\(failure)", keepingLines: true))")
     }
     // What came before an error stays, and can be asked for.
     try importer.finish()
     try Indexer(store: store, log: Console.logger).run()
-    if let failure { throw failure }
+    if hasFailed { throw ExitCode(2) }
   }
 
   private static var nowNs: Int64 { Int64(Date().timeIntervalSince1970 * 1000) * 1_000_000 }

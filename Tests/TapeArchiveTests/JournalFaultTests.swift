@@ -4,6 +4,26 @@ import Testing
 
 /// Disks that run full, fail, lie or tear.
 @Suite struct JournalFaultTests {
+  @Test func aDamagedEndNamesTheCallThatLostIt() throws {
+    var generator = Seeded(state: 21)
+    let files = MemoryFiles()
+    let store = try memoryStore(files)
+    let writer = try JournalWriter(store: store, log: quiet)
+    let open = makeOpen(&generator)
+    let handle = writer.open(open)
+    writer.frame(handle, 1, "data: 1\n\n")
+    writer.end(handle, offsetNs: 2, cause: .endOfBody)
+    try writer.close()
+    let path = store.archivePath + "/" + (try #require(store.archiveNames.first))
+    var bytes = files.bytes(path)
+    let at = try #require(bytes.firstRange(of: Array("end_of_body".utf8))?.lowerBound)
+    bytes[at] ^= 1
+    files.set(path, bytes)
+    let read = try Collector.all(store)
+    #expect(read.lost == [open.id])
+    #expect(read.damage.first?.calls == [open.id])
+  }
+
   @Test(arguments: [0, 1, 10, 57, 300]) func aFullDiskLeavesACountedGap(room: Int) throws {
     var generator = Seeded(state: 1)
     let files = MemoryFiles()

@@ -83,6 +83,43 @@ import Testing
     #expect(read + damage[0].calls.count == expected.count)
   }
 
+  /// What is ruined at the end of a file of several blocks.
+  enum Ruin: String, CaseIterable { case seekTable, index, both, indexAndABlock, cut }
+
+  @Test(arguments: Ruin.allCases) func withoutSeekTableOrIndexTheBlocksAreFound(ruin: Ruin) throws {
+    var generator = Seeded(state: 14)
+    let files = MemoryFiles()
+    let store = try memoryStore(files)
+    let writer = try JournalWriter(store: store, log: quiet)
+    let expected = record(writer, &generator, calls: 300)
+    try writer.close()
+    let name = try #require(Sealer(store: store, log: quiet).seal().segments.first)
+    let entries = try SegmentReader(store: store, name: name).entries
+    let path = store.archivePath + "/" + name
+    var bytes = files.bytes(path)
+    // Frames: text, two blocks of four, index.
+    let table = bytes.count - 17 - 10 * 8
+    if ruin == .cut { bytes.removeLast(40) }
+    if ruin == .seekTable || ruin == .both { bytes[table + 17] ^= 1 }
+    if ruin == .index || ruin == .both || ruin == .indexAndABlock { bytes[table - 10] ^= 1 }
+    let second = try #require(entries.last?.blockOffset)
+    if ruin == .indexAndABlock { bytes[second - 5] ^= 1 }
+    files.set(path, bytes)
+
+    var damage: [Damage] = []
+    var read: [CallID: RecordedCall] = [:]
+    try ArchiveReader(store: store).allCalls(onDamage: { damage.append($0) }) { call, _ in read[call.open.id] = call }
+    #expect(damage.first?.file == name)
+    let lost = ruin == .indexAndABlock ? entries.filter { $0.blockOffset != second }.map(\.id) : []
+    #expect(damage.flatMap(\.calls) == lost)
+    #expect(
+      read == Dictionary(uniqueKeysWithValues: expected.filter { !lost.contains($0.open.id) }.map { ($0.open.id, $0) }))
+    let place = CallLocation(file: name, offset: second)
+    let last = try #require(entries.last?.id)
+    #expect(try ArchiveReader(store: store).call(at: place, id: last) == read[last])
+    #expect(self.read(store, name) == nil)
+  }
+
   @Test func aSegmentOfANewerVersionIsRefused() throws {
     let (files, store, name, _) = try smallSegment()
     let path = store.archivePath + "/" + name

@@ -178,6 +178,42 @@ import Testing
     try importer.finish()
   }
 
+  @Test func aCaptureThatTurnsOutBadLeavesItsWholeCalls() throws {
+    let scratch = try Scratch()
+    let store = try scratch.store()
+    let text =
+      twoCalls.split(separator: "\n").dropLast(2).joined(separator: "\n") + "\nnonsense\n" + "{\"t_ns\":1}\n"
+    let importer = try Importer(store: store, options: .init(), log: quiet)
+    let result = try importer.importCalls(of: scratch.file("a.jsonl", text))
+    let next = try importer.importCalls(of: scratch.file("b.sse", "data: 1\n\n"))
+    try importer.finish()
+    #expect("\(result.failure.map { "\($0)" } ?? "")".contains("line 6"))
+    let calls = try store.calls()
+    #expect(Set(calls.keys) == Set((result.outcomes + next.outcomes).map(\.id)))
+    #expect(result.outcomes.count == 1)
+    #expect(next.outcomes.count == 1)
+    #expect(calls.values.allSatisfy { $0.end != nil })
+  }
+
+  @Test func aNamedCallIsToldByItsIDAlone() throws {
+    let scratch = try Scratch()
+    let store = try scratch.store()
+    func lines(_ number: Int, _ id: String, _ data: String) -> String {
+      ##"{"t_ns":1,"call":\##(number),"ev":"open","call_id":"\##(id)"}"## + "\n"
+        + ##"{"t_ns":2,"call":\##(number),"ev":"frame","raw":"data: \##(data)\n\n"}"## + "\n"
+        + ##"{"t_ns":3,"call":\##(number),"ev":"end","how":"done"}"## + "\n"
+    }
+    let (first, second) = ("01JD0Z6Q8R3T5V7W9XABCDEFGH", "01JD0Z6Q8R3T5V7W9XABCDEFGJ")
+    let outcomes = try store.importing(scratch.file("a.jsonl", lines(0, first, "x") + lines(1, second, "x")))
+    #expect(outcomes.map(\.id.description) == [first, second])
+    #expect(outcomes.map(\.isNew) == [true, true])
+    #expect(try store.calls().count == 2)
+    let again = try store.importing(scratch.file("b.jsonl", lines(0, second, "y")))
+    #expect(again == [Importer.Outcome(id: outcomes[1].id, isNew: false)])
+    #expect(
+      try store.importing(scratch.file("b.jsonl", lines(0, second, "y")), .init(again: true)).map(\.isNew) == [true])
+  }
+
   /// One segment that cannot be read stops neither imports nor the search for a call.
   @Test func aDamagedSegmentStopsNoImport() throws {
     let scratch = try Scratch()

@@ -99,6 +99,8 @@ package enum TimedCapture {
     package var head: CallHead?
     /// The line says whether a response came (`http_status`, perhaps null).
     package var knowsHead: Bool
+    /// The line says which call it is (`call_id`).
+    package var namesCall: Bool
     /// The line says what the request was.
     package var hasRequest: Bool
   }
@@ -129,7 +131,8 @@ package enum TimedCapture {
         decoded: text("decoded"))
     }
     let hasRequest = ["request", "request_raw", "request_base64"].contains { value[$0].map { !$0.isNull } ?? false }
-    return Open(call: call, head: head, knowsHead: value["http_status"] != nil, hasRequest: hasRequest)
+    return Open(
+      call: call, head: head, knowsHead: value["http_status"] != nil, namesCall: given != nil, hasRequest: hasRequest)
   }
 
   /// A member that may be missing or null, but not be something else than what it should.

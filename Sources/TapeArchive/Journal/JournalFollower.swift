@@ -74,7 +74,9 @@ package final class JournalFollower {
     var damage: [Damage] = []
     try journal.read(isFinal: isFinal) { finding in
       guard case .damage(let offset, let message) = finding else { return }
-      damage.append(Damage(file: journal.name, offset: offset, calls: [], message: message))
+      // What is unreadable may have been of any call that had not ended, its end too.
+      let open = writer.tape.tracks.values.sorted { $0.number < $1.number }.map(\.id)
+      damage.append(Damage(file: journal.name, offset: offset, calls: open, message: message))
     } _: { record in
       let problem = try writer.tape.apply(
         record, file: journal.name, sequence: journal.sequence, hasPrevious: hasPrevious, body)

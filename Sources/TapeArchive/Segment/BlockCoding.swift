@@ -56,6 +56,8 @@ protocol BlockCoding: Sendable {
   static var name: String { get }
   init() throws
   func encode(_ calls: [RecordedCall]) throws -> EncodedBlock
+  /// The calls that a block's head names.
+  func entries(head: [UInt8], blockOffset: Int) throws -> [SegmentEntry]
   /// Total: throws on what `encode` does not make, whatever the bytes.
   /// - Parameter id: the one call that is wanted; nil for all.
   func decode(_ block: EncodedBlock, only id: CallID?) throws -> [RecordedCall]

@@ -64,6 +64,13 @@ struct LiteralCoding: BlockCoding {
     var end: ArraySlice<UInt8>?
   }
 
+  func entries(head: [UInt8], blockOffset: Int) throws -> [SegmentEntry] {
+    try Self.items(head).map {
+      SegmentEntry(
+        id: $0.id, startedAtNs: Int64($0.startedAtNs), blockOffset: blockOffset, frames: $0.frames, bytes: $0.bytes)
+    }
+  }
+
   func decode(_ block: EncodedBlock, only id: CallID?) throws -> [RecordedCall] {
     let items = try Self.items(block.head)
     var salts = ByteReader(block.proofs)

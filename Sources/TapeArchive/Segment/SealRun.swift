@@ -203,7 +203,11 @@ struct SealRun {
         continue
       }
       do {
-        for entry in try SegmentReader(store: store, name: name).entries { sealed.insert(entry.id) }
+        let segment = try SegmentReader(store: store, name: name)
+        for entry in segment.entries { sealed.insert(entry.id) }
+        if let problem = segment.problem {
+          report.damage.append(Damage(file: name, offset: 0, calls: [], message: problem))
+        }
       } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
         report.damage.append(Damage(file: name, offset: 0, calls: [], message: error.description))
       }

@@ -14,6 +14,8 @@ final class SegmentFile {
   let name: String
   private let descriptor: Int32
   private(set) var frames: [Frame] = []
+  /// What is wrong with the seek table, if that had to be done without.
+  private(set) var problem: String?
   private(set) var coding: any BlockCoding = LiteralCoding()
   private let decompressor: ZstdDecompressor
 
@@ -31,7 +33,12 @@ final class SegmentFile {
     decompressor = try ZstdDecompressor()
     do {
       try readStart()
-      try readSeekTable()
+      do {
+        try readSeekTable()
+      } catch let error as BlockError {
+        problem = "\(error)"
+        try findFrames()
+      }
     } catch {
       throw wrapped(error)
     }
@@ -105,6 +112,27 @@ final class SegmentFile {
     frames = all
   }
 
+  /// Without a seek table: goes from frame to frame, and takes those that stand together as the frames of a block do.
+  private func findFrames() throws {
+    let size = try store.files.size(descriptor)
+    guard size <= SegmentFormat.largestFrame else { throw BlockError("it is too large to be read without one") }
+    let found = FrameFinder.frames(in: try store.files.read(descriptor, 0..<size), from: frames[0].size)
+    var index = Frame(offset: size, size: 0, content: 0)
+    var next = 0
+    while next < found.count {
+      let group = found[next...].prefix(Self.framesPerBlock)
+      if FrameFinder.isBlock(group) {
+        frames += group.map(\.frame)
+        next += Self.framesPerBlock
+      } else {
+        if found[next].magic == nil { index = found[next].frame }
+        next += 1
+      }
+    }
+    // The last zstd frame that is no block's.
+    frames.append(index)
+  }
+
   var blockCount: Int { (frames.count - 2) / Self.framesPerBlock }
 
   func blockOffset(_ block: Int) -> Int { frames[1 + block * Self.framesPerBlock].offset }
@@ -125,11 +153,20 @@ final class SegmentFile {
     for line in text.split(separator: 0x0A) where line.first != 0x23 {
       let words = String(decoding: line, as: UTF8.self).split(separator: " ")
       guard words.count == 5, let id = CallID(String(words[0])), let started = Int64(words[1]),
-        let offset = Int(words[2]), let frames = Int(words[3]), let bytes = Int(words[4]), block(at: offset) != nil
+        let offset = Int(words[2]), let frames = Int(words[3]), let bytes = Int(words[4]),
+        problem != nil || block(at: offset) != nil
       else { throw BlockError("its index") }
       entries.append(SegmentEntry(id: id, startedAtNs: started, blockOffset: offset, frames: frames, bytes: bytes))
     }
     return entries
+  }
+
+  /// What the heads of the blocks say, as far as they can be read: instead of the index.
+  func entriesOfHeads() -> [SegmentEntry] {
+    (0..<blockCount).flatMap { block -> [SegmentEntry] in
+      guard let head = try? zstd(frames[1 + block * Self.framesPerBlock]) else { return [] }
+      return (try? coding.entries(head: head, blockOffset: blockOffset(block))) ?? []
+    }
   }
 
   func calls(inBlock block: Int, only id: CallID? = nil) throws -> [RecordedCall] {
@@ -146,15 +183,14 @@ final class SegmentFile {
   private func zstd(_ frame: Frame) throws -> [UInt8] {
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }
-    let content = try decompressor.decompress(bytes, limit: SegmentFormat.largestFrame)
-    guard content.count == frame.content else { throw BlockError("its seek table does not fit its frames") }
-    return content
+    // The frame states its size and has a checksum: what the seek table says of its content is for other tools.
+    return try decompressor.decompress(bytes, limit: SegmentFormat.largestFrame)
   }
 
   private func skippable(_ frame: Frame, _ magic: UInt32) throws -> [UInt8] {
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     var reader = ByteReader(bytes)
-    guard bytes.count == frame.size, frame.size >= 12, frame.content == 0, reader.uint32() == magic,
+    guard bytes.count == frame.size, frame.size >= 12, reader.uint32() == magic,
       reader.uint32().map(Int.init) == frame.size - 8, let crc = reader.uint32(), crc == CRC32C.of(bytes[12...])
     else { throw BlockError("a frame of times or salts is not what was written") }
     return Array(bytes[12...])

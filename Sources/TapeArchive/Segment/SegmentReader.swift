@@ -16,17 +16,24 @@ package struct SegmentReader {
   /// The calls in the order of the file, which is that of their start.
   package let entries: [SegmentEntry]
 
+  /// What is wrong with seek table or index: then the blocks were looked for, and what they hold is all there is.
+  package let problem: String?
+
   package var name: String { file.name }
 
-  /// Opens the segment and reads its index.
+  /// Opens the segment and reads its index; without one, the heads of its blocks.
   ///
   /// - Throws: `TapeError` `.notFound`, `.newerVersion`, `.corrupt`, `.io`.
   package init(store: Store, name: String) throws {
     file = try SegmentFile(store: store, name: name)
     do {
       entries = try file.index()
-    } catch {
+      problem = file.problem
+    } catch let error as FileError {
       throw file.wrapped(error)
+    } catch {
+      entries = file.entriesOfHeads()
+      problem = file.problem ?? "its index: \(error)"
     }
   }
 
@@ -48,11 +55,11 @@ package struct SegmentReader {
     orElse onDamage: (Damage) throws -> Void,
     _ body: (RecordedCall, CallLocation, _ leafHash: [UInt8]) throws -> Void
   ) throws {
-    var next = 0
+    if let problem { try onDamage(Damage(file: file.name, offset: 0, calls: [], message: problem)) }
+    var named = Dictionary(grouping: entries, by: \.blockOffset)
     for block in 0..<file.blockCount {
       let location = CallLocation(file: file.name, offset: file.blockOffset(block))
-      let expected = entries[next...].prefix { $0.blockOffset == location.offset }
-      next += expected.count
+      let expected = named.removeValue(forKey: location.offset) ?? []
       let calls: [RecordedCall]
       do {
         calls = try file.calls(inBlock: block)
@@ -65,15 +72,14 @@ package struct SegmentReader {
       }
       for call in calls { try body(call, location, leafHash(of: call)) }
     }
-    if next < entries.count {
+    for (offset, missing) in named.sorted(by: { $0.key < $1.key }) {
       let damage = Damage(
-        file: file.name, offset: 0, calls: entries[next...].map(\.id),
-        message: "its index names calls that are not there")
+        file: file.name, offset: offset, calls: missing.map(\.id), message: "its index names calls that are not there")
       try onDamage(damage)
     }
   }
 
-  private func fits(_ calls: [RecordedCall], _ expected: ArraySlice<SegmentEntry>) -> Bool {
+  private func fits(_ calls: [RecordedCall], _ expected: [SegmentEntry]) -> Bool {
     calls.count == expected.count
       && zip(calls, expected).allSatisfy {
         $0.open.id == $1.id && $0.open.startedAtNs == $1.startedAtNs && $0.frameCount == $1.frames
