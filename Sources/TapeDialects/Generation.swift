@@ -1,4 +1,5 @@
 package import TapeJSON
+package import TapeTypes
 
 /// What a call generated, put together again from its frames. A value: everything that is
 /// known is here, what is absent is nil, and what nobody knew is in `extra`.
@@ -25,6 +26,9 @@ package struct Generation: Sendable, Equatable {
   package var contentMode: ContentMode = .delta
   /// `[DONE]` or `is_final` came and no error did; for a JSON body: it is whole and no error.
   package var complete = false
+  /// What `CallState` is derived from where the archive is damaged: the stream came to its end, though not all of it
+  /// is on tape any more. nil where `complete` says it.
+  package var endedWhole: Bool?
   package var error: GenerationError?
   package var choices: [Choice] = []
   package var usage: Usage?
@@ -69,8 +73,11 @@ package struct GenerationError: Sendable, Equatable {
 
 extension Generation {
   /// Part of the response is not on tape any more: whatever the rest says, this is not the whole of it.
-  package mutating func noteArchiveDamage(_ problem: String?) {
+  ///
+  /// - Parameter end: where upstream ended the body as HTTP says, damage of the archive does not make that a cut.
+  package mutating func noteArchiveDamage(_ problem: String?, end: CallEnd?) {
     guard let problem else { return }
+    endedWhole = error == nil && (complete || end?.cause == .endOfBody)
     complete = false
     defects.append(Defect(.truncated, problem))
   }

@@ -91,7 +91,8 @@ struct CallSummary {
   private func describeOutcome(_ row: inout CallRow) {
     row.state =
       CallState(
-        head: head, end: end, isLive: isLive, isComplete: generation.complete, hasErrorFrame: generation.hasErrorFrame
+        head: head, end: end, isLive: isLive, isComplete: generation.endedWhole ?? generation.complete,
+        hasErrorFrame: generation.hasErrorFrame
       ).rawValue
     row.isComplete = generation.complete
     row.httpStatus = head?.status

@@ -115,7 +115,7 @@ final class IndexSession {
       }
     }
     var generation = generation(of: call)
-    generation.noteArchiveDamage(integrityProblem(of: call))
+    generation.noteArchiveDamage(integrityProblem(of: call), end: call.end)
     let summary = CallSummary(
       open: call.open, facts: RequestFacts(call.open), location: location, head: call.head, end: call.end,
       isLive: false, generation: generation, timing: CallTiming(call), frames: call.frameCount, bytes: call.raw.count,

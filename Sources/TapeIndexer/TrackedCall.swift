@@ -65,7 +65,7 @@ struct TrackedCall {
   /// The call after its last frame; without `end` it is lost.
   mutating func finished(end: CallEnd?) -> CallSummary {
     var generation = reconstructor.finish(end: end)
-    generation.noteArchiveDamage(problem(end))
+    generation.noteArchiveDamage(problem(end), end: end)
     return summary(
       end: end, isLive: false, generation: generation, leafHash: hasher.finish(open: open, head: head, end: end))
   }

@@ -78,9 +78,9 @@ extension QueryEngine {
   private func inArchive(_ id: CallID) throws -> CallEntry? {
     guard let (call, location) = try archive.find(id) else { return nil }
     var generation = generation(of: call)
-    generation.noteArchiveDamage(integrityProblem(of: call))
+    generation.noteArchiveDamage(integrityProblem(of: call), end: call.end)
     let state = CallState(
-      head: call.head, end: call.end, isLive: call.isLive, isComplete: generation.complete,
+      head: call.head, end: call.end, isLive: call.isLive, isComplete: generation.endedWhole ?? generation.complete,
       hasErrorFrame: generation.hasErrorFrame)
     return CallEntry(id: id, location: location, state: state, startedAtNs: call.open.startedAtNs)
   }

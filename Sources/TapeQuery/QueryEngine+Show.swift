@@ -33,7 +33,7 @@ struct ShownCall {
     self.prices = prices
     facts = RequestFacts(call.open)
     var generation = TapeDialects.generation(of: call)
-    generation.noteArchiveDamage(integrityProblem(of: call))
+    generation.noteArchiveDamage(integrityProblem(of: call), end: call.end)
     self.generation = generation
   }
 
@@ -62,7 +62,7 @@ struct ShownCall {
 
   private var state: CallState {
     CallState(
-      head: call.head, end: call.end, isLive: call.isLive, isComplete: generation.complete,
+      head: call.head, end: call.end, isLive: call.isLive, isComplete: generation.endedWhole ?? generation.complete,
       hasErrorFrame: generation.hasErrorFrame)
   }
 
