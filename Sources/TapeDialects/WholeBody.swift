@@ -59,7 +59,8 @@ enum WholeBody {
     let type = mediaType(of: bytes, head: head)
     if type.contains("html"), let title = title(bytes) { return title }
     if type == "text/plain", bytes.count <= 300, let line = line(bytes[...]) { return line }
-    return size == 0 ? "HTTP \(head.status), empty body" : "HTTP \(head.status), \(type), \(size) bytes"
+    let named = head.mediaType.flatMap { $0.isEmpty ? nil : $0 } ?? type
+    return size == 0 ? "HTTP \(head.status), empty body" : "HTTP \(head.status), \(named), \(size) bytes"
   }
 
   /// The Content-Type, else what the bytes look like.
