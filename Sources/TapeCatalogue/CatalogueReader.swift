@@ -28,7 +28,17 @@ package final class CatalogueReader: Sendable {
 
   /// A catalogue that is being made at this moment is waited for, up to a second.
   private static func connect(_ path: String) throws -> Connection {
-    for _ in 0..<10 where try isBlank(path) { usleep(100_000) }
+    for _ in 0..<10 {
+      do {
+        return try connectNow(path)
+      } catch let error as TapeError where error.code == .catalogueStale && isBlank(path) {
+        usleep(100_000)
+      }
+    }
+    return try connectNow(path)
+  }
+
+  private static func connectNow(_ path: String) throws -> Connection {
     guard let file = FileIdentity(path: path) else { throw TapeError.catalogueMissing(at: path) }
     do {
       let queue = try open(path)
@@ -52,8 +62,7 @@ package final class CatalogueReader: Sendable {
   }
 
   /// True for a database without any content, as it is for a moment when it is made.
-  private static func isBlank(_ path: String) throws -> Bool {
-    guard FileIdentity(path: path) != nil else { return false }
+  private static func isBlank(_ path: String) -> Bool {
     let objects = try? open(path).read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_schema") }
     return objects == 0
   }
