@@ -151,21 +151,11 @@ struct CallSummary {
     row.path = open.path
     row.keyFingerprint = open.keyFingerprint
     row.redactions = Self.json(open.redactions) ?? "[]"
-    row.requestSHA256 = Self.hex(SHA256.hash(data: open.body))
-    row.responseSHA256 = end?.sha256.map { Self.hex($0) }
+    row.requestSHA256 = Hex.string(SHA256.hash(data: open.body))
+    row.responseSHA256 = end?.sha256.map { Hex.string($0) }
     row.archiveFile = location.file
     row.archiveOffset = location.offset
-    row.leafHash = leafHash.map { Self.hex($0) }
-  }
-
-  static func hex(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for byte in bytes {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
+    row.leafHash = leafHash.map { Hex.string($0) }
   }
 
   private static func json(_ value: JSONValue?) -> String? {

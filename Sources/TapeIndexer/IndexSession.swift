@@ -106,7 +106,7 @@ final class IndexSession {
       // The same call in two segments: the first of them by name counts, whichever was seen first.
       let isSegment = Self.isSegment(known.file)
       if isSegment, known.file < location.file, try isThere(known.file) { return }
-      if known.state != CallState.open.rawValue, known.leafHash == CallSummary.hex(leafHash) {
+      if known.state != CallState.open.rawValue, known.leafHash == Hex.string(leafHash) {
         if known.file != location.file || known.offset != location.offset {
           try transaction.move(known, file: location.file, offset: location.offset)
           report.movedCalls += 1

@@ -48,10 +48,6 @@ enum JSONPieces {
     }
     return String(decoding: text, as: UTF8.self)
   }
-
-  static func hex(_ bytes: [UInt8]) -> String {
-    bytes.reduce(into: "") { $0 += ($1 < 16 ? "0" : "") + String($1, radix: 16) }
-  }
 }
 
 /// The token counts of a call, wherever they were read from.

@@ -1,3 +1,4 @@
+internal import TapeArchive
 internal import TapeCatalogue
 package import TapeJSON
 internal import TapePricing
@@ -29,7 +30,7 @@ extension QueryEngine {
       .init("object", .string(row.object)), .init("created", .string(row.created)),
       .init("finalized", .string(row.finalized)), .init("integration_id", .string(row.integrationID)),
       .init("system_fingerprint", .string(row.systemFingerprint)),
-      .init("started_at", .string(rfc3339(ns: row.startedNs))), .init("state", .string(row.state)),
+      .init("started_at", .string(RFC3339.string(row.startedNs))), .init("state", .string(row.state)),
       .init("complete", .bool(row.isComplete)), .init("content_mode", .string(row.contentMode)),
       .init("mock", .bool(row.isMock)), .init("http_status", .int(row.httpStatus)),
       .init("error", error(row)), .init("text", .string(row.text)),

@@ -1,7 +1,7 @@
 internal import TapeArchive
 internal import TapeDialects
 package import TapeJSON
-internal import TapeSSE
+package import TapeSSE
 package import TapeTypes
 
 extension QueryEngine {
@@ -39,17 +39,18 @@ extension QueryEngine {
   /// The objects of `events`: what an SSE client is given.
   package func events(_ entry: CallEntry) throws -> [JSONValue] { Self.events(in: try recorded(entry).raw) }
 
+  /// One object of `events`.
+  package static func row(of event: SSEEvent) -> JSONValue {
+    ["event": .string(event.event), "data": .string(event.data), "id": .string(event.id), "retry": .int(event.retry)]
+  }
+
   /// The events in an SSE body, wherever it is from.
   package static func events(in body: [UInt8]) -> [JSONValue] {
     var parser = EventParser()
     var events: [JSONValue] = []
     body.withUnsafeBytes { bytes in
       parser.feed(bytes) { event in
-        events.append(
-          .object([
-            .init("event", .string(event.event)), .init("data", .string(event.data)), .init("id", .string(event.id)),
-            .init("retry", .int(event.retry)),
-          ]))
+        events.append(row(of: event))
       }
     }
     parser.finish()

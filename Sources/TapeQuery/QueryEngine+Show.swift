@@ -69,7 +69,7 @@ struct ShownCall {
   private var outcome: [JSONValue.Member] {
     let error = generation.error
     return [
-      .init("started_at", .string(rfc3339(ns: call.open.startedAtNs))), .init("state", .string(state.rawValue)),
+      .init("started_at", .string(RFC3339.string(call.open.startedAtNs))), .init("state", .string(state.rawValue)),
       .init("complete", .bool(generation.complete)), .init("content_mode", .string(generation.contentMode.rawValue)),
       .init("mock", .bool(facts.isMock)), .init("http_status", .int(call.head?.status)),
       .init(
@@ -153,7 +153,7 @@ struct ShownCall {
     let isOpen = call.end == nil && call.isLive
     return .object([
       .init("file", .string(location.file)), .init("offset", .int(location.offset)),
-      .init("leaf_hash", isOpen ? .null : .string(JSONPieces.hex(leafHash(of: call)))),
+      .init("leaf_hash", isOpen ? .null : .string(Hex.string(leafHash(of: call)))),
     ])
   }
 }

@@ -1,3 +1,4 @@
+import TapeArchive
 import TapeQuery
 import TapeTypes
 import Testing
@@ -79,7 +80,7 @@ import Testing
     ("2w", "2026-11-06T12:34:56.500000000Z"),
   ])
   func momentsAreRead(text: String, expected: String) throws {
-    #expect(rfc3339(ns: try TimeParser.moment(text, zone: .utc, nowNs: now)) == expected)
+    #expect(RFC3339.string(try TimeParser.moment(text, zone: .utc, nowNs: now)) == expected)
   }
 
   @Test(arguments: [
@@ -94,7 +95,8 @@ import Testing
   @Test func yesterdayIsThatOfTheZone() throws {
     let zone = try TimeZoneRules(named: "Asia/Tokyo")
     // 12:34Z is 21:34 in Tokyo; its day began at 15:00Z the day before.
-    #expect(rfc3339(ns: try TimeParser.moment("yesterday", zone: zone, nowNs: now)) == "2026-11-18T15:00:00.000000000Z")
+    let yesterday = try TimeParser.moment("yesterday", zone: zone, nowNs: now)
+    #expect(RFC3339.string(yesterday) == "2026-11-18T15:00:00.000000000Z")
   }
 
   @Test(

@@ -55,19 +55,15 @@ struct EventsCommand: ParsableCommand {
       buffer.withUnsafeBytes { bytes in
         parser.feed(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { event in
           if format == .ndjson {
-            StandardOutput.write(json: Self.row(event).compact)
+            StandardOutput.write(json: QueryEngine.row(of: event).compact)
           } else {
-            rows.append(Self.row(event))
+            rows.append(QueryEngine.row(of: event))
           }
         }
       }
     }
     parser.finish()
     if format != .ndjson { RowPrinter(format: format, columns: Self.columns).print(rows) }
-  }
-
-  private static func row(_ event: SSEEvent) -> JSONValue {
-    ["event": .string(event.event), "data": .string(event.data), "id": .string(event.id), "retry": .int(event.retry)]
   }
 
   private static let columns = [

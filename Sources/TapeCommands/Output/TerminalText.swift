@@ -20,7 +20,7 @@ package enum TerminalText {
     return String(out)
   }
 
-  /// The same JSON text with `\\uXXXX` for what a terminal would obey; C0 characters are escaped in JSON already.
+  /// The same JSON text with JSON escapes for what a terminal would obey; C0 characters are escaped in JSON already.
   package static func escapedJSON(_ json: [UInt8]) -> [UInt8] {
     let text = String(decoding: json, as: UTF8.self)
     guard text.unicodeScalars.contains(where: { $0.value >= 0x7F && isUnsafe($0) }) else { return json }

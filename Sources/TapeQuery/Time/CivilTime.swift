@@ -80,11 +80,3 @@ func padded(_ number: some BinaryInteger, _ width: Int) -> String {
   let zeros = String(repeating: "0", count: max(0, width - digits.utf8.count))
   return (number < 0 ? "-" : "") + zeros + digits
 }
-
-/// RFC 3339 in UTC with nanoseconds: `2026-11-20T12:00:00.000000000Z`.
-package func rfc3339(ns: Int64) -> String {
-  let seconds = ns.floorDivided(by: 1_000_000_000)
-  let time = CivilTime(seconds: seconds)
-  return "\(padded(time.year, 4))-\(padded(time.month, 2))-\(padded(time.day, 2))T\(padded(time.hour, 2))"
-    + ":\(padded(time.minute, 2)):\(padded(time.second, 2)).\(padded(ns - seconds * 1_000_000_000, 9))Z"
-}
