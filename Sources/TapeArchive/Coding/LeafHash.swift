@@ -6,16 +6,23 @@ package import TapeTypes
 /// It covers everything a call consists of, so it is the same in a journal, in a segment of
 /// any coding, and after export and import.
 package func leafHash(of call: RecordedCall) -> [UInt8] {
-  var hasher = LeafHasher()
-  call.raw.withUnsafeBytes { raw in
-    var start = 0
-    for index in 0..<call.frameCount {
-      let end = call.frameEnds[index]
-      hasher.frame(offsetNs: call.frameOffsetNs(index), UnsafeRawBufferPointer(rebasing: raw[start..<end]))
-      start = end
-    }
+  leafHash(of: call, rawHash: Array(SHA256.hash(data: call.raw)))
+}
+
+/// The same, for whoever has hashed the response already.
+///
+/// - Parameter rawHash: SHA-256 of the response.
+func leafHash(of call: RecordedCall, rawHash: [UInt8]) -> [UInt8] {
+  var times: [UInt8] = []
+  times.reserveCapacity(16 * call.frameCount + 16)
+  for (index, end) in call.frameEnds.enumerated() {
+    if let offset = call.frameOffsetNs(index) { times.append(uint64: UInt64(bitPattern: offset)) }
+    times.append(uint64: UInt64(end))
   }
-  return hasher.finish(open: call.open, head: call.head, end: call.end)
+  times.append(uint64: UInt64(call.frameCount))
+  times.append(uint64: call.open.hasTimes ? 1 : 0)
+  return LeafHasher.leaf(
+    open: call.open, head: call.head, end: call.end, rawHash: rawHash, timesHash: Array(SHA256.hash(data: times)))
 }
 
 /// The leaf hash while the frames come in.
@@ -40,26 +47,37 @@ package struct LeafHasher {
   package var rawHash: [UInt8] { Array(raw.finalize()) }
 
   package func finish(open: CallOpen, head: CallHead?, end: CallEnd?) -> [UInt8] {
-    var meta = SHA256()
-    for part in [CallCoding.json(open), open.body, head.map { CallCoding.json($0) }, end.map { CallCoding.json($0) }] {
-      // No part is 2⁶⁴ − 1 bytes long: that count says that there is none.
-      Self.add(part.map { UInt64($0.count) } ?? .max, to: &meta)
-      if let part { meta.update(data: part) }
-    }
     var times = times
     Self.add(frames, to: &times)
     Self.add(open.hasTimes ? 1 : 0, to: &times)
+    return Self.leaf(open: open, head: head, end: end, rawHash: rawHash, timesHash: Array(times.finalize()))
+  }
 
+  fileprivate static func leaf(
+    open: CallOpen, head: CallHead?, end: CallEnd?, rawHash: [UInt8], timesHash: [UInt8]
+  ) -> [UInt8] {
+    var meta = SHA256()
+    for part in [CallCoding.json(open), open.body, head.map { CallCoding.json($0) }, end.map { CallCoding.json($0) }] {
+      // No part is 2⁶⁴ − 1 bytes long: that count says that there is none.
+      add(part.map { UInt64($0.count) } ?? .max, to: &meta)
+      if let part { meta.update(data: part) }
+    }
     var leaf = SHA256()
     leaf.update(data: [0x00])
     leaf.update(data: open.salt)
     leaf.update(data: Array(meta.finalize()))
     leaf.update(data: rawHash)
-    leaf.update(data: Array(times.finalize()))
+    leaf.update(data: timesHash)
     return Array(leaf.finalize())
   }
 
   private static func add(_ value: UInt64, to hasher: inout SHA256) {
     withUnsafeBytes(of: value.littleEndian) { hasher.update(bufferPointer: $0) }
+  }
+}
+
+extension [UInt8] {
+  fileprivate mutating func append(uint64 value: UInt64) {
+    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
   }
 }

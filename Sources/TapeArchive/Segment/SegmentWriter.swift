@@ -1,3 +1,4 @@
+internal import Crypto
 internal import TapeTypes
 
 /// Writes one segment to a temporary file, block by block.
@@ -6,8 +7,8 @@ final class SegmentWriter {
   private let store: Store
   private let descriptor: Int32
   private let compressor: ZstdCompressor
-  private let coding: any BlockCoding
-  private var block: [SegmentItem] = []
+  private var block = TemplateEncoder()
+  private var blockItems: [SegmentEntry] = []
   private var blockBytes = 0
   private var seekTable: [UInt8] = []
   private var frames = 0
@@ -19,8 +20,7 @@ final class SegmentWriter {
   private(set) var rawBytes = 0
   private(set) var calls = 0
   /// Leaf hashes in the order of the file: what reading it back has to give.
-  var leaves: [[UInt8]] { index.entries.compactMap(\.leafHash) + blockLeaves }
-  private var blockLeaves: [[UInt8]] = []
+  var leaves: [[UInt8]] { (index.entries + blockItems).compactMap(\.leafHash) }
 
   var path: String { store.archivePath + "/" + name }
   var temporaryPath: String { path + ".tmp" }
@@ -30,12 +30,11 @@ final class SegmentWriter {
     self.store = store
     self.name = name
     compressor = try ZstdCompressor(level: level)
-    coding = try BlockCodings.current.init()
     index = SegmentIndex(firstLeaf: firstLeaf)
     let path = store.archivePath + "/" + name + ".tmp"
     if try store.files.status(path) != nil { try store.files.unlink(path) }
     descriptor = try store.files.open(path, .create)
-    let text = "\(SegmentFormat.magic) \(BlockCodings.current.name)\n\(SegmentFormat.explanation)"
+    let text = "\(SegmentFormat.magic) \(TemplateCoding.name)\n\(SegmentFormat.explanation)"
     try add(zstd: Array(text.utf8))
   }
 
@@ -43,28 +42,38 @@ final class SegmentWriter {
 
   func add(_ item: SegmentItem) throws {
     let bytes = item.rawBytes
-    if !block.isEmpty, blockBytes + bytes > SegmentFormat.bytesPerBlock { try endBlock() }
-    blockLeaves.append(item.leafHash)
-    block.append(item)
+    if blockItems.count == SegmentFormat.callsPerBlock || block.textBytes >= SegmentFormat.textPerBlock
+      || !blockItems.isEmpty && blockBytes + bytes > SegmentFormat.bytesPerBlock
+    {
+      try endBlock()
+    }
+    switch item {
+    case .tombstone(let tombstone):
+      block.add(tombstone)
+      blockItems.append(SegmentEntry(item, blockOffset: size, tombstone.leafHash))
+    case .call(let call):
+      let rawHash = Array(SHA256.hash(data: call.raw))
+      block.add(call, rawHash: rawHash)
+      blockItems.append(SegmentEntry(item, blockOffset: size, leafHash(of: call, rawHash: rawHash)))
+    }
     blockBytes += bytes
     rawBytes += bytes
     calls += 1
-    if block.count == SegmentFormat.callsPerBlock { try endBlock() }
   }
 
   private func endBlock() throws {
-    guard !block.isEmpty else { return }
-    for (item, leaf) in zip(block, blockLeaves) { index.entries.append(SegmentEntry(item, blockOffset: size, leaf)) }
-    blockLeaves.removeAll()
-    let encoded = try coding.encode(block)
-    for role in type(of: coding).roles {
+    guard !blockItems.isEmpty else { return }
+    index.entries += blockItems
+    let encoded = try block.finish()
+    for role in TemplateCoding.roles {
       if let magic = role.skippableMagic {
         try add(skippable: magic, encoded[role])
       } else {
         try add(zstd: encoded[role])
       }
     }
-    block.removeAll()
+    block = TemplateEncoder()
+    blockItems.removeAll()
     blockBytes = 0
   }
 
