@@ -140,6 +140,7 @@ let package = Package(
     .testTarget(
       name: "TapeArchiveTests",
       dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging],
+      exclude: ["Golden"],
       swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
