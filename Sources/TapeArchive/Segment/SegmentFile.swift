@@ -183,6 +183,13 @@ final class SegmentFile {
     return try coding.outlines(head: zstd(frames[first]), text: zstd(frames[first + 1]))
   }
 
+  /// Compares the skippable frames of a block with their checksums.
+  func checkSkippable(inBlock block: Int) throws {
+    for (index, role) in roles.enumerated() {
+      if let magic = role.skippableMagic { _ = try skippable(frames[1 + block * framesPerBlock + index], magic) }
+    }
+  }
+
   private func zstd(_ frame: Frame) throws -> [UInt8] {
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }
