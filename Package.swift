@@ -139,7 +139,9 @@ let package = Package(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
     .testTarget(
       name: "TapeArchiveTests",
-      dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging],
+      dependencies: [
+        "TapeTestSupport", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],

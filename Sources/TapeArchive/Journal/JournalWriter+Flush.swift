@@ -135,7 +135,8 @@ extension JournalWriter {
       "the disk took no writes for so long that calls were given up", metadata: ["calls": "\(counters.droppedCalls)"])
   }
 
-  private func syncStrictly() -> FlushResult? {
+  /// Syncs what is written, or writes it again to a new journal and syncs that. nil if it went well.
+  package func syncStrictly() -> FlushResult? {
     do throws(FileError) {
       try syncer.syncNow()
       forget(upTo: unsynced.end)
@@ -183,24 +184,12 @@ extension JournalWriter {
     do throws(FileError) {
       var chain = OpenJournal.Chain()
       chain.value = journal.chain
-      var created = try OpenJournal.create(
-        store: store, writer: writer, sequence: journal.sequence + 1, chain: chain, clock: clock)
-      var batch = JournalStage(capacity: 64 << 10)
-      stageResumes(&batch, seed: created.seed, rewriting: old != nil)
-      if let old { RecordLines.copy(old, into: &batch, seed: created.seed) }
-      if batch.count > 0 {
-        created.stageBatch(&batch)
-        created.hasCalls = true
-        do throws(FileError) {
-          try store.files.writeAll(created.descriptor, batch.bytes)
-        } catch {
-          store.files.close(created.descriptor)
-          try? store.files.unlink(store.archivePath + "/" + created.name)
-          throw error
-        }
-        created.size += batch.count
+      next = try OpenJournal.create(
+        store: store, writer: writer, sequence: journal.sequence + 1, chain: chain, clock: clock
+      ) { batch, seed in
+        stageResumes(&batch, seed: seed, rewriting: old != nil)
+        if let old { RecordLines.copy(old, into: &batch, seed: seed) }
       }
-      next = created
     } catch {
       counters.lastError = self.error("follow", error)
       return false
@@ -246,10 +235,13 @@ extension JournalWriter {
     nextRetryNs = .min
     let result = flush()
     isClosed = true
+    // Here and not on the syncer's thread: a sync that fails is made good as in any flush.
+    let unsynced = syncStrictly()
     let failed = syncer.stop()
     if !journal.hasCalls { try? store.files.unlink(store.archivePath + "/" + journal.name) }
     store.files.close(journal.descriptor)
     if case .failing(let error) = result { throw error }
+    if case .failing(let error) = unsynced { throw error }
     if let failed { throw error("sync", failed) }
   }
 }

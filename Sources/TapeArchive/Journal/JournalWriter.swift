@@ -63,14 +63,14 @@ package final class JournalWriter {
     writer = CallID(milliseconds: UInt64(max(0, clock.wallNs())) / 1_000_000)
     do {
       journal = try OpenJournal.create(store: store, writer: writer, sequence: 1, chain: .init(), clock: clock)
+      syncer = JournalSyncer(files: store.files, directory: store.archivePath, options: options)
+      syncer.follow(journal.descriptor, retiring: nil, sync: false)
+      try syncer.start()
     } catch {
       throw TapeError(
         error.isReadOnly ? .readOnly : .io,
         "cannot make a journal in \(store.archivePath): \(error.reason) (\(error.call))")
     }
-    syncer = JournalSyncer(files: store.files, directory: store.archivePath, options: options)
-    syncer.follow(journal.descriptor, retiring: nil, sync: false)
-    syncer.start()
   }
 
   deinit {

@@ -21,12 +21,13 @@ struct OpenJournal {
     var value = [UInt8](repeating: 0, count: JournalFormat.chainBytes)
   }
 
-  /// Makes, locks and names an empty journal with its header.
+  /// Makes, locks and names a journal with its header, and a batch of what `first` stages.
   ///
-  /// It gets its name only when it is locked and has its header, so that nobody takes the
-  /// journal of a live writer for one that was left.
+  /// It gets its name last, when it is locked and has all that: nobody takes the journal of a live writer for one that
+  /// was left, nor the one before for closed while this one may still fail.
   static func create(
-    store: Store, writer: CallID, sequence: Int, chain: Chain, clock: any TapeClock
+    store: Store, writer: CallID, sequence: Int, chain: Chain, clock: any TapeClock,
+    first: (_ batch: inout JournalStage, _ seed: UInt32) -> Void = { _, _ in }
   ) throws(FileError) -> OpenJournal {
     let name = JournalFormat.fileName(writer: writer, sequence: sequence)
     let path = store.archivePath + "/" + name
@@ -46,6 +47,14 @@ struct OpenJournal {
       journal.stageBatch(&stage)
       try files.writeAll(descriptor, stage.bytes)
       journal.size = stage.count
+      var batch = JournalStage(capacity: 64 << 10)
+      first(&batch, journal.seed)
+      if batch.count > 0 {
+        journal.stageBatch(&batch)
+        journal.hasCalls = true
+        try files.writeAll(descriptor, batch.bytes)
+        journal.size += batch.count
+      }
       try files.rename(path + ".tmp", to: path)
       return journal
     } catch {
