@@ -87,8 +87,13 @@ package final class Oracle {
 
   /// What is wrong with what an archive gives; empty if nothing is.
   ///
-  /// - Parameter mayMiss: damage was done and reported: frames may be missing, none may be wrong.
-  package func problems(with tape: [CallID: RecordedCall], promised grip: Grip, mayMiss: Bool = false) -> [String] {
+  /// - Parameters:
+  ///   - isDamaged: the archive says that something is wrong with it: what was not promised may be missing, and a call
+  ///     not what its end says.
+  ///   - mayMiss: damage was done: frames may be missing, none may be wrong.
+  package func problems(
+    with tape: [CallID: RecordedCall], promised grip: Grip, isDamaged: Bool = false, mayMiss: Bool = false
+  ) -> [String] {
     var problems: [String] = []
     for (id, call) in calls.sorted(by: { $0.key < $1.key }) {
       guard let taped = tape[id] else {
@@ -101,6 +106,7 @@ package final class Oracle {
         problems.append("call \(id) lost its head")
       }
       problems += check(call, taped, grip, mayMiss: mayMiss).map { "call \(id): \($0)" }
+      if !isDamaged, let problem = integrityProblem(of: taped) { problems.append("call \(id): \(problem)") }
     }
     for id in tape.keys where calls[id] == nil { problems.append("call \(id) was never made") }
     return problems
@@ -127,7 +133,6 @@ package final class Oracle {
     if !mayMiss { problems += missed(call, next..<call.frames.count, grip) }
     if let end = taped.end {
       if end.cause != call.cause { problems.append("it has another end") }
-      if !mayMiss, let problem = integrityProblem(of: taped) { problems.append(problem) }
     } else if call.cause != nil, call.endPiece.grip >= grip, !mayMiss {
       problems.append("its end is lost")
     }

@@ -67,6 +67,7 @@ extension JournalWriter {
   /// Everything before this position is synced and never has to be written again.
   private func forget(upTo position: Int) {
     unsynced.drop(to: position)
+    while places.count > 1, places[1].position < unsynced.start { places.removeFirst() }
     if let first = endedUnsynced.first, first.position <= position {
       endedUnsynced.removeAll { $0.position <= position }
     }
@@ -184,8 +185,9 @@ extension JournalWriter {
     do throws(FileError) {
       var chain = OpenJournal.Chain()
       chain.value = journal.chain
+      let origin = place(of: old == nil ? unsynced.end : unsynced.start)
       next = try OpenJournal.create(
-        store: store, writer: writer, sequence: journal.sequence + 1, chain: chain, clock: clock
+        store: store, writer: writer, sequence: journal.sequence + 1, chain: chain, origin: origin, clock: clock
       ) { batch, seed in
         stageResumes(&batch, seed: seed, rewriting: old != nil)
         if let old { RecordLines.copy(old, into: &batch, seed: seed) }
@@ -198,7 +200,17 @@ extension JournalWriter {
     RecordLines.rechecksum(stage.mutableBytes, seed: next.seed)
     syncer.follow(next.descriptor, retiring: journal.descriptor, sync: syncOld)
     journal = next
+    places.append((unsynced.end, JournalOrigin(sequence: next.sequence, offset: next.size)))
     return true
+  }
+
+  /// Where the byte at this position was written; at the end of a journal rather than at the start of the next.
+  private func place(of position: Int) -> JournalOrigin {
+    // The first journal's header is nothing that anybody misses.
+    if position == 0 { return JournalOrigin(sequence: 1, offset: 0) }
+    let next = places.dropFirst().firstIndex { position <= $0.position } ?? places.count
+    let (start, place) = places[next - 1]
+    return JournalOrigin(sequence: place.sequence, offset: place.offset + position - start)
   }
 
   /// - Parameter rewriting: records of calls that have ended come along, so their ids are needed too.

@@ -33,6 +33,6 @@ import Testing
       }
       number += 1
     }
-    #expect(number > 60)
+    #expect(number > 50)
   }
 }
