@@ -10,7 +10,7 @@ public struct ArchiveReader: Sendable {
 
   /// The call at a location, looked for elsewhere if it was sealed since.
   ///
-  /// - Throws: `TapeError` `.notFound`, `.corrupt`, `.newerVersion`, `.io`.
+  /// - Throws: `TapeError` `.notFound`, `.erased`, `.corrupt`, `.newerVersion`, `.io`.
   public func call(at location: CallLocation, id: CallID) throws -> RecordedCall {
     do {
       if let call = try read(location, id) { return call }
@@ -27,7 +27,8 @@ public struct ArchiveReader: Sendable {
 
   /// nil if the archive has no such call. Looks through every index: for where the catalogue cannot be asked.
   ///
-  /// - Throws: `TapeError` `.corrupt` or `.newerVersion` if it is nowhere, and may be in a file that cannot be read.
+  /// - Throws: `TapeError` `.erased`; `.corrupt` or `.newerVersion` if it is nowhere, and may be in a file that cannot
+  ///   be read.
   public func find(_ id: CallID) throws -> (call: RecordedCall, location: CallLocation)? {
     do {
       var unreadable: TapeError?
@@ -79,7 +80,9 @@ public struct ArchiveReader: Sendable {
       if SegmentFormat.parse(fileName: location.file) != nil {
         let segment = try SegmentFile(store: store, name: location.file)
         guard let block = segment.block(at: location.offset) else { return }
-        for call in try segment.calls(inBlock: block) { try body(call, location) }
+        for item in try segment.items(inBlock: block) {
+          if let call = item.call { try body(call, location) }
+        }
       } else if let name = JournalFormat.parse(fileName: location.file) {
         let sequences = try JournalListing(store: store).writers[name.writer] ?? []
         try journalCalls(name.writer, sequences, { _ in }, body)

@@ -41,7 +41,7 @@ extension TapeError {
   package var exitCode: Int32 {
     switch code {
     case .usage: 64
-    case .notFound: 1
+    case .notFound, .erased: 1
     default: 2
     }
   }

@@ -6,6 +6,8 @@ public struct TapeError: Error, Sendable, Equatable, CustomStringConvertible {
     case usage
     /// What was looked up is not there: exit code 1.
     case notFound
+    /// It was there, and was erased: exit code 1.
+    case erased
     /// Everything below: exit code 2.
     case notAStore, newerVersion, readOnly, corrupt, io, network, locked, catalogueMissing, catalogueStale, failed
   }

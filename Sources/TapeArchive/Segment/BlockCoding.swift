@@ -9,11 +9,13 @@ struct BlockError: Error, CustomStringConvertible {
 /// The parts of an encoded block, before the segment compresses and frames them.
 struct EncodedBlock: Equatable {
   /// One part: what it is for says how the segment stores it.
-  enum Role: CaseIterable {
+  enum Role: Int, CaseIterable {
     /// Text about each call, in a zstd frame.
     case head
     /// Requests and responses, in a zstd frame.
-    case payload
+    case text
+    /// Where the text was split, in a skippable frame.
+    case cuts
     /// Arrival times, in a skippable frame.
     case times
     /// Salts, in a skippable frame.
@@ -22,45 +24,46 @@ struct EncodedBlock: Equatable {
     /// nil: a zstd frame.
     var skippableMagic: UInt32? {
       switch self {
-      case .head, .payload: nil
+      case .head, .text: nil
+      case .cuts: SegmentFormat.cutsMagic
       case .times: SegmentFormat.timesMagic
       case .proofs: SegmentFormat.proofsMagic
       }
     }
   }
 
-  var head: [UInt8]
-  var payload: [UInt8]
-  var times: [UInt8]
-  var proofs: [UInt8]
+  private var parts = [[UInt8]](repeating: [], count: Role.allCases.count)
 
-  init(_ part: (Role) throws -> [UInt8]) rethrows {
-    head = try part(.head)
-    payload = try part(.payload)
-    times = try part(.times)
-    proofs = try part(.proofs)
+  init() {}
+
+  init(_ roles: [Role], _ part: (Role) throws -> [UInt8]) rethrows {
+    for role in roles { self[role] = try part(role) }
   }
 
   subscript(role: Role) -> [UInt8] {
-    switch role {
-    case .head: head
-    case .payload: payload
-    case .times: times
-    case .proofs: proofs
-    }
+    get { parts[role.rawValue] }
+    set { parts[role.rawValue] = newValue }
   }
 }
 
 /// How calls become blocks and blocks calls. The segment's file says by name which coding it has.
 protocol BlockCoding: Sendable {
   static var name: String { get }
+  /// The parts that a block has, in the order of the file.
+  static var roles: [EncodedBlock.Role] { get }
   init() throws
-  func encode(_ calls: [RecordedCall]) throws -> EncodedBlock
-  /// The calls that a block's head names.
+  func encode(_ items: [SegmentItem]) throws -> EncodedBlock
+  /// What a block's head names. Without leaf hashes, but for tombstones.
   func entries(head: [UInt8], blockOffset: Int) throws -> [SegmentEntry]
   /// Total: throws on what `encode` does not make, whatever the bytes.
   /// - Parameter id: the one call that is wanted; nil for all.
-  func decode(_ block: EncodedBlock, only id: CallID?) throws -> [RecordedCall]
+  func decode(_ block: EncodedBlock, only id: CallID?) throws -> [SegmentItem]
+}
+
+/// A coding whose head and text say enough of a call for an index.
+protocol OutlineCoding: BlockCoding {
+  /// In the order of the calls; nil for tombstones.
+  func outlines(head: [UInt8], text: [UInt8]) throws -> [CallOutline?]
 }
 
 enum BlockCodings {

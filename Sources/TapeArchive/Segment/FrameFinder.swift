@@ -10,7 +10,8 @@ enum FrameFinder {
 
   private static let zstdMagic: UInt32 = 0xFD2F_B528
   private static let known: Set<UInt32> = [
-    zstdMagic, SegmentFormat.timesMagic, SegmentFormat.proofsMagic, SegmentFormat.seekTableMagic,
+    zstdMagic, SegmentFormat.cutsMagic, SegmentFormat.timesMagic, SegmentFormat.proofsMagic,
+    SegmentFormat.seekTableMagic,
   ]
 
   /// All frames from `start` on; where none is, the search goes on byte by byte. Every step is at least one byte on,
@@ -46,8 +47,7 @@ enum FrameFinder {
   }
 
   /// True for frames that follow each other without a gap and are of the kinds that make a block.
-  static func isBlock(_ group: ArraySlice<Found>) -> Bool {
-    let roles = EncodedBlock.Role.allCases
+  static func isBlock(_ group: ArraySlice<Found>, _ roles: [EncodedBlock.Role]) -> Bool {
     guard group.map(\.magic) == roles.map(\.skippableMagic) else { return false }
     return zip(group, group.dropFirst()).allSatisfy { $0.frame.offset + $0.frame.size == $1.frame.offset }
   }

@@ -5,17 +5,23 @@ internal import TapeTypes
 /// `literal/1`: requests and responses as they are, one call behind the other.
 struct LiteralCoding: BlockCoding {
   static let name = "literal/1"
+  static let roles: [EncodedBlock.Role] = [.head, .text, .times, .proofs]
 
   init() {}
 
   // MARK: Encoding
 
-  func encode(_ calls: [RecordedCall]) throws -> EncodedBlock {
+  func encode(_ items: [SegmentItem]) throws -> EncodedBlock {
+    let calls = items.compactMap(\.call)
     var head: [UInt8] = []
     var payload: [UInt8] = []
     payload.reserveCapacity(calls.reduce(0) { $0 + $1.open.body.count + $1.raw.count })
     var proofs: [UInt8] = []
-    for call in calls {
+    for item in items {
+      guard let call = item.call else {
+        if case .tombstone(let tombstone) = item { TombstoneLines.append(tombstone, to: &head) }
+        continue
+      }
       Self.append(call, to: &head)
       payload += call.open.body
       payload += call.raw
@@ -23,14 +29,12 @@ struct LiteralCoding: BlockCoding {
       proofs += call.open.salt
     }
     let times = try TimesCoding.encode(calls.filter { $0.open.hasTimes }.map(\.frameOffsetsNs))
-    return EncodedBlock { role in
-      switch role {
-      case .head: head
-      case .payload: payload
-      case .times: times
-      case .proofs: proofs
-      }
-    }
+    var block = EncodedBlock()
+    block[.head] = head
+    block[.text] = payload
+    block[.times] = times
+    block[.proofs] = proofs
+    return block
   }
 
   private static func append(_ call: RecordedCall, to head: inout [UInt8]) {
@@ -55,6 +59,7 @@ struct LiteralCoding: BlockCoding {
   private struct Item {
     var id: CallID
     var startedAtNs: Int
+    var tombstone: Tombstone?
     var frames: Int
     var bytes: Int
     var bodyBytes: Int
@@ -67,20 +72,26 @@ struct LiteralCoding: BlockCoding {
   func entries(head: [UInt8], blockOffset: Int) throws -> [SegmentEntry] {
     try Self.items(head).map {
       SegmentEntry(
-        id: $0.id, startedAtNs: Int64($0.startedAtNs), blockOffset: blockOffset, frames: $0.frames, bytes: $0.bytes)
+        id: $0.id, startedAtNs: Int64($0.startedAtNs), blockOffset: blockOffset, frames: $0.frames, bytes: $0.bytes,
+        leafHash: $0.tombstone?.leafHash, isErased: $0.tombstone != nil)
     }
   }
 
-  func decode(_ block: EncodedBlock, only id: CallID?) throws -> [RecordedCall] {
-    let items = try Self.items(block.head)
-    var salts = ByteReader(block.proofs)
-    var times = try TimesCoding.Decoder(block.times)
+  func decode(_ block: EncodedBlock, only id: CallID?) throws -> [SegmentItem] {
+    let payload = block[.text]
+    let items = try Self.items(block[.head])
+    var salts = ByteReader(block[.proofs])
+    var times = try TimesCoding.Decoder(block[.times])
     var position = 0
-    var calls: [RecordedCall] = []
+    var calls: [SegmentItem] = []
     for item in items {
+      if let tombstone = item.tombstone {
+        if id == nil || id == item.id { calls.append(.tombstone(tombstone)) }
+        continue
+      }
       guard let length = salts.varint(), let salt = salts.take(length) else { throw BlockError("too few salts") }
       let (size, overflow) = item.bodyBytes.addingReportingOverflow(item.bytes)
-      guard !overflow, size <= block.payload.count - position else { throw BlockError("too short a payload") }
+      guard !overflow, size <= payload.count - position else { throw BlockError("too short a payload") }
       defer { position += size }
       let hasTimes = try Self.hasTimes(item)
       if let id, id != item.id {
@@ -88,11 +99,11 @@ struct LiteralCoding: BlockCoding {
         continue
       }
       let offsets = hasTimes ? try times.next(item.frames) : []
-      let body = Array(block.payload[position..<(position + item.bodyBytes)])
-      let raw = Array(block.payload[(position + item.bodyBytes)..<(position + size)])
-      calls.append(try Self.call(item, body: body, raw: raw, salt: Array(salt), offsets: offsets))
+      let body = Array(payload[position..<(position + item.bodyBytes)])
+      let raw = Array(payload[(position + item.bodyBytes)..<(position + size)])
+      calls.append(.call(try Self.call(item, body: body, raw: raw, salt: Array(salt), offsets: offsets)))
     }
-    guard position == block.payload.count, salts.isAtEnd, times.isAtEnd else {
+    guard position == payload.count, salts.isAtEnd, times.isAtEnd else {
       throw BlockError("bytes that belong to no call")
     }
     return calls
@@ -114,6 +125,8 @@ struct LiteralCoding: BlockCoding {
       case "cuts": items[items.count - 1].cuts = value
       case "head": items[items.count - 1].head = value
       case "end": items[items.count - 1].end = value
+      case "kept" where items[items.count - 1].tombstone != nil:
+        items[items.count - 1].tombstone?.kept = Array(value)
       default: throw BlockError("a line that begins with \(word)")
       }
     }
@@ -121,12 +134,17 @@ struct LiteralCoding: BlockCoding {
   }
 
   private static func item(_ value: ArraySlice<UInt8>) throws -> Item {
+    if let tombstone = TombstoneLines.parse(value) {
+      return Item(
+        id: tombstone.id, startedAtNs: Int(tombstone.startedAtNs), tombstone: tombstone, frames: 0, bytes: 0,
+        bodyBytes: 0)
+    }
     let parts = String(decoding: value, as: UTF8.self).split(separator: " ")
     guard parts.count == 5, let id = CallID(String(parts[0])), let started = Int(parts[1]), let frames = Int(parts[2]),
       let bytes = Int(parts[3]), let body = Int(parts[4]), frames >= 0, bytes >= 0, body >= 0,
       frames <= SegmentFormat.mostFrames
     else { throw BlockError("a call's first line") }
-    return Item(id: id, startedAtNs: started, frames: frames, bytes: bytes, bodyBytes: body)
+    return Item(id: id, startedAtNs: started, tombstone: nil, frames: frames, bytes: bytes, bodyBytes: body)
   }
 
   /// Without parsing the JSON: in canonical JSON these bytes stand outside of strings only, as inside of them quotes

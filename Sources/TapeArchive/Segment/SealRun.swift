@@ -157,12 +157,12 @@ struct SealRun {
     // Numbers of one writer mostly rise with the start, not always.
     let name = SegmentFormat.fileName(
       writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
-    let segment = try SegmentWriter(store: store, name: name, level: level)
+    let segment = try SegmentWriter(store: store, name: name, level: level, firstLeaf: try treeSize())
     for item in calls {
       guard let call = try item.loader.load(item.track) else {
         throw BlockError("call \(item.track.id) cannot be read any more")
       }
-      try segment.add(call)
+      try segment.add(.call(call))
     }
     try segment.finish()
     try verify(segment)
@@ -173,6 +173,16 @@ struct SealRun {
     report.rawBytes += segment.rawBytes
     report.segmentBytes += segment.size
     for item in calls { sealedBefore?.insert(item.track.id) }
+  }
+
+  /// The place in the store's tree that the next segment's first call takes.
+  private func treeSize() throws -> Int {
+    var size = 0
+    for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
+      let segment = try SegmentReader(store: store, name: name)
+      size = max(size, (segment.firstLeaf ?? size) + segment.entries.count)
+    }
+    return size
   }
 
   /// Reads the segment back: every call must have the leaf hash that it had in its journal.

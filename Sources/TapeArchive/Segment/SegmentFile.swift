@@ -19,7 +19,9 @@ final class SegmentFile {
   private(set) var coding: any BlockCoding = LiteralCoding()
   private let decompressor: ZstdDecompressor
 
-  static let framesPerBlock = EncodedBlock.Role.allCases.count
+  /// The parts of each block, one frame each.
+  private var roles: [EncodedBlock.Role] { type(of: coding).roles }
+  private var framesPerBlock: Int { roles.count }
 
   init(store: Store, name: String) throws {
     self.store = store
@@ -107,7 +109,7 @@ final class SegmentFile {
       offset += Int(size)
     }
     guard offset == start, all[0].size == frames[0].size, all[0].content == frames[0].content,
-      (count - 2) % Self.framesPerBlock == 0
+      (count - 2) % framesPerBlock == 0
     else { throw BlockError("its seek table does not fit its frames") }
     frames = all
   }
@@ -120,10 +122,10 @@ final class SegmentFile {
     var index = Frame(offset: size, size: 0, content: 0)
     var next = 0
     while next < found.count {
-      let group = found[next...].prefix(Self.framesPerBlock)
-      if FrameFinder.isBlock(group) {
+      let group = found[next...].prefix(framesPerBlock)
+      if FrameFinder.isBlock(group, roles) {
         frames += group.map(\.frame)
-        next += Self.framesPerBlock
+        next += framesPerBlock
       } else {
         if found[next].magic == nil { index = found[next].frame }
         next += 1
@@ -133,51 +135,52 @@ final class SegmentFile {
     frames.append(index)
   }
 
-  var blockCount: Int { (frames.count - 2) / Self.framesPerBlock }
+  var blockCount: Int { (frames.count - 2) / framesPerBlock }
 
-  func blockOffset(_ block: Int) -> Int { frames[1 + block * Self.framesPerBlock].offset }
+  func blockOffset(_ block: Int) -> Int { frames[1 + block * framesPerBlock].offset }
 
   /// The block that starts at this offset of the file.
   func block(at offset: Int) -> Int? {
     let index = frames.partitioningIndex { $0.offset >= offset }
-    guard index < frames.count - 1, frames[index].offset == offset, index >= 1, (index - 1) % Self.framesPerBlock == 0
+    guard index < frames.count - 1, frames[index].offset == offset, index >= 1, (index - 1) % framesPerBlock == 0
     else { return nil }
-    return (index - 1) / Self.framesPerBlock
+    return (index - 1) / framesPerBlock
   }
 
   // MARK: Content
 
-  func index() throws -> [SegmentEntry] {
-    let text = try zstd(frames[frames.count - 1])
-    var entries: [SegmentEntry] = []
-    for line in text.split(separator: 0x0A) where line.first != 0x23 {
-      let words = String(decoding: line, as: UTF8.self).split(separator: " ")
-      guard words.count == 5, let id = CallID(String(words[0])), let started = Int64(words[1]),
-        let offset = Int(words[2]), let frames = Int(words[3]), let bytes = Int(words[4]),
-        problem != nil || block(at: offset) != nil
-      else { throw BlockError("its index") }
-      entries.append(SegmentEntry(id: id, startedAtNs: started, blockOffset: offset, frames: frames, bytes: bytes))
+  func index() throws -> SegmentIndex {
+    let index = try SegmentIndex(try zstd(frames[frames.count - 1]))
+    guard problem != nil || index.entries.allSatisfy({ block(at: $0.blockOffset) != nil }) else {
+      throw BlockError("its index names blocks that are not there")
     }
-    return entries
+    return index
   }
 
   /// What the heads of the blocks say, as far as they can be read: instead of the index.
   func entriesOfHeads() -> [SegmentEntry] {
     (0..<blockCount).flatMap { block -> [SegmentEntry] in
-      guard let head = try? zstd(frames[1 + block * Self.framesPerBlock]) else { return [] }
+      guard let head = try? zstd(frames[1 + block * framesPerBlock]) else { return [] }
       return (try? coding.entries(head: head, blockOffset: blockOffset(block))) ?? []
     }
   }
 
-  func calls(inBlock block: Int, only id: CallID? = nil) throws -> [RecordedCall] {
-    let first = 1 + block * Self.framesPerBlock
+  func items(inBlock block: Int, only id: CallID? = nil) throws -> [SegmentItem] {
+    let first = 1 + block * framesPerBlock
     var position = first
-    let encoded = try EncodedBlock { role in
+    let encoded = try EncodedBlock(roles) { role in
       defer { position += 1 }
       if let magic = role.skippableMagic { return try skippable(frames[position], magic) }
       return try zstd(frames[position])
     }
     return try coding.decode(encoded, only: id)
+  }
+
+  /// nil if the coding has none.
+  func outlines(inBlock block: Int) throws -> [CallOutline?]? {
+    guard let coding = coding as? any OutlineCoding else { return nil }
+    let first = 1 + block * framesPerBlock
+    return try coding.outlines(head: zstd(frames[first]), text: zstd(frames[first + 1]))
   }
 
   private func zstd(_ frame: Frame) throws -> [UInt8] {

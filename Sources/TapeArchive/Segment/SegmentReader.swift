@@ -1,20 +1,12 @@
 package import TapeTypes
 
-/// One line of a segment's index.
-package struct SegmentEntry: Sendable, Equatable {
-  package var id: CallID
-  package var startedAtNs: Int64
-  /// Offset of the call's block in the file.
-  package var blockOffset: Int
-  package var frames: Int
-  package var bytes: Int
-}
-
 /// One sealed file. Keeps it open while it lives.
 package struct SegmentReader {
   private let file: SegmentFile
   /// The calls in the order of the file, which is that of their start.
   package let entries: [SegmentEntry]
+  /// The place of its first entry in the store's tree; nil if it does not say, or its index cannot be read.
+  package let firstLeaf: Int?
 
   /// What is wrong with seek table or index: then the blocks were looked for, and what they hold is all there is.
   package let problem: String?
@@ -27,12 +19,15 @@ package struct SegmentReader {
   package init(store: Store, name: String) throws {
     file = try SegmentFile(store: store, name: name)
     do {
-      entries = try file.index()
+      let index = try file.index()
+      entries = index.entries
+      firstLeaf = index.firstLeaf
       problem = file.problem
     } catch let error as FileError {
       throw file.wrapped(error)
     } catch {
       entries = file.entriesOfHeads()
+      firstLeaf = nil
       problem = file.problem ?? "its index: \(error)"
     }
   }
@@ -41,36 +36,56 @@ package struct SegmentReader {
   ///
   /// - Throws: `TapeError` `.corrupt` at the first block that cannot be read, and what `body` throws.
   package func forEachCall(_ body: (RecordedCall, CallLocation, _ leafHash: [UInt8]) throws -> Void) throws {
-    try forEachCall(orElse: { throw file.corrupt("\($0)") }, body)
+    try forEachItem { item, location, leaf in
+      if let call = item.call { try body(call, location, leaf) }
+    }
   }
 
   /// The same; damage goes to `onDamage`, and reading goes on behind it.
   package func forEachCall(
     onDamage: (Damage) -> Void, _ body: (RecordedCall, CallLocation, _ leafHash: [UInt8]) throws -> Void
   ) throws {
-    try forEachCall(orElse: onDamage, body)
+    try forEachItem(onDamage: onDamage) { item, location, leaf in
+      if let call = item.call { try body(call, location, leaf) }
+    }
   }
 
-  private func forEachCall(
-    orElse onDamage: (Damage) throws -> Void,
-    _ body: (RecordedCall, CallLocation, _ leafHash: [UInt8]) throws -> Void
+  /// Every call and every tombstone, in the order of the store's tree, with its leaf hash: that of a call is computed
+  /// from what was read, and compared with what the index says.
+  ///
+  /// - Throws: `TapeError` `.corrupt` at the first block that cannot be read, and what `body` throws.
+  package func forEachItem(_ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void) throws {
+    try forEachItem(onDamage: { throw file.corrupt("\($0)") }, body)
+  }
+
+  /// The same; damage goes to `onDamage`, and reading goes on behind it.
+  package func forEachItem(
+    onDamage: (Damage) throws -> Void, _ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void
   ) throws {
     if let problem { try onDamage(Damage(file: file.name, offset: 0, calls: [], message: problem)) }
     var named = Dictionary(grouping: entries, by: \.blockOffset)
     for block in 0..<file.blockCount {
       let location = CallLocation(file: file.name, offset: file.blockOffset(block))
       let expected = named.removeValue(forKey: location.offset) ?? []
-      let calls: [RecordedCall]
+      let items: [SegmentItem]
       do {
-        calls = try file.calls(inBlock: block)
-        guard fits(calls, expected) else { throw BlockError("its index does not fit its calls") }
+        items = try file.items(inBlock: block)
+        guard fits(items, expected) else { throw BlockError("its index does not fit its calls") }
       } catch {
         let damage = Damage(
           file: file.name, offset: location.offset, calls: expected.map(\.id), message: "\(error)")
         try onDamage(damage)
         continue
       }
-      for call in calls { try body(call, location, leafHash(of: call)) }
+      for (item, entry) in zip(items, expected) {
+        let leaf = item.leafHash
+        guard entry.leafHash == nil || entry.leafHash == leaf else {
+          let what = "the call is not the one whose leaf hash is in the index"
+          try onDamage(Damage(file: file.name, offset: location.offset, calls: [item.id], message: what))
+          continue
+        }
+        try body(item, location, leaf)
+      }
     }
     for (offset, missing) in named.sorted(by: { $0.key < $1.key }) {
       let damage = Damage(
@@ -79,11 +94,17 @@ package struct SegmentReader {
     }
   }
 
-  private func fits(_ calls: [RecordedCall], _ expected: [SegmentEntry]) -> Bool {
-    calls.count == expected.count
-      && zip(calls, expected).allSatisfy {
-        $0.open.id == $1.id && $0.open.startedAtNs == $1.startedAtNs && $0.frameCount == $1.frames
-          && $0.raw.count == $1.bytes
+  /// The blocks in their order, to be read as far as is needed. Nothing of them is compared with the leaf hashes.
+  package var blocks: [SegmentBlock] {
+    let named = Dictionary(grouping: entries, by: \.blockOffset)
+    return (0..<file.blockCount).map { SegmentBlock(file: file, number: $0, entries: named[file.blockOffset($0)] ?? []) }
+  }
+
+  private func fits(_ items: [SegmentItem], _ expected: [SegmentEntry]) -> Bool {
+    items.count == expected.count
+      && zip(items, expected).allSatisfy {
+        $0.id == $1.id && $0.startedAtNs == $1.startedAtNs && ($0.call == nil) == $1.isErased
+          && ($0.call?.frameCount ?? 0) == $1.frames && ($0.call?.raw.count ?? 0) == $1.bytes
       }
   }
 
@@ -101,10 +122,13 @@ extension SegmentFile {
       throw TapeError(.notFound, "the segment \(name) has no block at byte \(offset)")
     }
     do {
-      guard let call = try calls(inBlock: block, only: id).first else {
+      guard let item = try items(inBlock: block, only: id).first else {
         throw TapeError(.notFound, "the block at byte \(offset) of the segment \(name) has no call \(id)")
       }
-      return call
+      switch item {
+      case .call(let call): return call
+      case .tombstone(let tombstone): throw tombstone.error
+      }
     } catch let error as BlockError {
       throw corrupt("\(error), in the block at byte \(offset), when reading call \(id)")
     } catch {

@@ -7,11 +7,11 @@ final class SegmentWriter {
   private let descriptor: Int32
   private let compressor: ZstdCompressor
   private let coding: any BlockCoding
-  private var block: [RecordedCall] = []
+  private var block: [SegmentItem] = []
   private var blockBytes = 0
   private var seekTable: [UInt8] = []
   private var frames = 0
-  private var index = "# id start-ns block frames bytes\n"
+  private var index: SegmentIndex
   private var isClosed = false
   /// Bytes of the file so far.
   private(set) var size = 0
@@ -19,16 +19,19 @@ final class SegmentWriter {
   private(set) var rawBytes = 0
   private(set) var calls = 0
   /// Leaf hashes in the order of the file: what reading it back has to give.
-  private(set) var leaves: [[UInt8]] = []
+  var leaves: [[UInt8]] { index.entries.compactMap(\.leafHash) + blockLeaves }
+  private var blockLeaves: [[UInt8]] = []
 
   var path: String { store.archivePath + "/" + name }
   var temporaryPath: String { path + ".tmp" }
 
-  init(store: Store, name: String, level: Int) throws {
+  /// - Parameter firstLeaf: the place of its first call in the store's tree.
+  init(store: Store, name: String, level: Int, firstLeaf: Int) throws {
     self.store = store
     self.name = name
     compressor = try ZstdCompressor(level: level)
     coding = try BlockCodings.current.init()
+    index = SegmentIndex(firstLeaf: firstLeaf)
     let path = store.archivePath + "/" + name + ".tmp"
     if try store.files.status(path) != nil { try store.files.unlink(path) }
     descriptor = try store.files.open(path, .create)
@@ -38,11 +41,11 @@ final class SegmentWriter {
 
   deinit { if !isClosed { store.files.close(descriptor) } }
 
-  func add(_ call: RecordedCall) throws {
-    let bytes = call.raw.count + call.open.body.count
+  func add(_ item: SegmentItem) throws {
+    let bytes = item.rawBytes
     if !block.isEmpty, blockBytes + bytes > SegmentFormat.bytesPerBlock { try endBlock() }
-    leaves.append(leafHash(of: call))
-    block.append(call)
+    blockLeaves.append(item.leafHash)
+    block.append(item)
     blockBytes += bytes
     rawBytes += bytes
     calls += 1
@@ -51,11 +54,10 @@ final class SegmentWriter {
 
   private func endBlock() throws {
     guard !block.isEmpty else { return }
-    for call in block {
-      index += "\(call.open.id) \(call.open.startedAtNs) \(size) \(call.frameCount) \(call.raw.count)\n"
-    }
+    for (item, leaf) in zip(block, blockLeaves) { index.entries.append(SegmentEntry(item, blockOffset: size, leaf)) }
+    blockLeaves.removeAll()
     let encoded = try coding.encode(block)
-    for role in EncodedBlock.Role.allCases {
+    for role in type(of: coding).roles {
       if let magic = role.skippableMagic {
         try add(skippable: magic, encoded[role])
       } else {
@@ -69,7 +71,7 @@ final class SegmentWriter {
   /// Writes what is left, index and seek table, and syncs.
   func finish() throws {
     try endBlock()
-    try add(zstd: Array(index.utf8))
+    try add(zstd: index.text)
     var table: [UInt8] = []
     table.append(uint32: SegmentFormat.seekTableMagic)
     table.append(uint32: UInt32(seekTable.count + 9))
