@@ -37,7 +37,8 @@ func quietOptions(_ durability: Durability = .sync, rollBytes: Int = 64 << 20) -
 /// - Returns: what it found first.
 @discardableResult
 func recover(
-  _ disk: MemoryDisk, _ oracle: Oracle, promised grip: Oracle.Grip, mayDamage: Bool = false, _ what: @autoclosure () -> String
+  _ disk: MemoryDisk, _ oracle: Oracle, promised grip: Oracle.Grip, mayDamage: Bool = false,
+  _ what: @autoclosure () -> String
 ) throws -> Tape {
   let clock = ManualClock()
   clock.advance(seconds: 1000)
@@ -83,7 +84,8 @@ struct SmallTraffic {
       session.open(makeOpen(&generator, startedAtNs: 1_767_225_600_000_000_000 + Int64(index)))
     }
     for (index, call) in calls.enumerated() where index < 2 {
-      session.head(call, CallHead(offsetNs: 5, status: 200, headers: [HeaderField("content-type", "text/event-stream")]))
+      session.head(
+        call, CallHead(offsetNs: 5, status: 200, headers: [HeaderField("content-type", "text/event-stream")]))
     }
     session.flush()
     for step in 0..<9 {
