@@ -74,7 +74,8 @@ package struct CallOutline: Sendable, Equatable {
     package var lastValue: [UInt8]
 
     package init(
-      kind: Kind, path: String, bytes: [UInt8], isPlain: Bool, hasRepeat: Bool, count: Int, firstFrame: Int?, firstNs: Int64?,
+      kind: Kind, path: String, bytes: [UInt8], isPlain: Bool, hasRepeat: Bool, count: Int, firstFrame: Int?,
+      firstNs: Int64?,
       lastValue: [UInt8]
     ) {
       self.kind = kind
