@@ -6,7 +6,7 @@ package struct SegmentReader {
   /// The calls in the order of the file, which is that of their start.
   package let entries: [SegmentEntry]
   /// The place of its first entry in the store's tree; nil if it does not say, or its index cannot be read.
-  package let firstLeaf: Int?
+  package let place: TreePlace?
 
   /// What is wrong with seek table or index: then the blocks were looked for, and what they hold is all there is.
   package let problem: String?
@@ -21,13 +21,13 @@ package struct SegmentReader {
     do {
       let index = try file.index()
       entries = index.entries
-      firstLeaf = index.firstLeaf
+      place = index.place
       problem = file.problem
     } catch let error as FileError {
       throw file.wrapped(error)
     } catch {
       entries = file.entriesOfHeads()
-      firstLeaf = nil
+      place = nil
       problem = file.problem ?? "its index: \(error)"
     }
   }
