@@ -90,7 +90,7 @@ struct TemplateHead {
   }
 
   private mutating func take(_ line: UnsafeBufferPointer<UInt8>) throws {
-    let word = line.prefix { $0 != 0x20 && $0 != 0x5C }
+    let word = line.prefix { $0 != 0x20 && $0 != 0x5C && $0 != 0x2B }
     let rest = UnsafeBufferPointer(rebasing: line[word.endIndex...])
     let name = String(decoding: word, as: UTF8.self)
     if tombstone != nil {
