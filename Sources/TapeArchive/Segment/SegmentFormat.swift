@@ -9,11 +9,11 @@ package enum SegmentFormat {
   /// No frame needs a larger window than 2²³ bytes.
   package static let windowLog = 23
   /// A block is closed at so many calls, bytes of text, or bytes of requests and responses, whichever comes first.
-  package static let callsPerBlock = 250
+  package static let callsPerBlock = 500
   package static let textPerBlock = 1 << 20
-  package static let bytesPerBlock = 128 << 20
+  package static let bytesPerBlock = 256 << 20
   /// A segment is closed at so many bytes of requests and responses.
-  package static let bytesPerSegment = 256 << 20
+  package static let bytesPerSegment = 512 << 20
   /// A frame that claims to hold more is not decoded.
   package static let largestFrame = 1 << 30
   /// So many bytes of calls are believed to come out of any block; more have to be justified by its size.

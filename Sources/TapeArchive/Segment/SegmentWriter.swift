@@ -6,7 +6,9 @@ final class SegmentWriter {
   let name: String
   private let store: Store
   private let descriptor: Int32
-  private let compressor: ZstdCompressor
+  private let heads: ZstdCompressor
+  private let texts: ZstdCompressor
+  private let level: Int
   private var block = TemplateEncoder()
   private var blockItems: [SegmentEntry] = []
   private var blockBytes = 0
@@ -31,13 +33,15 @@ final class SegmentWriter {
   init(store: Store, name: String, level: Int, place: TreePlace) throws {
     self.store = store
     self.name = name
-    compressor = try ZstdCompressor(level: level)
+    self.level = level
+    heads = try ZstdCompressor(level: level, for: .ids)
+    texts = try ZstdCompressor(level: level, for: .text)
     index = SegmentIndex(place: place)
     let path = store.archivePath + "/" + name + ".tmp"
     if try store.files.status(path) != nil { try store.files.unlink(path) }
     descriptor = try store.files.open(path, .create)
     let text = "\(SegmentFormat.magic) \(TemplateCoding.name)\n\(SegmentFormat.explanation)"
-    try add(zstd: Array(text.utf8))
+    try add(zstd: Array(text.utf8), heads)
   }
 
   deinit { if !isClosed { store.files.close(descriptor) } }
@@ -71,7 +75,7 @@ final class SegmentWriter {
       if let magic = role.skippableMagic {
         try add(skippable: magic, encoded[role])
       } else {
-        try add(zstd: encoded[role])
+        try add(zstd: encoded[role], role == .head ? heads : texts)
       }
     }
     block = TemplateEncoder()
@@ -82,7 +86,8 @@ final class SegmentWriter {
   /// Writes what is left, index and seek table, and syncs.
   func finish() throws {
     try endBlock()
-    try add(zstd: index.text)
+    // It is small, and half of it are hashes: what a higher level finds in it are not matches by chance.
+    try add(zstd: index.text, try ZstdCompressor(level: max(level, 13)))
     try add(skippable: SegmentFormat.sumsMagic, sums)
     var table: [UInt8] = []
     table.append(uint32: SegmentFormat.seekTableMagic)
@@ -97,7 +102,7 @@ final class SegmentWriter {
     isClosed = true
   }
 
-  private func add(zstd bytes: [UInt8]) throws {
+  private func add(zstd bytes: [UInt8], _ compressor: ZstdCompressor) throws {
     guard bytes.count <= SegmentFormat.largestFrame else {
       throw BlockError("a call of \(bytes.count) bytes is larger than a segment takes")
     }

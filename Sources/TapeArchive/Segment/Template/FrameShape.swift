@@ -88,6 +88,21 @@ final class FrameShape {
         || memcmp(raw + example.lowerBound + own.lowerBound, raw + frame.lowerBound + other.range.lowerBound, own.count)
           != 0
     }
+    compile()
+    return true
+  }
+
+  /// Makes holes of what looks random in a frame that came once, so that it does not stand among what is alike.
+  func setApartNoise(_ raw: UnsafePointer<UInt8>) {
+    guard count == 1 else { return }
+    for (index, token) in tokens.enumerated() where token.kind == .string && token.range.count >= 128 {
+      let bytes = UnsafeBufferPointer(start: raw + example.lowerBound + token.range.lowerBound, count: token.range.count)
+      isHole[index] = ColumnMode.looksRandom(bytes)
+    }
+    if isHole.contains(true) { compile() }
+  }
+
+  private func compile() {
     holes = isHole.indices.filter { isHole[$0] }
     kinds = holes.map { tokens[$0].kind }
     literals = []
@@ -97,7 +112,6 @@ final class FrameShape {
       start = example.lowerBound + tokens[hole].range.upperBound
     }
     literals.append(start..<example.upperBound)
-    return true
   }
 
   /// True if both frames have the same bytes between their tokens.
@@ -165,6 +179,7 @@ struct CallShapes {
       frames.append(Int32(shape))
       start = end
     }
+    for shape in shapes { shape.setApartNoise(raw) }
   }
 
   /// A shape that the frame has already. The likely ones are tried first.

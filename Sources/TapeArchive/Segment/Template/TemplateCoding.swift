@@ -58,8 +58,6 @@ struct TemplateCoding: OutlineCoding {
       result.firstFrame = Self.firstFrame(of: result, item)
       return result
     }
-    guard column.lastLength <= bytes.count else { throw BlockError("a column's last value") }
-    result.lastValue = Array(bytes.suffix(column.lastLength))
     if let base = item.firstFrameNs, let offset = column.firstNs { result.firstNs = base &+ offset }
     return result
   }
@@ -98,7 +96,7 @@ struct TemplateCoding: OutlineCoding {
       let lines = try TemplateText(items, text, wanted: { _ in true })
       let ends = try self.ends(items, lines, block[.cuts])
       var salts = ByteReader(block[.proofs])
-      var times = try TimesCoding.Decoder(block[.times])
+      var times = try GroupedTimes.Decoder(block[.times])
       var calls: [SegmentItem] = []
       for (index, item) in items.enumerated() {
         if let tombstone = item.tombstone {
@@ -162,8 +160,8 @@ private struct CallParts {
   var hashFollows = false
 
   init(_ item: TemplateHead, body: [UInt8], salt: [UInt8]) throws {
-    guard let value = try? JSONValue(parsing: item.open), let open = CallCoding.open(value, body: body, salt: salt),
-      open.id == item.id, open.startedAtNs == item.startedAtNs
+    guard let value = try? JSONValue(parsing: item.open),
+      let open = CallCoding.open(value, id: item.id, startedAtNs: item.startedAtNs, body: body, salt: salt)
     else { throw BlockError("the open line of call \(item.id)") }
     self.open = open
     if let line = item.head {
@@ -176,7 +174,7 @@ private struct CallParts {
       var follows = false
       let empty = [UInt8](repeating: 0, count: 32)
       let end = (try? JSONValue(parsing: line)).flatMap {
-        CallCoding.end($0) {
+        CallCoding.end($0, counted: (item.frames, item.bytes)) {
           follows = true
           return empty
         }

@@ -25,9 +25,11 @@ final class TemplateEncoder {
     if !call.open.body.isEmpty { call.open.body.withUnsafeBufferPointer { textLine(id, Array("/request".utf8), $0) } }
     let hasHoles = !columns.columns.isEmpty
     call.raw.withUnsafeBufferPointer { raw in
+      var first: FrameShape?
       for (index, shape) in columns.shapes.enumerated() {
         if hasHoles {
-          template(raw, shape, columns.holes[index])
+          template(raw, shape, columns.holes[index], after: first)
+          first = first ?? shape
         } else {
           head += Array("frame\n".utf8)
           textLine(id, Array("/frame".utf8), UnsafeBufferPointer(rebasing: raw[shape.example]))
@@ -47,7 +49,7 @@ final class TemplateEncoder {
     block[.head] = head
     block[.text] = text + noise
     block[.cuts] = try cuts.finish()
-    block[.times] = try TimesCoding.encode(times)
+    block[.times] = try GroupedTimes.encode(times)
     block[.proofs] = proofs
     return block
   }
@@ -57,11 +59,13 @@ final class TemplateEncoder {
   private func appendFacts(_ call: RecordedCall, _ rawHash: [UInt8]) {
     let timing = "\(call.frameOffsetsNs.first.map { "\($0)" } ?? "-") \(Self.longestGap(call).map { "\($0)" } ?? "-")"
     line("# \(call.open.id)", "\(call.open.startedAtNs) \(call.frameCount) \(call.raw.count) \(timing)")
-    line("open", CallCoding.json(call.open))
+    line("open", CallCoding.json(call.open, isNamed: false))
     if let response = call.head { line("head", CallCoding.json(response)) }
     if let end = call.end {
       // A hash that follows from the bytes would only be 32 bytes that no compressor can shorten.
-      line("end", end.sha256 == rawHash ? CallCoding.json(end, sha256: "=") : CallCoding.json(end))
+      let hash = end.sha256 == rawHash ? "=" : end.sha256.map { Hex.string($0) }
+      let isCounted = end.frames != call.frameCount || end.bytes != call.raw.count
+      line("end", CallCoding.json(end, sha256: hash, isCounted: isCounted))
     }
   }
 
@@ -83,32 +87,60 @@ final class TemplateEncoder {
     return longest
   }
 
-  private func template(_ raw: UnsafeBufferPointer<UInt8>, _ shape: FrameShape, _ holes: [Int]) {
+  /// - Parameter first: the first template of the call: what another begins with alike is not said again.
+  private func template(
+    _ raw: UnsafeBufferPointer<UInt8>, _ shape: FrameShape, _ holes: [Int], after first: FrameShape?
+  ) {
     let escapes = TapeText.escapes(in: UnsafeBufferPointer(rebasing: raw[shape.example]))
-    head += Array("frame".utf8) + escapes.suffix
+    let shared = first.map { Self.shared(raw, $0.literals[0], shape.literals[0]) } ?? 0
+    head += Array("frame".utf8)
+    if shared > 0 {
+      head.append(0x2B)
+      Decimal.append(shared, to: &head)
+    }
+    head += escapes.suffix
     head.append(0x20)
     for (index, literal) in shape.literals.enumerated() {
-      TapeText.append(UnsafeBufferPointer(rebasing: raw[literal]), escapes, to: &head)
+      let rest = index == 0 ? (literal.lowerBound + shared)..<literal.upperBound : literal
+      TapeText.append(UnsafeBufferPointer(rebasing: raw[rest]), escapes, to: &head)
       if index < holes.count { head += Array("␛<\(holes[index])>".utf8) }
     }
     head.append(0x0A)
   }
 
-  /// The frames' templates in order, as run lengths.
+  /// How many bytes two literals begin with alike, up to the end of a character; 0 for few.
+  private static func shared(_ raw: UnsafeBufferPointer<UInt8>, _ a: Range<Int>, _ b: Range<Int>) -> Int {
+    var count = FrameDelta.shared(
+      UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: raw[a])),
+      UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: raw[b]))
+    ).prefix
+    while count > 0, count < b.count, raw[b.lowerBound + count] & 0xC0 == 0x80 { count -= 1 }
+    return count >= 32 ? count : 0
+  }
+
+  /// The frames' templates in order, as run lengths; the longest run is what is left.
   private func order(_ frames: [Int32]) {
     guard !frames.isEmpty else { return }
-    head += Array("order".utf8)
-    var start = 0
-    while start < frames.count {
-      var end = start + 1
-      while end < frames.count, frames[end] == frames[start] { end += 1 }
-      head.append(0x20)
-      Decimal.append(Int(frames[start]), to: &head)
-      if end - start > 1 {
-        head.append(0x78)
-        Decimal.append(end - start, to: &head)
+    var runs: [(shape: Int, count: Int)] = []
+    for shape in frames {
+      if let last = runs.last, last.shape == Int(shape) {
+        runs[runs.count - 1].count += 1
+      } else {
+        runs.append((Int(shape), 1))
       }
-      start = end
+    }
+    let longest = runs.indices.max { runs[$0].count < runs[$1].count } ?? 0
+    head += Array("order".utf8)
+    for (index, run) in runs.enumerated() {
+      head.append(0x20)
+      Decimal.append(run.shape, to: &head)
+      if run.count == 1 { continue }
+      head.append(0x78)
+      if index == longest {
+        head.append(0x2A)
+      } else {
+        Decimal.append(run.count, to: &head)
+      }
     }
     head.append(0x0A)
   }
@@ -122,15 +154,8 @@ final class TemplateEncoder {
       return
     }
     let mode = column.bytes.withUnsafeBufferPointer { ColumnMode($0, column.lengths) }
-    let facts = ColumnFacts(column)
-    var first = "- -"
-    if let frame = column.firstFrame {
-      let ns = call.frameOffsetsNs.first.map { "\(call.frameOffsetsNs[frame] &- $0)" } ?? "-"
-      first = "\(frame) \(ns)"
-    }
-    let flags = (facts.isPlain ? "p" : "") + (facts.hasRepeat ? "r" : "")
     head += Array("\(mode.rawValue) ".utf8) + column.path
-    head += Array(" \(first) \(column.lengths.last ?? 0) \(flags.isEmpty ? "-" : flags)\n".utf8)
+    head += Array(" \(Self.facts(column, call))\n".utf8)
     column.bytes.withUnsafeBufferPointer { bytes in
       switch mode {
       case .words:
@@ -144,6 +169,17 @@ final class TemplateEncoder {
         noiseLengths.append(column.lengths)
       }
     }
+  }
+
+  /// Letters for what the joined values can be taken for, and where the first one stands if that is not the call's
+  /// first frame, and when it came after that one.
+  private static func facts(_ column: ColumnValues, _ call: RecordedCall) -> String {
+    let facts = ColumnFacts(column)
+    guard let frame = column.firstFrame else { return "e" }
+    let letters = facts.isPlain ? facts.hasRepeat ? "pr" : "p" : facts.hasRepeat ? "r" : "-"
+    if frame == 0 { return letters }
+    let after = call.frameOffsetsNs.first.map { "\(call.frameOffsetsNs[frame] &- $0)" } ?? "-"
+    return "\(letters) \(frame) \(after)"
   }
 
   private func textLine(_ id: [UInt8], _ label: [UInt8], _ value: UnsafeBufferPointer<UInt8>) {
@@ -182,7 +218,7 @@ enum ColumnMode: String {
   }
 
   /// Base64, hex, digits: a quarter of the bytes are digits or capitals, and there is hardly a space.
-  private static func looksRandom(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+  static func looksRandom(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
     guard text.count >= 128 else { return false }
     var (dense, spaces) = (0, 0)
     for byte in text.prefix(4096) {

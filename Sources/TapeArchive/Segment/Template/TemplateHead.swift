@@ -3,10 +3,12 @@ internal import TapeTypes
 /// What a block's head says of one call or tombstone.
 struct TemplateHead {
   struct Template {
-    /// The literal bytes, joined; nil if they are the next `/frame` line of the text.
+    /// The literal bytes, joined, without those of `shared`; nil if they are the next `/frame` line of the text.
     var literal: [UInt8]?
     /// For each hole its column, and how many bytes of the literal come before it.
     var holes: [(column: Int, offset: Int)] = []
+    /// It begins with so many bytes of the call's first template.
+    var shared = 0
   }
 
   struct Column {
@@ -14,14 +16,12 @@ struct TemplateHead {
     var mode: ColumnMode?
     var path: String
     var numbers: [(step: Int, count: Int)] = []
+    /// nil if all values are empty.
     var firstFrame: Int?
     /// After the call's first frame.
     var firstNs: Int64?
-    var lastLength = 0
     var isPlain = false
     var hasRepeat = false
-    /// How many frames have a value: as templates and order say.
-    var count = 0
   }
 
   var id: CallID
@@ -90,7 +90,7 @@ struct TemplateHead {
   }
 
   private mutating func take(_ line: UnsafeBufferPointer<UInt8>) throws {
-    let word = line.prefix { $0 != 0x20 && $0 != 0x5C }
+    let word = line.prefix { $0 != 0x20 && $0 != 0x5C && $0 != 0x2B }
     let rest = UnsafeBufferPointer(rebasing: line[word.endIndex...])
     let name = String(decoding: word, as: UTF8.self)
     if tombstone != nil {
@@ -118,18 +118,46 @@ struct TemplateHead {
 
   private mutating func template(_ rest: UnsafeBufferPointer<UInt8>) throws {
     var template = Template()
-    if !rest.isEmpty {
-      let (escapes, start) = try TapeText.Escapes.parse(rest)
-      template.literal = try TapeText.decode(UnsafeBufferPointer(rebasing: rest[start...]), escapes) { column, offset in
-        template.holes.append((column, offset))
-      }
+    guard !rest.isEmpty else { return templates.append(template) }
+    var position = 0
+    var literal: [UInt8] = []
+    if rest[0] == 0x2B {
+      let digits = rest[1...].prefix { $0 >= 0x30 && $0 <= 0x39 }
+      guard let shared = Decimal.parse(digits), shared > 0, let first = templates.first, let start = first.literal,
+        shared <= first.holes.first?.offset ?? start.count
+      else { throw BlockError("what a frame shares with the first") }
+      literal += start[..<shared]
+      position = digits.endIndex
     }
+    let value = UnsafeBufferPointer(rebasing: rest[position...])
+    let (escapes, start) = try TapeText.Escapes.parse(value)
+    let before = literal.count
+    literal += try TapeText.decode(UnsafeBufferPointer(rebasing: value[start...]), escapes) { column, offset in
+      template.holes.append((column, before + offset))
+    }
+    template.literal = literal
     templates.append(template)
   }
 
+  /// At most one run is `*` long: what the others leave of the frames.
   private mutating func order(_ text: [UInt8]) throws {
-    guard order.isEmpty, let runs = NumberRuns.decode(text[...]) else { throw BlockError("the order of the frames") }
-    order = runs.map { CallOutline.Run(template: $0.step, count: $0.count) }
+    guard order.isEmpty else { throw BlockError("a second order of the frames") }
+    var rest: Int?
+    var left = frames
+    for word in text.split(separator: 0x20, omittingEmptySubsequences: false) {
+      let parts = word.split(separator: 0x78, maxSplits: 1, omittingEmptySubsequences: false)
+      var count = 1
+      if parts.count == 2, parts[1].elementsEqual([0x2A]), rest == nil {
+        (rest, count) = (order.count, 0)
+      } else if parts.count == 2 {
+        count = Decimal.parse(parts[1]) ?? 0
+        guard count > 0 else { throw BlockError("the order of the frames") }
+      }
+      guard let template = Decimal.parse(parts[0]), count <= left else { throw BlockError("the order of the frames") }
+      left -= count
+      order.append(CallOutline.Run(template: template, count: count))
+    }
+    if let rest { order[rest].count = left }
   }
 
   private mutating func numbers(_ text: [UInt8]) throws {
@@ -142,16 +170,23 @@ struct TemplateHead {
 
   private mutating func column(_ mode: ColumnMode, _ text: [UInt8]) throws {
     let words = text.split(separator: 0x20, omittingEmptySubsequences: false)
-    guard words.count == 5, let last = Decimal.parse(words[3]) else { throw BlockError("a column's line") }
+    guard words.count == 2 || words.count == 4 else { throw BlockError("a column's line") }
     var column = Column(mode: mode, path: String(decoding: words[0], as: UTF8.self))
-    if !words[1].elementsEqual([0x2D]) {
-      guard let first = Decimal.parse(words[1]) else { throw BlockError("a column's first value") }
-      column.firstFrame = first
+    switch String(decoding: words[1], as: UTF8.self) {
+    case "p": column.isPlain = true
+    case "pr": (column.isPlain, column.hasRepeat) = (true, true)
+    case "r": column.hasRepeat = true
+    case "-": break
+    case "e" where words.count == 2: return columns.append(column)
+    default: throw BlockError("what is said of a column")
     }
-    column.firstNs = try Self.ns(words[2])
-    column.lastLength = last
-    column.isPlain = words[4].contains(0x70)
-    column.hasRepeat = words[4].contains(0x72)
+    column.firstFrame = 0
+    column.firstNs = firstFrameNs == nil ? nil : 0
+    if words.count == 4 {
+      guard let first = Decimal.parse(words[2]), first > 0, first < frames else { throw BlockError("a column's first value") }
+      column.firstFrame = first
+      column.firstNs = try Self.ns(words[3])
+    }
     columns.append(column)
   }
 
