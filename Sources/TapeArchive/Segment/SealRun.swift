@@ -47,10 +47,8 @@ struct SealRun {
       let path = store.archivePath + "/" + name
       let descriptor = try store.files.open(path, .read)
       defer { store.files.close(descriptor) }
-      // A journal that is being made is locked before it has content.
-      guard try store.files.lock(descriptor, .shared, wait: false), try store.files.size(descriptor) > 0 else {
-        continue
-      }
+      // A journal that is being made is locked, but for the moment after it was opened: then its maker tries again.
+      guard try store.files.lock(descriptor, .shared, wait: false) else { continue }
       log.notice("removing \(name), which was not finished")
       try store.files.unlink(path)
     }
@@ -62,8 +60,10 @@ struct SealRun {
     let isAlive = try JournalListing.isAlive(writer, last: last, store: store)
     let scan = WriterScan(store: store, writer: writer)
     let loader = TrackLoader(store: store, writer: writer)
+    let ends = try JournalEnds(store: store, writer: writer, sequences: sequences)
     for sequence in sequences where !(isAlive && sequence == last) {
-      let bytes = try scan.read(sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: true)
+      let bytes = try scan.read(
+        sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: true, end: ends[sequence])
       if scan.refused.contains(sequence) { continue }
       let name = JournalFormat.fileName(writer: writer, sequence: sequence)
       closed.append(
@@ -123,8 +123,9 @@ struct SealRun {
         try store.files.unlink(path)
         report.deletedJournals.append(journal.name)
       }
+      // One after the other: a journal that is gone while one before it is still there would look like a loss.
+      try store.files.syncDirectory(store.archivePath)
     }
-    try store.files.syncDirectory(store.archivePath)
   }
 
   private mutating func sealPending() throws {

@@ -215,6 +215,13 @@ final class SegmentFile {
     return try coding.outlines(head: zstd(first), text: zstd(first + 1))
   }
 
+  /// Compares the skippable frames of a block with their checksums.
+  func checkSkippable(inBlock block: Int) throws {
+    for (index, role) in roles.enumerated() {
+      if let magic = role.skippableMagic { _ = try skippable(1 + block * framesPerBlock + index, magic) }
+    }
+  }
+
   /// The bytes of one frame as they are in the file.
   private func bytes(_ index: Int) throws -> [UInt8] {
     let frame = frames[index]

@@ -55,6 +55,7 @@ package enum SegmentFormat {
     guard fileName.utf8.count < 128, fileName.hasPrefix("S-"), fileName.hasSuffix(".tape.zst") else { return nil }
     let parts = fileName.dropFirst(2).dropLast(9).split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 3, let writer = CallID(String(parts[0])), let first = Int(parts[1]), let last = Int(parts[2]),
+      max(first, last) <= JournalFormat.largestCount,
       self.fileName(writer: writer, first: first, last: last) == fileName
     else { return nil }
     return (writer, first, last)
