@@ -102,9 +102,3 @@ package struct LeafHasher {
     withUnsafeBytes(of: value.littleEndian) { hasher.update(bufferPointer: $0) }
   }
 }
-
-extension [UInt8] {
-  fileprivate mutating func append(uint64 value: UInt64) {
-    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
-  }
-}
