@@ -77,7 +77,6 @@ private func expectOutline(_ outline: CallOutline, of call: RecordedCall, source
     #expect(inHoles + literal == call.raw.count, sourceLocation: sourceLocation)
   }
   for column in outline.columns {
-    #expect(column.bytes.suffix(column.lastValue.count) == column.lastValue[...] || column.kind == .number)
     guard let first = column.firstFrame, call.open.hasTimes, column.kind == .text else { continue }
     #expect(column.firstNs == call.frameOffsetNs(first), sourceLocation: sourceLocation)
   }
@@ -155,7 +154,7 @@ func chunk(_ content: String, id: String = "01ABCDEF", end: String = "\n\n") -> 
     let back = try TemplateCoding().decode(block, only: nil)
     #expect(back.map(\.id) == [tombstone.id, call.open.id, tombstone.id])
     #expect(back.map(\.call) == [nil, call, nil])
-    guard case .tombstone(let kept) = back[0] else { return Issue.record("no tombstone") }
+    guard case .tombstone(let kept) = back[0] else { throw BlockError("no tombstone") }
     #expect(kept == tombstone)
     let outlines = try TemplateCoding().outlines(head: block[.head], text: block[.text])
     #expect(outlines.map { $0?.open.id } == [nil, call.open.id, nil])
@@ -240,7 +239,7 @@ func chunk(_ content: String, id: String = "01ABCDEF", end: String = "\n\n") -> 
     #expect(String(decoding: block[.text], as: UTF8.self).contains(" choices[0].delta.content refund policy\n"))
     let outline = try #require(TemplateCoding().outlines(head: block[.head], text: block[.text])[0])
     #expect(outline.columns.map(\.path) == ["choices[0].delta.content"])
-    #expect(outline.columns[0].count == 5 && outline.columns[0].isPlain && outline.columns[0].lastValue == Array("licy".utf8))
+    #expect(outline.columns[0].count == 5 && outline.columns[0].isPlain)
     #expect(outline.templates[0].frame { _ in Array("x".utf8) } == role("x"))
   }
 

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// Any bytes as text without control characters, and back: what head and text of a block consist of.
 ///
 /// Valid UTF-8 stands for itself, but for control characters (U+0000 to U+001F, U+007F to U+009F) and `␛` (U+241B).
@@ -171,11 +177,9 @@ enum TapeText {
     out.reserveCapacity(text.count)
     var plainFrom = 0
     var position = 0
-    while position < text.count {
-      guard text[position] >= 0x80 else {
-        position += 1
-        continue
-      }
+    while true {
+      position = text.afterASCII(from: position)
+      guard position < text.count else { break }
       let length = UTF8Scalars.length(text, position)
       guard length > 0 else { throw BlockError("text that is not UTF-8") }
       let isMark = length == 3 && isMarkOrControl(text, position, 3)
@@ -203,14 +207,14 @@ enum TapeText {
     guard position < text.count else { throw BlockError("an escape without an end") }
     switch text[position] {
     case 0x28:
-      guard let end = text[position...].firstIndex(of: 0x29),
+      guard let end = text.position(of: 0x29, from: position),
         let bytes = Base64.bytes(Array(text[(position + 1)..<end])[...])
       else { throw BlockError("base64 in an escape") }
       out += bytes
       return end + 1
     case 0x3C:
-      guard let end = text[position...].prefix(12).firstIndex(of: 0x3E),
-        let number = Decimal.parse(text[(position + 1)..<end])
+      guard let end = text.position(of: 0x3E, from: position),
+        let number = Decimal.parse(UnsafeBufferPointer(rebasing: text[(position + 1)..<end]))
       else { throw BlockError("the number of a hole") }
       try hole(number, out.count)
       return end + 1
@@ -235,6 +239,30 @@ enum TapeText {
     guard scalar >= 0x10000 else { return unit(scalar) }
     unit(0xD800 + (scalar - 0x10000) >> 10)
     unit(0xDC00 + (scalar - 0x10000) & 0x3FF)
+  }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+  /// The first byte from `start` on that is no ASCII, or the end.
+  @inline(__always)
+  func afterASCII(from start: Int) -> Int {
+    var position = start
+    let raw = UnsafeRawPointer(baseAddress)
+    while position + 8 <= count, let raw,
+      raw.loadUnaligned(fromByteOffset: position, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+    {
+      position += 8
+    }
+    while position < count, self[position] < 0x80 { position += 1 }
+    return position
+  }
+
+  /// Where the byte comes next; nil if it does not.
+  func position(of byte: UInt8, from start: Int) -> Int? {
+    guard start < count, let base = baseAddress, let found = memchr(base + start, Int32(byte), count - start) else {
+      return nil
+    }
+    return UnsafeRawPointer(found) - UnsafeRawPointer(base)
   }
 }
 

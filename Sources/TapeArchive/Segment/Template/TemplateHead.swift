@@ -51,7 +51,7 @@ struct TemplateHead {
     var start = 0
     try head.withUnsafeBufferPointer { head in
       while start < head.count {
-        guard let end = head[start...].firstIndex(of: 0x0A) else { throw BlockError("a line without an end") }
+        guard let end = head.position(of: 0x0A, from: start) else { throw BlockError("a line without an end") }
         let line = UnsafeBufferPointer(rebasing: head[start..<end])
         start = end + 1
         if line.starts(with: [0x23, 0x20]) {

@@ -45,7 +45,7 @@ struct TemplateText {
     let start = id + [0x20] + Array(label.utf8)
     guard rest.starts(with: start), rest.count > start.count, rest[start.count] == 0x20 || rest[start.count] == 0x5C
     else { return nil }
-    guard let end = rest.firstIndex(of: 0x0A) else { throw BlockError("a line without an end") }
+    guard let end = rest.position(of: 0x0A, from: 0) else { throw BlockError("a line without an end") }
     let line = UnsafeBufferPointer(rebasing: rest[start.count..<end])
     let (escapes, from) = try TapeText.Escapes.parse(line)
     position += end + 1
