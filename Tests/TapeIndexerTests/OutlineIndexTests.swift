@@ -114,6 +114,23 @@ import Testing
     return call
   }
 
+  /// What only pieces tell, and joined text does not: each of these is read otherwise when it is joined.
+  @Test(arguments: [
+    ["\\u00e9", "éa", "éab", "éabc"], ["a", "ab", "abc"], ["a", "ab", "abc", "x"], ["\\/", "/a", "/ab"],
+    ["The whole text ", "of a stream", " in three", "The whole text of a stream in three"],
+    ["The whole\\/text ", "of a stream", " in three", "The whole/text of a stream in three"],
+    ["\\ud83d", "\\ud83d\\ude00", "\\ud83d\\ude00!"], ["\\ud83d", "\\ude00", "\\ud83d", "x"],
+    ["", "", "late"], ["ha", "ha"], ["\u{7F}", "\u{7F}\u{7F}"],
+  ])
+  func piecesGiveTheSameRows(pieces: [String]) throws {
+    var call = TestCall(1, startedAt: noon)
+    for (index, piece) in pieces.enumerated() {
+      call.addChunk(
+        "\"is_final\":\(index == pieces.count - 1),\"choices\":[{\"index\":0,\"message\":{\"content\":\"\(piece)\"}}]")
+    }
+    _ = try expectSameRows([call])
+  }
+
   /// What streams are mostly like is told from their outlines.
   @Test func usualCallsAreNotDecoded() throws {
     let words = ["", "The", " quick", " brown", " fox", " jumps", " over", " it", "."]
