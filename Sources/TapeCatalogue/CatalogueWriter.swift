@@ -88,6 +88,8 @@ package final class CatalogueWriter {
     var configuration = Configuration()
     configuration.label = "catalogue.write"
     configuration.busyMode = .timeout(10)
+    // What belongs to a call is written and removed with it here; nobody else writes.
+    configuration.foreignKeysEnabled = false
     if !scratch { configuration.journalMode = .wal }
     configuration.prepareDatabase { database in
       // Erasure must not leave text in freed pages.

@@ -24,7 +24,7 @@ package struct LeafParts: Equatable, Sendable {
 
   /// In one go where `LeafHasher` takes a step for each frame: twice as fast, with the same result.
   ///
-  /// - Parameter rawHash: SHA-256 of the response, if it is known already.
+  /// - Parameter rawHash: SHA-256 of the response, where it is known already.
   package init(of call: RecordedCall, rawHash: [UInt8]? = nil) {
     salt = call.open.salt
     meta = LeafHasher.metaHash(open: call.open, head: call.head, end: call.end)
