@@ -201,6 +201,7 @@ final class World {
     guard !recorders.isEmpty else { return }
     note(recorders[pick(0..<recorders.count)].session.sync() ? "sync" : "sync failed")
     buryDead()
+    if chance(10) { losePower() }
   }
 
   private func stopRecorder() {
@@ -231,6 +232,15 @@ final class World {
     let faults: [Fault] = [.inputOutput, .noSpace, .short, .fullInside, .kill, .kill, .lying]
     let fault = faults[pick(0..<faults.count)]
     if chance(25) {
+      // One bad moment for a journal: its sync fails, or a full disk on which it cannot be cut back.
+      if chance(60) {
+        disk.failSyncs(1)
+      } else {
+        disk.failTruncates(1)
+        disk.fail(1, .fullInside)
+      }
+      note("a sync or a truncation will fail")
+    } else if chance(25) {
       // A disk that stays broken for a while.
       let from = pick(1..<8)
       for number in from..<(from + pick(2..<25)) { disk.fail(number, fault == .lying ? .inputOutput : fault) }
@@ -276,6 +286,7 @@ final class World {
     files.kill()
     buryDead()
     if isDone, !hasLied { check(afterSeal: true) }
+    if chance(20) { losePower() }
   }
 
   // MARK: Checks

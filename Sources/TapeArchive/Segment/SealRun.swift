@@ -39,8 +39,11 @@ struct SealRun {
 
   // MARK: Journals
 
-  /// What an interrupted seal or a process that died while it made a journal left.
+  /// What an interrupted seal or a process that died while it made a journal or the store left.
   func removeLeftovers() throws {
+    for name in try store.files.list(store.path) where name.hasPrefix(Store.marker + ".") && name.hasSuffix(".tmp") {
+      try store.files.unlink(store.path + "/" + name)
+    }
     for name in try store.archiveFiles() where name.hasSuffix(".tmp") {
       let path = store.archivePath + "/" + name
       let descriptor = try store.files.open(path, .read)
