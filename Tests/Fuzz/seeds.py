@@ -53,7 +53,17 @@ def journals():
               END % (2, 39, "0" * 64), "batch"]
     damaged = [opened(), FRAME, "batch", "!0123456789abcdef 12 frame\n", "delta 1 1 3 29 4\nlo", "batch"]
     untimed = [opened(has_times="false"), "frame 1 0 - 0\nx\n\n", "batch"]
-    for name, script in dict(whole=whole, gap=gap, rolled=rolled, damaged=damaged, untimed=untimed).items():
+    most = "9223372036854775807"
+    huge = [opened(), FRAME, "frame 1 %s 5 0\nx" % most, "frame 1 1 %s 0\nx" % most, "delta 1 2 5 %s %s\nx" % (most, most),
+            "part 1 3 5 %s\nx" % most, "gap 1 %s %s %s\n" % (most, most, most), "gap 1 5 %s %s\n" % (most, most),
+            "batch"]
+    last = [opened(int(most)), "frame %s %s 5 0\nx" % (most, most), "frame %s %s 5 0\nx" % (most, most), "batch"]
+    gapped = [opened(), "gap 1 0 %s 5\n" % most, "frame 1 %s 5 0\nx" % most, "frame 1 %s 5 0\nx" % most, "batch"]
+    counts = [opened(), END.replace("%d", most).replace("%s", "0" * 64).replace(":0", ":-9223372036854775808"), "batch"]
+    hostile = dict(huge=huge, last=last, gapped=gapped, counts=counts)
+    for name, script in dict(
+        whole=whole, gap=gap, rolled=rolled, damaged=damaged, untimed=untimed, **hostile
+    ).items():
         for choice in (0, 2):
             put("journal", "%s-%d" % (name, choice), bytes([choice]) + "\x1e".join(script).encode())
 
@@ -111,6 +121,21 @@ def blocks():
     put("segment", "start", bytes.fromhex("28b52ffd0458") + b"\0" * 8)
 
 
+def notes():
+    key = b"PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    signed = (
+        "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n"
+        "\u2014 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    ).encode()
+    checkpoint = b"tapedeck/2026-01-01T00:00:00.000000000Z\n5\n" + base64.b64encode(bytes(32)) + b"\n"
+    secret = b"PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+    separator = b"\x1e"
+    put("note", "signed", separator.join([signed, key]))
+    put("note", "checkpoint", separator.join([checkpoint, key, secret, bytes(7) + b"\3" + bytes(7) + b"\5" + bytes(96)]))
+    put("note", "extended", checkpoint + b"more\n")
+    put("note", "edge", separator * 3 + b"\x7f" + b"\xff" * 7 + b"\x7f" + b"\xff" * 7 + bytes(64))
+
+
 def main():
     for vector in vectors("sse.json"):
         data = base64.b64decode(vector["input_base64"])
@@ -132,6 +157,7 @@ def main():
         put("request", "seed-%d" % index, b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\x1eid\x1e\x1et\x1e\x1e" + text.encode())
     journals()
     blocks()
+    notes()
     captures()
 
 

@@ -13,6 +13,8 @@ struct SealRun {
   /// Journals that were read to their end, and the numbers of their calls that are not sealed.
   private var closed: [Journal] = []
   private var sealedBefore: Set<CallID>?
+  /// The store's tree, once it is needed.
+  private var tree: GrowingTree?
 
   private struct Pending {
     var track: CallTrack
@@ -112,6 +114,8 @@ struct SealRun {
   /// Seals what is left and removes the journals that are not needed any more.
   mutating func finish() throws {
     try sealPending()
+    // Also where a seal that was interrupted left segments and no checkpoint of them.
+    if !closed.isEmpty { try growTree().writeCheckpoint() }
     for journal in closed where kept[journal.writer]?.contains(journal.sequence) != true {
       let path = store.archivePath + "/" + journal.name
       if journal.isDamaged {
@@ -160,7 +164,7 @@ struct SealRun {
     // Numbers of one writer mostly rise with the start, not always.
     let name = SegmentFormat.fileName(
       writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
-    let segment = try SegmentWriter(store: store, name: name, level: level, firstLeaf: try treeSize())
+    let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
     for item in calls {
       guard let call = try item.loader.load(item.track) else {
         throw BlockError("call \(item.track.id) cannot be read any more")
@@ -171,6 +175,7 @@ struct SealRun {
     try verify(segment)
     try store.files.rename(segment.temporaryPath, to: segment.path)
     try store.files.syncDirectory(store.archivePath)
+    tree?.append(segment.leaves)
     report.segments.append(name)
     report.sealedCalls += segment.calls
     report.rawBytes += segment.rawBytes
@@ -178,14 +183,14 @@ struct SealRun {
     for item in calls { sealedBefore?.insert(item.track.id) }
   }
 
-  /// The place in the store's tree that the next segment's first call takes.
-  private func treeSize() throws -> Int {
-    var size = 0
-    for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
-      let segment = try SegmentReader(store: store, name: name)
-      size = max(size, (segment.firstLeaf ?? size) + segment.entries.count)
-    }
-    return size
+  /// The store's tree as it is by now.
+  private mutating func growTree() throws -> GrowingTree {
+    if let tree { return tree }
+    let growing = try GrowingTree(store: store)
+    for damage in growing.damage { log.error("\(damage)") }
+    report.damage += growing.damage
+    tree = growing
+    return growing
   }
 
   /// Reads the segment back: every call must have the leaf hash that it had in its journal.

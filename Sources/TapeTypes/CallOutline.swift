@@ -1,5 +1,3 @@
-package import TapeTypes
-
 /// One sealed call as head and text of its block show it, without its cuts, arrival times and salt: what an indexer
 /// needs, at a small part of the cost of decoding.
 ///
