@@ -41,6 +41,7 @@ import Testing
       total.merge(run(seed: seed, steps: count)) { $0 + $1 }
       done += count
       seed &+= 1
+      if (seed - first) % 100 == 0 { print("soak: \(done) of \(steps) steps") }
     }
     print("soak: \(done) steps in \(seed - first) worlds from seed \(first)")
     for (what, count) in total.sorted(by: { $0.key < $1.key }) { print("  \(count)\t\(what)") }

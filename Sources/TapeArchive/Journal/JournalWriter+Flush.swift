@@ -204,15 +204,14 @@ extension JournalWriter {
     return true
   }
 
-  /// Where the byte at this position was written. At the end of a journal rather than at the start of the next, whose
-  /// header need not be synced; unless that one repeats what was before.
+  /// Where the byte at this position was written: in the last journal that repeats it, or behind that. At the end of a
+  /// journal rather than at the start of the next, whose header need not be synced.
   private func place(of position: Int) -> JournalOrigin {
     // The first journal's header is nothing that anybody misses.
     if position == 0 { return JournalOrigin(sequence: 1, offset: 0) }
-    let next = places.dropFirst().firstIndex { place in
-      place.repeats ? position < place.position : position <= place.position
-    }
-    let start = places[(next ?? places.count) - 1]
+    let base = places.lastIndex { $0.repeats && $0.position <= position } ?? 0
+    let next = places[(base + 1)...].firstIndex { position <= $0.position } ?? places.count
+    let start = places[next - 1]
     return JournalOrigin(sequence: start.sequence, offset: start.offset + position - start.position)
   }
 
