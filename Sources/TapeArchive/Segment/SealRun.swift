@@ -41,8 +41,11 @@ struct SealRun {
 
   // MARK: Journals
 
-  /// What an interrupted seal or a process that died while it made a journal left.
+  /// What an interrupted seal or a process that died while it made a journal or the store left.
   func removeLeftovers() throws {
+    for name in try store.files.list(store.path) where name.hasPrefix(Store.marker + ".") && name.hasSuffix(".tmp") {
+      try store.files.unlink(store.path + "/" + name)
+    }
     for name in try store.archiveFiles() where name.hasSuffix(".tmp") {
       let path = store.archivePath + "/" + name
       let descriptor = try store.files.open(path, .read)
@@ -166,6 +169,7 @@ struct SealRun {
       guard let call = try item.loader.load(item.track) else {
         throw BlockError("call \(item.track.id) cannot be read any more")
       }
+      note(call, item)
       try segment.add(.call(call))
     }
     try segment.finish()
@@ -188,6 +192,18 @@ struct SealRun {
     report.damage += growing.damage
     tree = growing
     return growing
+  }
+
+  /// A call that is not what its end says is sealed as it is, and its journals are kept.
+  private mutating func note(_ call: RecordedCall, _ item: Pending) {
+    guard let problem = integrityProblem(of: call) else { return }
+    let journals = Set(item.track.records.map(\.sequence))
+    for index in closed.indices where closed[index].writer == item.writer && journals.contains(closed[index].sequence) {
+      closed[index].isDamaged = true
+    }
+    report.damage.append(
+      Damage(
+        file: item.track.location.file, offset: item.track.location.offset, calls: [call.open.id], message: problem))
   }
 
   /// Reads the segment back: every call must have the leaf hash that it had in its journal.
