@@ -18,10 +18,12 @@ package enum SegmentFormat {
   /// Nor is a call that claims to have more frames.
   package static let mostFrames = 1 << 26
 
+  static let zstdMagic: UInt32 = 0xFD2F_B528
   /// Magic numbers of skippable frames (RFC 8878 §3.1.2); the last is that of zstd's seekable format.
   package static let timesMagic: UInt32 = 0x184D_2A51
   package static let proofsMagic: UInt32 = 0x184D_2A52
   package static let cutsMagic: UInt32 = 0x184D_2A53
+  package static let sumsMagic: UInt32 = 0x184D_2A54
   package static let seekTableMagic: UInt32 = 0x184D_2A5E
   package static let seekFooterMagic: UInt32 = 0x8F92_EAB1
 
