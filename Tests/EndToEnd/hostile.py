@@ -44,7 +44,7 @@ def end_json(frames, size):
             % (frames, size))
 
 
-def literal_head(frames=2, size=17, body=2, cuts="2", **open_fields):
+def literal_head(frames=2, size=16, body=2, cuts="2", **open_fields):
     return ("# %s %d %d %d %d\nopen %s\ncuts %s\nend %s\n" % (
         CALL, START, frames, size, body, open_json(**open_fields), cuts, end_json(frames, size))).encode()
 
@@ -61,9 +61,9 @@ def segment(head=None, text=TEXT, times=b"", proofs=b"\x01\x07", index=None, sta
     block = len(frames[0])
     frames += [framed(head), framed(text)]
     frames += [skippable(0x184D2A51, times), skippable(0x184D2A52, proofs)]
-    index = ("%s %d %d 2 17\n" % (CALL, START, block)).encode() if index is None else index
+    index = ("%s %d %d 2 16\n" % (CALL, START, block)).encode() if index is None else index
     frames.append(framed(index))
-    entries = entries or [(len(frame), 0) for frame in frames]
+    entries = entries or [(len(frame), 29 if not place else 0) for place, frame in enumerate(frames)]
     if table is None:
         table = struct.pack("<II", 0x184D2A5E, 8 * len(entries) + 9)
         table += b"".join(struct.pack("<II", size & 0xFFFFFFFF, content) for size, content in entries)

@@ -18,7 +18,7 @@ import hostile
 from conftest import BIN
 from upstream import chunk, text_frames
 
-MOST_MEGABYTES = 700
+MOST_MEGABYTES = 900
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def check_all(deck, damaged):
     assert deck.honest in {call["call_id"] for call in deck.calls()}
 
 
-def index_line(block, frames=2, size=17):
+def index_line(block, frames=2, size=16):
     return ("%s %d %s %s %s\n" % (hostile.CALL, hostile.START, block, frames, size)).encode()
 
 

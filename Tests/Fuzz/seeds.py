@@ -89,11 +89,11 @@ def captures():
 
 
 SAMPLE_HEAD = (
-    "# %s 1767225600000000000 2 17 2\n"
+    "# %s 1767225600000000000 2 16 2\n"
     'open {"id":"%s","started_at_ns":1767225600000000000,"origin":"proxy","upstream":"u","method":"POST","path":"/p",'
     '"headers":[],"has_times":true,"redactions":[]}\ncuts 2\n'
     'head {"offset_ns":1,"status":200,"http_version":"1.1","headers":[["a","b"]]}\n'
-    'end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":17,"sha256":"=","gap_frames":0,"gap_bytes":0,'
+    'end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":16,"sha256":"=","gap_frames":0,"gap_bytes":0,'
     '"clock_step_ns":0}\n' % (CALL, CALL)
 ).encode()
 
@@ -111,7 +111,7 @@ def blocks():
         [SAMPLE_HEAD.replace(b"true", b"false"), text, b"", b"", b"", b"\x00"]))
     put("literal", "raw-times", b"\1" + part.join([SAMPLE_HEAD, text, b"", b"", b"\xff\xff\xff\xff\xff", proofs]))
     # Where the blocks are says the target: the numbers here are only of the right form.
-    entry = "%s 1767225600000000000 42 2 17 %s\n" % (CALL, "ab" * 32)
+    entry = "%s 1767225600000000000 42 2 16 %s\n" % (CALL, "ab" * 32)
     put("index", "entries", ("# tree 0\n# id\n" + entry).encode())
     put("index", "erased", ("# tree 9223372036854775807\n%s 1 42 - - %s\n" % (CALL, "ab" * 32)).encode())
     put("index", "old", (entry[:-66] + "\n").encode())

@@ -94,11 +94,13 @@ struct SealRun {
     let path = store.archivePath + "/" + tail.file
     let journal = try store.files.open(path, .readWrite)
     defer { store.files.close(journal) }
-    let bytes = try store.files.read(journal, tail.offset..<(tail.offset + tail.bytes))
     let aside = try store.files.open(path + ".torn", .readWrite)
     defer { store.files.close(aside) }
     try store.files.truncate(aside, to: 0)
-    try store.files.writeAll(aside, bytes)
+    for start in stride(from: tail.offset, to: tail.offset + tail.bytes, by: 1 << 20) {
+      let end = min(tail.offset + tail.bytes, start + 1 << 20)
+      try store.files.writeAll(aside, try store.files.read(journal, start..<end))
+    }
     try store.files.sync(aside)
     try store.files.syncDirectory(store.archivePath)
     try store.files.truncate(journal, to: tail.offset)
@@ -143,7 +145,7 @@ struct SealRun {
       var end = start
       var bytes = 0
       while end < calls.count, bytes < SegmentFormat.bytesPerSegment {
-        bytes += calls[end].track.bytes
+        bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
       try write(calls[start..<end])
@@ -152,7 +154,8 @@ struct SealRun {
   }
 
   private func fits(_ track: CallTrack) -> Bool {
-    track.bytes <= SegmentFormat.largestFrame / 2 && track.records.count <= SegmentFormat.mostFrames
+    track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
+      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {

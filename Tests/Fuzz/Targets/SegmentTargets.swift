@@ -73,11 +73,11 @@ struct SegmentScript {
     static let sample = Block(
       Array(
         """
-        # 01KDVDNA00ABCDEFGHJKMNPQRS 1767225600000000000 2 17 2
+        # 01KDVDNA00ABCDEFGHJKMNPQRS 1767225600000000000 2 16 2
         open {"id":"01KDVDNA00ABCDEFGHJKMNPQRS","started_at_ns":1767225600000000000,"origin":"proxy","upstream":"u",\
         "method":"POST","path":"/p","headers":[],"has_times":true,"redactions":[]}
         cuts 2
-        end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":17,"sha256":"=","gap_frames":0,"gap_bytes":0,\
+        end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":16,"sha256":"=","gap_frames":0,"gap_bytes":0,\
         "clock_step_ns":0}
 
         """.utf8) + [0xFF, 0x1E] + Array("{}data: a\n\ndata:\n\n".utf8) + [0xFF, 0x1E, 0xFF, 0x1E, 5, 4, 0xFF, 0x1E]
