@@ -1,10 +1,10 @@
 """What others put into a store: an error for people, exit code 2, little memory, no hang; and nothing else is lost."""
 
+import hashlib
 import json
 import os
 import pty
 import re
-import resource
 import select
 import signal
 import sqlite3
@@ -62,6 +62,8 @@ def bounded(deck, *arguments, stdin=None, seconds=60):
 def check_all(deck, damaged):
     """Every command gets through, says so if something is wrong, and the honest call is as it was."""
     code, _, error = bounded(deck, "index", "--rebuild")
+    assert code == (2 if damaged else 0), error
+    code, _, error = bounded(deck, "verify")
     assert code == (2 if damaged else 0), error
     for command in (["seal"], ["status"], ["calls"], ["index"], ["show", hostile.CALL], ["cat", hostile.CALL],
                     ["usage", "--by", "identity"], ["export", "--to", "frames"]):
@@ -155,7 +157,8 @@ JOURNALS = {
 def test_a_journal_that_wants_to_be_believed(honest, name):
     (honest.archive / hostile.JOURNAL).write_bytes(JOURNALS[name]())
     bounded(honest, "index", "--rebuild")
-    for command in (["status"], ["calls"], ["cat", hostile.CALL], ["seal"], ["seal"], ["index"], ["calls"]):
+    for command in (["verify"], ["status"], ["calls"], ["cat", hostile.CALL], ["seal"], ["seal"], ["index"], ["calls"],
+                    ["verify"]):
         bounded(honest, *command)
     assert honest.run("cat", honest.honest, text=False) == honest.body
 
@@ -165,7 +168,7 @@ def test_a_journal_with_a_hole_of_a_terabyte(honest):
     path.write_bytes(hostile.journal(hostile.opened(), hostile.record("frame 1 0 - 0", b"x", size=10**11)))
     os.truncate(path, 1 << 40)
     code, _, error = bounded(honest, "index", seconds=120)
-    for command in (["cat", hostile.CALL], ["seal"], ["seal"], ["status"]):
+    for command in (["verify"], ["cat", hostile.CALL], ["seal"], ["seal"], ["status"], ["verify"]):
         bounded(honest, *command, seconds=120)
     assert sum(entry.stat().st_blocks * 512 for entry in honest.archive.iterdir()) < 64 << 20
     assert honest.run("cat", honest.honest, text=False) == honest.body
@@ -176,7 +179,7 @@ def test_names_with_numbers_that_end(honest):
                  "J-%s-%s.tape" % (hostile.WRITER, "9" * 40), "S-%s-%d-%d.tape.zst" % (hostile.WRITER, HUGE, HUGE),
                  "S-%s--00001-000001.tape.zst" % hostile.WRITER, "J-%s-000000.tape" % hostile.WRITER):
         (honest.archive / name).write_bytes(hostile.journal(hostile.opened()))
-    for command in (["index", "--rebuild"], ["seal"], ["status"], ["calls"]):
+    for command in (["index", "--rebuild"], ["verify"], ["seal"], ["status"], ["calls"]):
         bounded(honest, *command)
     assert honest.run("cat", honest.honest, text=False) == honest.body
 
@@ -185,7 +188,7 @@ def test_names_with_numbers_that_end(honest):
 @pytest.mark.parametrize("kind", ["fifo", "directory", "link to itself", "link to nothing", "link to /dev/zero", "socket"])
 def test_what_is_no_file_in_the_archive(honest, name, kind):
     make_odd(honest.archive / name, kind)
-    for command in (["index", "--rebuild"], ["seal"], ["status"], ["calls"]):
+    for command in (["index", "--rebuild"], ["verify"], ["seal"], ["status"], ["calls"]):
         bounded(honest, *command)
     assert honest.run("cat", honest.honest, text=False) == honest.body
 
@@ -221,7 +224,8 @@ def test_a_store_whose_parts_are_something_else(honest, name, kind, tmp_path):
         path.write_bytes(os.urandom(5000) if kind == "noise" else b"")
     else:
         make_odd(path, kind)
-    for command in (["calls"], ["status"], ["index"], ["seal"], ["import", tmp_path / "a.sse"], ["cat", honest.honest]):
+    for command in (["calls"], ["status"], ["index"], ["seal"], ["import", tmp_path / "a.sse"], ["cat", honest.honest], ["verify"],
+                    ["checkpoint"]):
         bounded(honest, *command, seconds=30)
 
 
@@ -234,7 +238,7 @@ STORES = [b"", b"{}", b"[" * 100_000, b'{"format":"tapedeck-store","version":1e4
 def test_a_store_that_says_nonsense_of_itself(honest, content):
     (honest.store / "tapedeck.json").write_bytes(content)
     before = sorted(path.name for path in honest.archive.iterdir())
-    for command in (["calls"], ["index", "--rebuild"], ["seal"], ["status"]):
+    for command in (["calls"], ["index", "--rebuild"], ["seal"], ["status"], ["verify"]):
         code, _, error = bounded(honest, *command)
         assert code == 2 and str(honest.store) in error, error
     assert sorted(path.name for path in honest.archive.iterdir()) == before
@@ -281,6 +285,41 @@ def test_a_capture_that_wants_to_be_believed(honest, tmp_path, name):
         assert "x.jsonl" in error
     for command in (["index"], ["seal"], ["calls"], ["usage", "--by", "day"], *(["show", call] for call in text.split()),
                     *(["frames", call] for call in text.split())):
+        bounded(honest, *command)
+    assert honest.run("cat", honest.honest, text=False) == honest.body
+
+
+PROOFS = ["[" * 100_000, "{}", "null", '{"format":"tapedeck-proof/1","inclusion":[' + ",".join(['"%064d"' % 0] * 9999) + "]}",
+          '{"format":"tapedeck-proof/1","call_id":"%s","leaf":"%s","leaf_number":9223372036854775807,"erased":true,'
+          '"inclusion":[],"checkpoint":"a\\n999999999999999999\\n%s=\\n"}' % (hostile.CALL, "ab" * 32, "A" * 43),
+          "x" * (64 << 20)]
+
+
+@pytest.mark.parametrize("content", PROOFS, ids=lambda content: content[:30])
+def test_a_proof_and_a_checkpoint_that_want_to_be_believed(honest, tmp_path, content):
+    (tmp_path / "x").write_text(content)
+    assert bounded(honest, "proof", "--check", tmp_path / "x")[0] == 2
+    assert bounded(honest, "verify", "--checkpoint", tmp_path / "x")[0] == 2
+    os.mkfifo(tmp_path / "fifo")
+    bounded(honest, "verify", "--checkpoint", tmp_path)
+    bounded(honest, "verify", "--checkpoint", "/dev/zero")
+
+
+LEAVES = {
+    "noise": b"\xff" * 1000, "empty": b"", "far": b"# tree 281474976710656 1\n", "beyond": b"# tree %d %d\n" % (HUGE, HUGE),
+    "peaks": b"# tree 5 1" + b" ab" * 100 + b"\n",
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_leaf_list_that_wants_to_be_believed(honest, name):
+    file = hostile.NAME.replace(".tape.zst", ".leaves")
+    body = b"tapedeck-leaves/1 %s 5\n%s%s %s\n" % (
+        hostile.NAME.encode(), LEAVES[name], hostile.CALL.encode(), b"ab" * 32)
+    body += b"sha256 %s\n" % hashlib.sha256(body).hexdigest().encode()
+    (honest.archive / file).write_bytes(LEAVES[name] if name in ("noise", "empty") else body)
+    assert bounded(honest, "verify")[0] == 2
+    for command in (["seal"], ["import", honest.store.parent / "a.sse"], ["seal"], ["index", "--rebuild"], ["status"]):
         bounded(honest, *command)
     assert honest.run("cat", honest.honest, text=False) == honest.body
 
@@ -338,8 +377,10 @@ def test_no_control_character_of_a_call_reaches_a_terminal(honest, tmp_path):
     call = honest.run("import", tmp_path / "x.jsonl").strip()
     (honest.archive / ("S-" + EVIL.replace("/", "") + ".tape.zst")).mkdir()
     (honest.archive / ("J-" + EVIL.replace("/", "") + ".tape")).mkdir()
+    (tmp_path / "evil.json").write_text(json.dumps({"format": EVIL, EVIL: EVIL}))
     commands = [["calls"], ["show", call], ["frames", call], ["usage", "--by", "identity,thread,model,deployment"], ["status"],
-                ["seal"], ["index", "--rebuild"], ["show", "--full", call], ["events", call], ["show", EVIL], ["cat", EVIL],
+                ["seal"], ["index", "--rebuild"], ["show", "--full", call], ["events", call], ["show", EVIL], ["cat", EVIL], ["verify"], ["verify", call],
+                ["proof", EVIL], ["proof", "--check", tmp_path / "evil.json"],
                 ["import", tmp_path / ("no" + EVIL)], ["--store", str(tmp_path) + "/" + EVIL, "calls"]]
     for command in commands:
         out = on_terminal(honest, *command)

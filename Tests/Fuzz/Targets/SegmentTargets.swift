@@ -33,6 +33,8 @@ extension FuzzTarget {
       try ArchiveState.check(call)
       places.append((call, place))
     }
+    let report = try Verifier(store: store).run()
+    try expect(damaged == 0 || !report.damage.isEmpty, "damage that verify does not see")
     let names = places.map { $0.call.open.id }
     for (call, place) in places where names.count(where: { $0 == call.open.id }) == 1 {
       let again = try ArchiveReader(store: store).call(at: place, id: call.open.id)
