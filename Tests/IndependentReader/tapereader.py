@@ -462,8 +462,347 @@ class Times:
         return offsets
 
 
+# --- Block coding template/1 ----------------------------------------------------------------------------------------
+
+TOKEN = re.compile("\u241b(?:([0-9A-F]{2})|\\(([A-Za-z0-9+/=]*)\\)|<(\\d+)>)|([^\u241b]+)")
+LABEL = re.compile(r"([^ ]*?)(\\u|\\U)?(?: (.*))?", re.DOTALL)
+
+
+def pieces(text, mark):
+    """A value's bytes; the holes of a template are numbers between them."""
+    out, at = [b""], 0
+    while at < len(text):
+        found = TOKEN.match(text, at)
+        if not found:
+            raise Damaged("an escape that is none")
+        at = found.end()
+        byte, coded, hole, plain = found.groups()
+        if hole is not None:
+            out += [int(hole), b""]
+        elif byte is not None:
+            out[-1] += bytes.fromhex(byte)
+        elif coded is not None:
+            out[-1] += base64.b64decode(coded, validate=True)
+        else:
+            out[-1] += escaped(plain, mark) if mark else plain.encode()
+    return out
+
+
+def escaped(text, mark):
+    """What stands for escapes: characters beyond ASCII, the pair of surrogates for one beyond U+FFFF."""
+    form = "\\u%04x" if mark == "\\u" else "\\u%04X"
+    out = ""
+    for character in text:
+        if character < "\x80":
+            out += character
+        else:
+            units = character.encode("utf-16-be")
+            out += "".join(form % unit for unit in struct.unpack(">%dH" % (len(units) // 2), units))
+    return out.encode()
+
+
+def value(text, mark):
+    found = pieces(text, mark)
+    if len(found) != 1:
+        raise Damaged("a hole in a value")
+    return found[0]
+
+
+class TemplateCall:
+    """What the head says of one call."""
+
+    def __init__(self, words):
+        self.words, self.parts = words, {}
+        self.templates, self.order, self.columns = [], "", []
+
+    def take(self, label, mark, rest):
+        if label.startswith("frame"):
+            if rest is None:
+                self.templates.append(None)
+            else:
+                start = int(label[6:]) if label[5:] else 0
+                template = pieces(rest, mark)
+                template[0] = (self.templates[0][0][:start] if start else b"") + template[0]
+                self.templates.append(template)
+        elif label == "order":
+            self.order = rest
+        elif label in ("numbers", "words", "lengths", "noise"):
+            path, _, rest = rest.partition(" ")
+            self.columns.append([label, path, rest, []])
+        else:
+            self.parts[label] = value(rest, mark)
+
+    def frames(self):
+        """The number of the template of each frame."""
+        runs, stretch = [], None
+        for run in self.order.split():
+            template, _, count = run.partition("x")
+            if count == "*":
+                stretch = len(runs)
+            runs.append([int(template), 1 if not count else 0 if count == "*" else int(count)])
+        if stretch is not None:
+            runs[stretch][1] = int(self.words[2]) - sum(count for _, count in runs)
+        return [template for template, count in runs for _ in range(count)]
+
+
+def template(head, text, cuts, times, proofs):
+    """Block coding `template/1`."""
+    items = []
+    for line in head.decode().split("\n")[:-1]:
+        label, mark, rest = LABEL.fullmatch(line).groups()
+        if label == "#":
+            items.append(TemplateCall(rest.split()))
+        else:
+            items[-1].take(label, mark, rest)
+    calls = [item for item in items if item.words[2] != "erased"]
+    lines = Lines(text)
+    for call in calls:
+        call.body = lines.take(call.words[0], "/request") if lines.next_is(call.words[0], "/request") else b""
+        call.templates = [
+            [lines.take(call.words[0], "/frame")] if each is None else each for each in call.templates]
+        call.read_columns(lines, "words", "lengths")
+    for call in calls:
+        call.read_columns(lines, "noise")
+    lines.expect_end()
+    orders = [call.frames() for call in calls]
+    streams = Streams(cuts)
+    for kinds in (("words", "lengths"), ("noise",)):
+        for call, order in zip(calls, orders):
+            for number, column in enumerate(call.columns):
+                if column[0] in kinds:
+                    count = sum(number in call.templates[each][1::2] for each in order)
+                    column[3] = split(column[3], (streams.words if column[0] == "words" else streams.lengths)(
+                        column[3], count))
+    streams.expect_end()
+    salts, built = Bytes(proofs), {}
+    for call, order in zip(calls, orders):
+        built[call.words[0]] = call.build(order, salts.take(salts.varint()))
+    timed = [call for call in built.values() if call.open["has_times"]]
+    for call, offsets in zip(timed, group_times(times, [len(call.frames) for call in timed])):
+        call.times = offsets
+    return [built[item.words[0]] if item in calls else Tombstone(item.words[0], bytes.fromhex(item.words[4]))
+            for item in items]
+
+
+def read_columns(self, lines, *kinds):
+    for column in self.columns:
+        if column[0] in kinds:
+            column[3] = b"" if "e" in column[2].split()[0] else lines.take(self.words[0], column[1])
+        elif column[0] == "numbers" and "words" in kinds:
+            number, column[3] = 0, []
+            for run in column[2].split():
+                step, _, count = run.partition("x")
+                for _ in range(int(count or 1)):
+                    number += int(step)
+                    column[3].append(str(number).encode())
+
+
+def build(self, order, salt):
+    """The call, without its times."""
+    id, start, frames, size = self.words[:4]
+    open_json = b'{"id":"%s","started_at_ns":%s,' % (id.encode(), start.encode()) + self.parts["open"][1:]
+    call = Call(open_json, self.body, salt)
+    values = [iter(column[3]) for column in self.columns]
+    try:
+        for each in order:
+            call.frames.append(b"".join(
+                next(values[piece]) if isinstance(piece, int) else piece for piece in self.templates[each]))
+    except StopIteration:
+        raise Damaged("call %s lacks values" % id)
+    if any(next(rest, None) is not None for rest in values):
+        raise Damaged("call %s has values that are not used" % id)
+    if (len(call.frames), len(call.raw)) != (int(frames), int(size)):
+        raise Damaged("call %s is not of the size that its first line says" % id)
+    call.head_json = self.parts.get("head")
+    if "end" in self.parts:
+        end = self.parts["end"].replace(b'"sha256":"="', b'"sha256":"%s"' % sha256(call.raw).hex().encode())
+        if b',"frames":' not in end:
+            counts = b',"frames":%s,"bytes":%s' % (frames.encode(), size.encode())
+            # Before the keys that follow them. Inside of a string a quote is escaped, so these are keys.
+            at = min(place for place in (end.find(b',"sha256":'), end.find(b',"gap_frames":')) if place >= 0)
+            end = end[:at] + counts + end[at:]
+        call.end_json = end
+    return call
+
+
+TemplateCall.read_columns, TemplateCall.build = read_columns, build
+
+
+class Lines:
+    """The lines of a block's text, one after the other."""
+
+    def __init__(self, text):
+        self.lines, self.at = text.decode().split("\n")[:-1], 0
+
+    def next_is(self, id, label):
+        if self.at == len(self.lines):
+            return False
+        words = self.lines[self.at].split(" ", 2)
+        return words[0] == id and LABEL.fullmatch(words[1])[1] == label
+
+    def take(self, id, label):
+        if not self.next_is(id, label):
+            raise Damaged("the text of call %s lacks its line %s" % (id, label))
+        _, named, text = self.lines[self.at].split(" ", 2)
+        self.at += 1
+        return value(text, LABEL.fullmatch(named)[2])
+
+    def expect_end(self):
+        if self.at != len(self.lines):
+            raise Damaged("lines of text that belong to no call")
+
+
+def split(joined, lengths):
+    values, at = [], 0
+    for length in lengths:
+        values.append(joined[at:at + length])
+        at += length
+    if at != len(joined):
+        raise Damaged("the cuts do not make up a column")
+    return values
+
+
+WORD, DIGIT, SPACE, LINE_END, IDEOGRAPH, SIGN = range(6)
+
+
+def atom(text, at):
+    """Kind and length of the atom at a position."""
+    byte = text[at]
+    if byte == 0x5C:
+        if text[at + 1:at + 2] == b"u" and at + 6 <= len(text):
+            return {0x30: WORD, 0x31: WORD, 0x32: SIGN}.get(text[at + 2], IDEOGRAPH), 6
+        if text[at + 1:at + 2] in (b"n", b"r", b"t"):
+            return LINE_END, 2
+        return SIGN, min(2, len(text) - at)
+    if 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A:
+        return WORD, 1
+    if 0x30 <= byte <= 0x39:
+        return DIGIT, 1
+    if byte == 0x20:
+        return SPACE, 1
+    if byte < 0x80:
+        return SIGN, 1
+    kind, length = ((WORD, 2) if byte <= 0xDF else (WORD, 3) if byte <= 0xE1 else (SIGN, 3) if byte == 0xE2
+                    else (IDEOGRAPH, 3) if byte <= 0xEF else (IDEOGRAPH, 4))
+    return kind, min(length, len(text) - at)
+
+
+def unit(text, start):
+    """Length of the unit at a position, and its place in the table of what was learned."""
+    at = start
+    if text[at] == 0x20 and at + 1 < len(text) and text[at + 1] != 0x20:
+        at += 1
+    first, length = atom(text, at)
+    hashed = text[start:at] + (b"0" if first == DIGIT else text[at:at + length])
+    at += length
+    while first != IDEOGRAPH and at < len(text):
+        kind, length = atom(text, at)
+        if kind != first or at + length - start > 32:
+            break
+        hashed += b"0" if kind == DIGIT else text[at:at + length]
+        at += length
+    fnv = 0x811C9DC5
+    for byte in hashed:
+        fnv = (fnv ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return at - start, (fnv ^ fnv >> 16) & 0xFFFF
+
+
+class Streams:
+    """The streams of a block's cuts."""
+
+    def __init__(self, data):
+        reader, parts = Bytes(data), []
+        for _ in range(3):
+            size = reader.varint()
+            parts.append(Bytes(unzstd(reader.take(size)) if size else b""))
+        self.runs, self.misses, self.sizes = parts
+        self.ends = [reader] + parts
+        self.learned = bytearray(65536)
+
+    def expect_end(self):
+        if any(part.at != len(part.data) for part in self.ends):
+            raise Damaged("cuts that belong to no column")
+
+    @staticmethod
+    def number(stream):
+        byte = stream.take(1)[0]
+        return byte if byte < 255 else 255 + stream.varint()
+
+    def lengths(self, text, count):
+        return [self.number(self.sizes) for _ in range(count)]
+
+    def foretold(self, text, at, count=1):
+        """How long so many foretold values in a row are."""
+        start = at
+        for _ in range(count):
+            if at < len(text):
+                length, place = unit(text, at)
+                known = self.learned[place]
+                at += known if 0 < known <= length else length
+        return at - start
+
+    def learn(self, text, at, length):
+        if at < len(text):
+            size, place = unit(text, at)
+            if 0 < length <= size:
+                self.learned[place] = length
+                return True
+        return False
+
+    def words(self, text, count):
+        lengths, at = [], 0
+        while len(lengths) < count:
+            for _ in range(self.number(self.runs)):
+                lengths.append(self.foretold(text, at))
+                at += lengths[-1]
+            if len(lengths) < count:
+                lengths.append(self.miss(text, at))
+                at += lengths[-1]
+        if len(lengths) != count:
+            raise Damaged("a run of more values than there are")
+        return lengths
+
+    def miss(self, text, at):
+        byte, tail = self.misses.take(1)[0], None
+        if byte < 0x80 or 0xF0 <= byte < 0xFF:
+            raise Damaged("a cut that is none")
+        if byte < 0xA0:
+            length = self.foretold(text, at, byte - 0x80 + 2)
+        elif byte < 0xE0:
+            length = byte - 0xA0
+        elif byte == 0xFF:
+            length = self.misses.varint()
+        else:
+            before, tail = self.foretold(text, at, byte - 0xE0 + 1), self.misses.take(1)[0]
+            length = before + tail
+        if not self.learn(text, at, length) and tail is not None:
+            self.learn(text, at + length - tail, tail)
+        return length
+
+
+def group_times(data, counts):
+    """The offsets of each call with clock: symbols by groups, bits in the order of the block."""
+    if not data:
+        return [[] for _ in counts]
+    reader = Bytes(data)
+    groups = [unzstd(reader.take(reader.varint())) for _ in range(reader.varint())]
+    chosen = unzstd(reader.take(reader.varint())) if len(groups) > 1 else bytes(len(counts))
+    bits = Times(b"")
+    bits.bits = int.from_bytes(data[reader.at:], "little")
+    places, offsets = [0] * len(groups), []
+    for group, count in zip(chosen, counts):
+        start = places[group]
+        places[group] += count
+        bits.symbols, bits.at = groups[group][start:start + count], 0
+        offsets.append(bits.next(count))
+    return offsets
+
+
 # The frames of a block, by kind (None: zstd), and what makes calls of them.
-CODINGS = {"literal/1": ([None, None, TIMES, PROOFS], literal)}
+CODINGS = {
+    "literal/1": ([None, None, TIMES, PROOFS], literal),
+    "template/1": ([None, None, CUTS, TIMES, PROOFS], template),
+}
 
 # --- The tree -------------------------------------------------------------------------------------------------------
 
