@@ -5,24 +5,46 @@ package import TapeTypes
 ///
 /// It covers everything a call consists of, so it is the same in a journal, in a segment of
 /// any coding, and after export and import.
-package func leafHash(of call: RecordedCall) -> [UInt8] {
-  leafHash(of: call, rawHash: Array(SHA256.hash(data: call.raw)))
-}
+package func leafHash(of call: RecordedCall) -> [UInt8] { LeafParts(of: call).leaf }
 
-/// The same, for whoever has hashed the response already.
-///
-/// - Parameter rawHash: SHA-256 of the response.
-func leafHash(of call: RecordedCall, rawHash: [UInt8]) -> [UInt8] {
-  var times: [UInt8] = []
-  times.reserveCapacity(16 * call.frameCount + 16)
-  for (index, end) in call.frameEnds.enumerated() {
-    if let offset = call.frameOffsetNs(index) { times.append(uint64: UInt64(bitPattern: offset)) }
-    times.append(uint64: UInt64(end))
+/// What a leaf hash is made of.
+package struct LeafParts: Equatable, Sendable {
+  package var salt: [UInt8]
+  /// 32 bytes each.
+  package var meta: [UInt8]
+  package var raw: [UInt8]
+  package var times: [UInt8]
+
+  package init(salt: [UInt8], meta: [UInt8], raw: [UInt8], times: [UInt8]) {
+    self.salt = salt
+    self.meta = meta
+    self.raw = raw
+    self.times = times
   }
-  times.append(uint64: UInt64(call.frameCount))
-  times.append(uint64: call.open.hasTimes ? 1 : 0)
-  return LeafHasher.leaf(
-    open: call.open, head: call.head, end: call.end, rawHash: rawHash, timesHash: Array(SHA256.hash(data: times)))
+
+  /// In one go where `LeafHasher` takes a step for each frame: twice as fast, with the same result.
+  package init(of call: RecordedCall) {
+    salt = call.open.salt
+    meta = LeafHasher.metaHash(open: call.open, head: call.head, end: call.end)
+    raw = Array(SHA256.hash(data: call.raw))
+    let hasTimes = call.open.hasTimes
+    var words: [UInt64] = []
+    words.reserveCapacity(call.frameCount * 2 + 2)
+    for index in 0..<call.frameCount {
+      if hasTimes { words.append(UInt64(bitPattern: call.frameOffsetsNs[index]).littleEndian) }
+      words.append(UInt64(call.frameEnds[index]).littleEndian)
+    }
+    words.append(UInt64(call.frameCount).littleEndian)
+    words.append(UInt64(hasTimes ? 1 : 0).littleEndian)
+    times = words.withUnsafeBytes { Array(SHA256.hash(data: $0)) }
+  }
+
+  package var leaf: [UInt8] {
+    var hash = SHA256()
+    hash.update(data: [0x00])
+    for part in [salt, meta, raw, times] { hash.update(data: part) }
+    return Array(hash.finalize())
+  }
 }
 
 /// The leaf hash while the frames come in.
@@ -50,34 +72,26 @@ package struct LeafHasher {
     var times = times
     Self.add(frames, to: &times)
     Self.add(open.hasTimes ? 1 : 0, to: &times)
-    return Self.leaf(open: open, head: head, end: end, rawHash: rawHash, timesHash: Array(times.finalize()))
+    let meta = Self.metaHash(open: open, head: head, end: end)
+    return LeafParts(salt: open.salt, meta: meta, raw: rawHash, times: Array(times.finalize())).leaf
   }
 
-  fileprivate static func leaf(
-    open: CallOpen, head: CallHead?, end: CallEnd?, rawHash: [UInt8], timesHash: [UInt8]
-  ) -> [UInt8] {
+  static func metaHash(open: CallOpen, head: CallHead?, end: CallEnd?) -> [UInt8] {
+    metaHash([CallCoding.json(open), open.body, head.map { CallCoding.json($0) }, end.map { CallCoding.json($0) }])
+  }
+
+  /// - Parameter parts: open JSON, request body, head JSON, end JSON.
+  package static func metaHash(_ parts: [[UInt8]?]) -> [UInt8] {
     var meta = SHA256()
-    for part in [CallCoding.json(open), open.body, head.map { CallCoding.json($0) }, end.map { CallCoding.json($0) }] {
+    for part in parts {
       // No part is 2⁶⁴ − 1 bytes long: that count says that there is none.
       add(part.map { UInt64($0.count) } ?? .max, to: &meta)
       if let part { meta.update(data: part) }
     }
-    var leaf = SHA256()
-    leaf.update(data: [0x00])
-    leaf.update(data: open.salt)
-    leaf.update(data: Array(meta.finalize()))
-    leaf.update(data: rawHash)
-    leaf.update(data: timesHash)
-    return Array(leaf.finalize())
+    return Array(meta.finalize())
   }
 
   private static func add(_ value: UInt64, to hasher: inout SHA256) {
     withUnsafeBytes(of: value.littleEndian) { hasher.update(bufferPointer: $0) }
-  }
-}
-
-extension [UInt8] {
-  fileprivate mutating func append(uint64 value: UInt64) {
-    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
   }
 }
