@@ -203,11 +203,12 @@ final class SegmentFile {
   func items(inBlock block: Int, only id: CallID? = nil) throws -> [SegmentItem] {
     let first = 1 + block * framesPerBlock
     var position = first
-    let encoded = try EncodedBlock(roles) { role in
+    var encoded = try EncodedBlock(roles) { role in
       defer { position += 1 }
       if let magic = role.skippableMagic { return try skippable(position, magic) }
       return try zstd(position)
     }
+    encoded.storedBytes = frames[first..<position].reduce(0) { $0 + $1.size }
     return try coding.decode(encoded, only: id)
   }
 
