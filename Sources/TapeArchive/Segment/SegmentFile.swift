@@ -17,6 +17,8 @@ final class SegmentFile {
   /// What is wrong with the seek table, if that had to be done without.
   private(set) var problem: String?
   private(set) var coding: any BlockCoding = LiteralCoding()
+  /// The zstd level that it says it has; nil where it does not.
+  private(set) var level: Int?
   private let decompressor: ZstdDecompressor
   /// The frame behind the index that has the CRC32C of every frame before it; nil in files of the first programs.
   private var sumsFrame: Frame?
@@ -96,6 +98,7 @@ final class SegmentFile {
           + "(\(words.dropFirst().joined(separator: " "))); use a newer tapedeck")
     }
     coding = try known.init()
+    level = SegmentFormat.level(in: text)
     frames = [Frame(offset: 0, size: frameSize, content: text.count)]
   }
 

@@ -54,6 +54,20 @@ package enum SegmentFormat {
 
     """
 
+  /// The first frame of a segment.
+  static func start(coding: String, level: Int) -> String {
+    "\(magic) \(coding)\n\(explanation)\(levelLine)\(level)\n"
+  }
+
+  /// What stands before the zstd level, on the last line of the first frame.
+  private static let levelLine = "Compressed at zstd level "
+
+  /// The level that the first frame says; nil where it does not.
+  static func level(in start: [UInt8]) -> Int? {
+    guard let line = start.split(separator: 0x0A).last, line.starts(with: levelLine.utf8) else { return nil }
+    return Decimal.parse(line.dropFirst(levelLine.utf8.count))
+  }
+
   /// - Parameters:
   ///   - writer: of the first call.
   ///   - first: that call's number.
