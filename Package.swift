@@ -146,6 +146,11 @@ let package = Package(
       exclude: ["Golden"],
       swiftSettings: strict),
     .testTarget(
+      name: "TapeSimulationTests",
+      dependencies: [
+        "TapeTestSupport", "TapeArchive", "TapeIndexer", "TapeCatalogue", "TapeTypes", logging,
+      ], swiftSettings: strict),
+    .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
     .testTarget(

@@ -24,6 +24,7 @@ package final class CatalogueWriter {
     self.path = path
     do {
       try Self.makeFile(path)
+      if FileIdentity(path: path)?.isRegular == false { throw TapeError.catalogueIsNoFile(at: path) }
       queue = try DatabaseQueue(path: path, configuration: Self.configuration(scratch: scratch))
       file = FileIdentity(path: path)
       try prepare()

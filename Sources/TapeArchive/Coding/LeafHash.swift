@@ -7,11 +7,6 @@ package import TapeTypes
 /// any coding, and after export and import.
 package func leafHash(of call: RecordedCall) -> [UInt8] { LeafParts(of: call).leaf }
 
-/// The same, for whoever has hashed the response already.
-///
-/// - Parameter rawHash: SHA-256 of the response.
-func leafHash(of call: RecordedCall, rawHash: [UInt8]) -> [UInt8] { LeafParts(of: call, rawHash: rawHash).leaf }
-
 /// What a leaf hash is made of.
 package struct LeafParts: Equatable, Sendable {
   package var salt: [UInt8]

@@ -1,10 +1,9 @@
-internal import Crypto
 internal import TapeTypes
 
 /// Writes one segment to a temporary file, block by block.
 final class SegmentWriter {
   let name: String
-  private let store: Store
+  let store: Store
   private let descriptor: Int32
   private let heads: ZstdCompressor
   private let texts: ZstdCompressor
@@ -29,8 +28,8 @@ final class SegmentWriter {
   var path: String { store.archivePath + "/" + name }
   var temporaryPath: String { path + ".tmp" }
 
-  /// - Parameter place: the place of its first call in the store's tree.
-  init(store: Store, name: String, level: Int, place: TreePlace) throws {
+  /// - Parameter place: the place of its first call in the store's tree; nil for what does not say it.
+  init(store: Store, name: String, level: Int, place: TreePlace?) throws {
     self.store = store
     self.name = name
     self.level = level
@@ -40,7 +39,7 @@ final class SegmentWriter {
     let path = store.archivePath + "/" + name + ".tmp"
     if try store.files.status(path) != nil { try store.files.unlink(path) }
     descriptor = try store.files.open(path, .create)
-    let text = "\(SegmentFormat.magic) \(TemplateCoding.name)\n\(SegmentFormat.explanation)"
+    let text = SegmentFormat.start(coding: TemplateCoding.name, level: level)
     try add(zstd: Array(text.utf8), heads)
   }
 
@@ -58,9 +57,9 @@ final class SegmentWriter {
       block.add(tombstone)
       blockItems.append(SegmentEntry(item, blockOffset: size, tombstone.leafHash))
     case .call(let call):
-      let rawHash = Array(SHA256.hash(data: call.raw))
-      block.add(call, rawHash: rawHash)
-      blockItems.append(SegmentEntry(item, blockOffset: size, leafHash(of: call, rawHash: rawHash)))
+      let hashes = LeafParts(of: call)
+      block.add(call, rawHash: hashes.raw)
+      blockItems.append(SegmentEntry(item, blockOffset: size, hashes.leaf))
     }
     blockBytes += bytes
     rawBytes += bytes
