@@ -123,12 +123,15 @@ import Testing
     ["", "", "late"], ["ha", "ha"], ["\u{7F}", "\u{7F}\u{7F}"],
   ])
   func piecesGiveTheSameRows(pieces: [String]) throws {
-    var call = TestCall(1, startedAt: noon)
-    for (index, piece) in pieces.enumerated() {
-      call.addChunk(
-        "\"is_final\":\(index == pieces.count - 1),\"choices\":[{\"index\":0,\"message\":{\"content\":\"\(piece)\"}}]")
+    // A repeat is one in a final chunk only; the same in all frames, so that one column has all pieces.
+    let calls = [false, true].enumerated().map { number, isFinal in
+      var call = TestCall(number, startedAt: noon + Int64(number) * second)
+      for piece in pieces {
+        call.addChunk("\"is_final\":\(isFinal),\"choices\":[{\"index\":0,\"message\":{\"content\":\"\(piece)\"}}]")
+      }
+      return call
     }
-    _ = try expectSameRows([call])
+    _ = try expectSameRows(calls)
   }
 
   /// What streams are mostly like is told from their outlines.
