@@ -48,6 +48,9 @@ package final class JournalWriter {
   /// Set when the journal must be given up although it could be written: it has a torn tail.
   @exclusivity(unchecked) var mustReplace = false
   @exclusivity(unchecked) var isClosed = false
+  /// Someone wants this journal to be followed by the next one; when to look again whether that is so.
+  @exclusivity(unchecked) var isRollAsked = false
+  @exclusivity(unchecked) var nextLookNs: Int64
   @exclusivity(unchecked) package internal(set) var counters = Counters()
 
   /// Makes the writer's first journal, and locks it.
@@ -68,6 +71,7 @@ package final class JournalWriter {
         error.isReadOnly ? .readOnly : .io,
         "cannot make a journal in \(store.archivePath): \(error.reason) (\(error.call))")
     }
+    nextLookNs = clock.monotonicNs() + 1_000_000_000
     syncer = JournalSyncer(files: store.files, directory: store.archivePath, options: options)
     syncer.follow(journal.descriptor, retiring: nil, sync: false)
     syncer.start()

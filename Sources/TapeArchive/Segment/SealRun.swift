@@ -7,6 +7,8 @@ struct SealRun {
   let level: Int
   let log: Logger
   let groupBytes: Int
+  /// Calls that become tombstones.
+  let erasing: Erasing
   private(set) var report = SealReport()
   private var pending: [Pending] = []
   private var pendingBytes = 0
@@ -30,7 +32,13 @@ struct SealRun {
   /// Calls that stay in journals, by writer: they are live, or they could not be read.
   private var kept: [CallID: Set<Int>] = [:]
 
-  init(store: Store, level: Int, log: Logger, groupBytes: Int) {
+  /// Calls that are tombstones already.
+  private var buried: Set<CallID> = []
+  /// Where records of erased calls lie, in journals that may have to stay.
+  private var erasedRecords: [CallID: Set<Int>] = [:]
+
+  init(store: Store, level: Int, log: Logger, groupBytes: Int, erasing: Erasing) {
+    self.erasing = erasing
     self.store = store
     self.level = level
     self.log = log
@@ -121,6 +129,17 @@ struct SealRun {
       }
     }
     try store.files.syncDirectory(store.archivePath)
+    try voidErased()
+  }
+
+  /// Of calls that were erased nothing stays in a journal that is kept for others.
+  private func voidErased() throws {
+    for journal in closed where kept[journal.writer]?.contains(journal.sequence) == true {
+      guard erasedRecords[journal.writer]?.contains(journal.sequence) == true else { continue }
+      let voided = try JournalErasure(store: store).void(
+        buried, in: journal.name, writer: journal.writer, sequence: journal.sequence)
+      if voided > 0 { log.notice("\(journal.name) was written again without erased calls") }
+    }
   }
 
   private mutating func sealPending() throws {
@@ -129,8 +148,15 @@ struct SealRun {
       kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
       log.error("call \(item.track.id) is larger than a segment takes; it stays in its journal")
     }
-    let calls = pending.filter { !sealed.contains($0.track.id) && fits($0.track) }
-      .sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
+    for item in pending where erasing.mustWait(item.track.id) {
+      kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+    }
+    for item in pending where erasing.wants(item.track.id) || buried.contains(item.track.id) {
+      erasedRecords[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+    }
+    let calls = pending.filter {
+      !sealed.contains($0.track.id) && fits($0.track) && !erasing.mustWait($0.track.id)
+    }.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
     pending = []
     pendingBytes = 0
     var start = 0
@@ -147,7 +173,8 @@ struct SealRun {
   }
 
   private func fits(_ track: CallTrack) -> Bool {
-    track.bytes <= SegmentFormat.largestFrame / 2 && track.records.count <= SegmentFormat.mostFrames
+    erasing.wants(track.id)
+      || track.bytes <= SegmentFormat.largestFrame / 2 && track.records.count <= SegmentFormat.mostFrames
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {
@@ -161,7 +188,13 @@ struct SealRun {
       guard let call = try item.loader.load(item.track) else {
         throw BlockError("call \(item.track.id) cannot be read any more")
       }
-      try segment.add(.call(call))
+      guard erasing.wants(call.open.id) else {
+        try segment.add(.call(call))
+        continue
+      }
+      try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
+      buried.insert(call.open.id)
+      report.erasedCalls.append(call.open.id)
     }
     try segment.finish()
     try verify(segment)
@@ -187,10 +220,10 @@ struct SealRun {
   /// Reads the segment back: every call must have the leaf hash that it had in its journal.
   private func verify(_ segment: SegmentWriter) throws {
     var next = 0
-    try SegmentReader(store: store, name: segment.name + ".tmp").forEachCall { call, _, leaf in
+    try SegmentReader(store: store, name: segment.name + ".tmp").forEachItem { item, _, leaf in
       guard next < segment.leaves.count, segment.leaves[next] == leaf else {
         throw TapeError(
-          .failed, "call \(call.open.id) did not come back from \(segment.name) as it was; its journal is kept")
+          .failed, "call \(item.id) did not come back from \(segment.name) as it was; its journal is kept")
       }
       next += 1
     }
@@ -214,7 +247,10 @@ struct SealRun {
       }
       do {
         let segment = try SegmentReader(store: store, name: name)
-        for entry in segment.entries { sealed.insert(entry.id) }
+        for entry in segment.entries {
+          sealed.insert(entry.id)
+          if entry.isErased { buried.insert(entry.id) }
+        }
         if let problem = segment.problem {
           report.damage.append(Damage(file: name, offset: 0, calls: [], message: problem))
         }

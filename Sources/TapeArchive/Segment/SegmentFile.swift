@@ -176,6 +176,19 @@ final class SegmentFile {
     return try coding.decode(encoded, only: id)
   }
 
+  /// The frames of a block as they lie in the file, with what the seek table says of their content.
+  func rawFrames(ofBlock block: Int) throws -> [(bytes: [UInt8], content: Int)] {
+    let first = 1 + block * framesPerBlock
+    return try frames[first..<(first + framesPerBlock)].map { frame in
+      let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
+      guard bytes.count == frame.size else { throw BlockError("it ends early") }
+      return (bytes, frame.content)
+    }
+  }
+
+  /// Bytes of the whole file.
+  func size() throws -> Int { try store.files.size(descriptor) }
+
   private func zstd(_ frame: Frame) throws -> [UInt8] {
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }

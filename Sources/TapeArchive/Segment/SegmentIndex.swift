@@ -29,10 +29,11 @@ struct SegmentIndex {
   var firstLeaf: Int?
   var entries: [SegmentEntry] = []
 
-  init(firstLeaf: Int) { self.firstLeaf = firstLeaf }
+  init(firstLeaf: Int?) { self.firstLeaf = firstLeaf }
 
   var text: [UInt8] {
-    var text = Array("# tree \(firstLeaf ?? 0)\n# id start-ns block frames bytes leaf-hash\n".utf8)
+    let tree = firstLeaf.map { "# tree \($0)\n" } ?? ""
+    var text = Array("\(tree)# id start-ns block frames bytes leaf-hash\n".utf8)
     text.reserveCapacity(entries.count * 150)
     for entry in entries {
       let size = entry.isErased ? "- -" : "\(entry.frames) \(entry.bytes)"

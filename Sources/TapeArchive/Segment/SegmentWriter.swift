@@ -18,6 +18,8 @@ final class SegmentWriter {
   /// Bytes of requests and responses in it.
   private(set) var rawBytes = 0
   private(set) var calls = 0
+  /// Blocks that were written.
+  private(set) var blockCount = 0
   /// Leaf hashes in the order of the file: what reading it back has to give.
   var leaves: [[UInt8]] { index.entries.compactMap(\.leafHash) + blockLeaves }
   private var blockLeaves: [[UInt8]] = []
@@ -25,8 +27,8 @@ final class SegmentWriter {
   var path: String { store.archivePath + "/" + name }
   var temporaryPath: String { path + ".tmp" }
 
-  /// - Parameter firstLeaf: the place of its first call in the store's tree.
-  init(store: Store, name: String, level: Int, firstLeaf: Int) throws {
+  /// - Parameter firstLeaf: the place of its first call in the store's tree; nil for what does not say it.
+  init(store: Store, name: String, level: Int, firstLeaf: Int?) throws {
     self.store = store
     self.name = name
     compressor = try ZstdCompressor(level: level)
@@ -56,6 +58,7 @@ final class SegmentWriter {
     guard !block.isEmpty else { return }
     for (item, leaf) in zip(block, blockLeaves) { index.entries.append(SegmentEntry(item, blockOffset: size, leaf)) }
     blockLeaves.removeAll()
+    blockCount += 1
     let encoded = try coding.encode(block)
     for role in type(of: coding).roles {
       if let magic = role.skippableMagic {
@@ -67,6 +70,26 @@ final class SegmentWriter {
     block.removeAll()
     blockBytes = 0
   }
+
+  /// Takes over a block of another segment of the same coding, byte for byte.
+  func copy(block: Int, of file: SegmentFile, _ entries: some Sequence<SegmentEntry>) throws {
+    try endBlock()
+    blockCount += 1
+    for var entry in entries {
+      entry.blockOffset = size
+      index.entries.append(entry)
+      calls += 1
+    }
+    for (bytes, content) in try file.rawFrames(ofBlock: block) {
+      try write(bytes)
+      seekTable.append(uint32: UInt32(bytes.count))
+      seekTable.append(uint32: UInt32(content))
+      frames += 1
+    }
+  }
+
+  /// Closes the block at work, so that the next call begins another.
+  func closeBlock() throws { try endBlock() }
 
   /// Writes what is left, index and seek table, and syncs.
   func finish() throws {
