@@ -14,7 +14,7 @@ BUILD_FLAGS := --explicit-target-dependency-import-check error
 # instructions; debug builds and tests keep them.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: help deps demo build release test test-unit test-clients lint format bench install clean check-tools
+.PHONY: help deps demo build release test test-unit test-clients fuzz lint format bench install clean check-tools
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ $(VENV)/ready: Tests/EndToEnd/requirements.txt
 
 test-clients: build $(VENV)/ready
 	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) $(VENV)/bin/python -m pytest -q Tests/EndToEnd
+
+fuzz: check-tools ## look for inputs that break a decoder: make fuzz TARGET=journal SECONDS=600
+	SWIFT=$(SWIFT) SECONDS_EACH=$(or $(SECONDS),60) Tests/Fuzz/run $(TARGET)
 
 lint: check-tools ## formatting and style
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests

@@ -140,6 +140,7 @@ let package = Package(
     .testTarget(
       name: "TapeArchiveTests",
       dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging],
+      exclude: ["Golden"],
       swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
@@ -170,5 +171,22 @@ let package = Package(
     .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON"], swiftSettings: strict),
     .testTarget(
       name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeTypes", "TapeJSON"], swiftSettings: strict),
+
+    // Each decoder with any bytes: `make fuzz` looks for new ones, the tests take those of the corpus.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "TapeRecorder", "CZstd", crypto, logging,
+      ],
+      path: "Tests/Fuzz/Targets", swiftSettings: strict),
+    .testTarget(
+      name: "FuzzCorpusTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests", swiftSettings: strict),
   ]
 )
+
+// libFuzzer's runtime is there only in a build that is instrumented for it.
+if Context.environment["TAPEDECK_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "tapedeck-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver", swiftSettings: strict))
+}

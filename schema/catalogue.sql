@@ -17,7 +17,7 @@
 -- Money is not stored: prices are dated and applied when asked (`tapedeck usage`), so a price fix re-prices the past.
 
 PRAGMA application_id = 1413566532;  -- 'TAPD'
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- One row per call: one HTTP exchange, one telemetry span. Written when the call is first seen (state 'open') and
 -- again when it has ended; sealing changes only archive_file and archive_offset.
@@ -120,7 +120,6 @@ CREATE TABLE calls (
   key_fingerprint TEXT,      -- keyed hash of the credential: tells keys apart, cannot be turned back
   redactions TEXT NOT NULL,  -- JSON array: what was changed or removed before taping
   request_sha256 TEXT NOT NULL, -- hex, of the request body
-  response_sha256 TEXT,      -- hex, of the response body; NULL without an end or with a gap
   archive_file TEXT NOT NULL, -- within STORE/archive
   archive_offset INTEGER NOT NULL,
   leaf_hash TEXT             -- hex, the call's leaf in the Merkle tree; NULL while open

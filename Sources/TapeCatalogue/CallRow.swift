@@ -84,7 +84,6 @@ package struct CallRow: Sendable, Equatable {
   package var keyFingerprint: String?
   package var redactions = "[]"
   package var requestSHA256 = ""
-  package var responseSHA256: String?
   package var archiveFile = ""
   package var archiveOffset = 0
   package var leafHash: String?
@@ -191,7 +190,6 @@ package struct CallRow: Sendable, Equatable {
     visitor.visit("key_fingerprint", &keyFingerprint)
     visitor.visit("redactions", &redactions)
     visitor.visit("request_sha256", &requestSHA256)
-    visitor.visit("response_sha256", &responseSHA256)
     visitor.visit("archive_file", &archiveFile)
     visitor.visit("archive_offset", &archiveOffset)
     visitor.visit("leaf_hash", &leafHash)

@@ -3,19 +3,54 @@
 package enum FullText {
   /// The text as it goes into the index.
   package static func indexed(_ text: String) -> String {
-    // Everything below U+0E00 (first byte under 0xE0) is written with spaces: most text is copied as it is.
-    guard text.utf8.contains(where: { $0 >= 0xE0 }) else { return text }
-    var spaced = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars {
-      if isWrittenWithoutSpaces(scalar) {
-        spaced.append(" ")
-        spaced.append(scalar)
-        spaced.append(" ")
-      } else {
-        spaced.append(scalar)
-      }
+    var text = text
+    return text.withUTF8 { spaced(UnsafeRawBufferPointer($0)) } ?? text
+  }
+
+  /// nil if no character needs a space.
+  private static func spaced(_ bytes: UnsafeRawBufferPointer) -> String? {
+    var out: [UInt8] = []
+    var copied = 0
+    var position = 0
+    while let start = wideCharacter(in: bytes, from: position) {
+      let (scalar, length) = scalar(in: bytes, at: start)
+      position = start + length
+      guard isWrittenWithoutSpaces(scalar) else { continue }
+      if copied == 0 { out.reserveCapacity(bytes.count + bytes.count / 4) }
+      out.append(contentsOf: bytes[copied..<start])
+      out.append(0x20)
+      out.append(contentsOf: bytes[start..<position])
+      out.append(0x20)
+      copied = position
     }
-    return String(spaced)
+    if copied == 0 { return nil }
+    out.append(contentsOf: bytes[copied...])
+    return String(decoding: out, as: UTF8.self)
+  }
+
+  /// The next character of three or four bytes, eight bytes at a time: everything below U+0800 is written with spaces.
+  private static func wideCharacter(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+    var position = start
+    while position + 8 <= bytes.count {
+      let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      // Its first byte has the three highest bits set.
+      let leads = word & word << 1 & word << 2 & 0x8080_8080_8080_8080
+      if leads != 0 { return position + leads.trailingZeroBitCount >> 3 }
+      position += 8
+    }
+    while position < bytes.count {
+      if bytes[position] >= 0xE0 { return position }
+      position += 1
+    }
+    return nil
+  }
+
+  /// The character of three or four bytes at `start` of a valid text.
+  private static func scalar(in bytes: UnsafeRawBufferPointer, at start: Int) -> (Unicode.Scalar, length: Int) {
+    let length = bytes[start] < 0xF0 ? 3 : 4
+    var value = UInt32(bytes[start]) & (length == 3 ? 0x0F : 0x07)
+    for index in start + 1..<start + length { value = value << 6 | UInt32(bytes[index] & 0x3F) }
+    return (Unicode.Scalar(value) ?? "\u{FFFD}", length)
   }
 
   /// The MATCH expression that finds `phrase`; nil if it has no letter or digit to look for.

@@ -152,7 +152,6 @@ struct CallSummary {
     row.keyFingerprint = open.keyFingerprint
     row.redactions = Self.json(open.redactions) ?? "[]"
     row.requestSHA256 = Hex.string(SHA256.hash(data: open.body))
-    row.responseSHA256 = end?.sha256.map { Hex.string($0) }
     row.archiveFile = location.file
     row.archiveOffset = location.offset
     row.leafHash = leafHash.map { Hex.string($0) }

@@ -92,6 +92,20 @@ package enum Base64 {
     }
   }
 
+  package static func string(_ bytes: [UInt8]) -> String {
+    var out: [UInt8] = []
+    append(bytes[...], to: &out)
+    return String(decoding: out, as: UTF8.self)
+  }
+
+  /// Only of the one text that says these bytes: with its padding, without anything else.
+  package static func exactBytes(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    guard let bytes = bytes(text) else { return nil }
+    var again: [UInt8] = []
+    append(bytes[...], to: &again)
+    return again.elementsEqual(text) ? bytes : nil
+  }
+
   /// nil for what is not base64. Padding may be missing.
   package static func bytes(_ text: ArraySlice<UInt8>) -> [UInt8]? {
     var out: [UInt8] = []

@@ -60,6 +60,12 @@ protocol BlockCoding: Sendable {
   func decode(_ block: EncodedBlock, only id: CallID?) throws -> [SegmentItem]
 }
 
+/// A coding whose head and text say enough of a call for an index.
+protocol OutlineCoding: BlockCoding {
+  /// In the order of the calls; nil for tombstones.
+  func outlines(head: [UInt8], text: [UInt8]) throws -> [CallOutline?]
+}
+
 enum BlockCodings {
   /// What the sealer writes.
   static var current: any BlockCoding.Type { LiteralCoding.self }

@@ -189,6 +189,13 @@ final class SegmentFile {
   /// Bytes of the whole file.
   func size() throws -> Int { try store.files.size(descriptor) }
 
+  /// nil if the coding has none.
+  func outlines(inBlock block: Int) throws -> [CallOutline?]? {
+    guard let coding = coding as? any OutlineCoding else { return nil }
+    let first = 1 + block * framesPerBlock
+    return try coding.outlines(head: zstd(frames[first]), text: zstd(frames[first + 1]))
+  }
+
   private func zstd(_ frame: Frame) throws -> [UInt8] {
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }

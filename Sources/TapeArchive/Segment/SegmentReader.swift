@@ -94,6 +94,12 @@ package struct SegmentReader {
     }
   }
 
+  /// The blocks in their order, to be read as far as is needed. Nothing of them is compared with the leaf hashes.
+  package var blocks: [SegmentBlock] {
+    let named = Dictionary(grouping: entries, by: \.blockOffset)
+    return (0..<file.blockCount).map { SegmentBlock(file: file, number: $0, entries: named[file.blockOffset($0)] ?? []) }
+  }
+
   private func fits(_ items: [SegmentItem], _ expected: [SegmentEntry]) -> Bool {
     items.count == expected.count
       && zip(items, expected).allSatisfy {
