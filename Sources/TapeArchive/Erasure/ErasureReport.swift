@@ -19,6 +19,11 @@ package struct ErasureReport: Sendable, Equatable {
 
     package var id: CallID
     package var reason: Reason
+
+    package init(id: CallID, reason: Reason) {
+      self.id = id
+      self.reason = reason
+    }
   }
 
   /// Calls that became tombstones.

@@ -43,7 +43,7 @@ struct JournalErasure {
 }
 
 /// A journal while it is written anew.
-private struct JournalCopy {
+private struct JournalCopy: ~Copyable {
   private var stage = JournalStage()
   private(set) var voided = 0
   private let seed: UInt32
