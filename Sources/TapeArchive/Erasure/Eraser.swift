@@ -38,14 +38,24 @@ package struct Eraser: Sendable {
     }
   }
 
-  /// The catalogue has nothing of these calls any more.
-  package func catalogueIsClean(of ids: Set<CallID>) throws {
-    guard let lock = try store.lock(wait: true) else { return }
+  /// Takes calls off the list: the catalogue has nothing of them any more.
+  ///
+  /// - Returns: false if another process has the store's lock and this one does not wait.
+  package static func catalogueIsClean(of ids: Set<CallID>, in store: Store, waiting: Bool) throws -> Bool {
+    guard let lock = try store.lock(wait: waiting) else { return false }
     defer { lock.release() }
     try Sealer.wrapping(store) {
       var list = try ErasureList(store)
       for id in ids where list[id]?.isOutOfArchive == true { list[id] = nil }
       try list.write(to: store)
     }
+    return true
+  }
+
+  /// Goes on with what was asked for and could not be done because this process recorded the calls: for when it has
+  /// closed its journal. Without anything asked for it does nothing.
+  package static func finish(in store: Store, log: Logger) throws {
+    guard try !ErasureList.pending(in: store).allSatisfy(\.isOutOfArchive) else { return }
+    _ = try Sealer(store: store, log: log).seal()
   }
 }

@@ -100,6 +100,19 @@ package struct ErasureList: Sendable, Equatable {
 }
 
 extension ErasureList {
+  /// What is asked for and not done; cheap where there is nothing.
+  ///
+  /// - Throws: `TapeError` `.io`, `.newerVersion`.
+  package static func pending(in store: Store) throws -> [Entry] {
+    do {
+      return try Array(ErasureList(store).entries.values)
+    } catch let error as FileError {
+      // Done between asking and reading.
+      if error.isMissing { return [] }
+      throw TapeError(.io, "cannot read \(store.archivePath)/\(name): \(error.reason)")
+    }
+  }
+
   /// What to say about lines that cannot be read.
   var damage: [Damage] {
     badLines.isEmpty

@@ -2,7 +2,7 @@ package import TapeTypes
 
 /// One sealed file. Keeps it open while it lives.
 package struct SegmentReader {
-  private let file: SegmentFile
+  let file: SegmentFile
   /// The calls in the order of the file, which is that of their start.
   package let entries: [SegmentEntry]
   /// The place of its first entry in the store's tree; nil if it does not say, or its index cannot be read.
@@ -133,6 +133,26 @@ extension SegmentFile {
       throw corrupt("\(error), in the block at byte \(offset), when reading call \(id)")
     } catch {
       throw wrapped(error)
+    }
+  }
+}
+
+extension SegmentReader {
+  /// The tombstones, by decoding the blocks that the index says have some.
+  ///
+  /// - Throws: `TapeError` `.corrupt`, `.io`.
+  package func tombstones() throws -> [Tombstone] {
+    var offsets: [Int] = []
+    for entry in entries where entry.isErased && offsets.last != entry.blockOffset { offsets.append(entry.blockOffset) }
+    return try offsets.flatMap { offset -> [Tombstone] in
+      do {
+        guard let block = file.block(at: offset) else { throw BlockError("its index names a block that is not there") }
+        return try file.items(inBlock: block).compactMap { item in
+          if case .tombstone(let tombstone) = item { tombstone } else { nil }
+        }
+      } catch {
+        throw file.wrapped(error)
+      }
     }
   }
 }
