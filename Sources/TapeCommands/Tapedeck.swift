@@ -19,6 +19,7 @@ package struct Tapedeck: ParsableCommand {
       version: Entry.version,
       groupedSubcommands: [
         CommandGroup(name: "Record", subcommands: record + [IndexCommand.self, SealCommand.self]),
+        CommandGroup(name: "Trust", subcommands: [EraseCommand.self]),
         CommandGroup(
           name: "Ask",
           subcommands: [

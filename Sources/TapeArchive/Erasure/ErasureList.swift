@@ -57,7 +57,8 @@ package struct ErasureList: Sendable, Equatable {
     let first = lines.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
     if first != Self.magic, first.hasPrefix(Self.magicName) {
       throw TapeError(
-        .newerVersion, "\(path) is a \(first), this program knows \(Self.magic); nothing was changed, use a newer tapedeck")
+        .newerVersion,
+        "\(path) is a \(first), this program knows \(Self.magic); nothing was changed, use a newer tapedeck")
     }
     for line in lines where line.first != 0x23 && !line.elementsEqual(Self.magic.utf8) {
       if let entry = Self.entry(line) { entries[entry.id] = entry } else { badLines.append(Array(line)) }

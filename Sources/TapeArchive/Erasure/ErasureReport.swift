@@ -40,7 +40,7 @@ package struct ErasureReport: Sendable, Equatable {
   package init() {}
 
   /// Takes in what a later pass did; what is pending is what that one says.
-  mutating func add(_ later: ErasureReport) {
+  package mutating func add(_ later: ErasureReport) {
     erased += later.erased
     rewritten += later.rewritten.filter { !rewritten.contains($0) }
     removed += later.removed
