@@ -139,7 +139,9 @@ let package = Package(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
     .testTarget(
       name: "TapeArchiveTests",
-      dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging],
+      dependencies: [
+        "TapeTestSupport", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE", "CTapeShims", crypto, logging,
+      ],
       exclude: ["Golden"],
       swiftSettings: strict),
     .testTarget(
@@ -147,7 +149,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TapeImportTests",
-      dependencies: ["TapeRecorder", "TapeExport", "TapeArchive", "TapeTypes", "TapeJSON", crypto, logging],
+      dependencies: [
+        "TapeTestSupport", "TapeRecorder", "TapeExport", "TapeArchive", "TapeTypes", "TapeJSON", crypto, logging,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TapeProxyTests",

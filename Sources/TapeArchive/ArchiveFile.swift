@@ -10,6 +10,10 @@ public struct ArchiveFile: Sendable, Equatable {
     case quarantined
     /// Something that was not finished; the next seal redoes or removes it.
     case temporary
+    /// What is kept of a segment that retention removed.
+    case leaves
+    /// What the store's tree was at its last seal.
+    case checkpoint
     case other
 
     init(name: String) {
@@ -17,6 +21,10 @@ public struct ArchiveFile: Sendable, Equatable {
         self = .journal
       } else if SegmentFormat.parse(fileName: name) != nil {
         self = .segment
+      } else if LeafList.segmentName(of: name) != nil {
+        self = .leaves
+      } else if name == Store.checkpointFile {
+        self = .checkpoint
       } else if name.hasSuffix(".torn") {
         self = .torn
       } else if name.hasSuffix(".damaged") {

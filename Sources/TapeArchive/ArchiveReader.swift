@@ -149,9 +149,11 @@ public struct ArchiveReader: Sendable {
     guard let last = sequences.last else { return }
     let isAlive = try JournalListing.isAlive(writer, last: last, store: store)
     let scan = WriterScan(store: store, writer: writer)
+    let ends = try JournalEnds(store: store, writer: writer, sequences: sequences)
     for sequence in sequences {
       _ = try scan.read(
-        sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: sequence != last || !isAlive)
+        sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: sequence != last || !isAlive,
+        end: ends[sequence])
     }
     for damage in scan.damage { onDamage(damage) }
     let live = scan.openTracks
@@ -201,10 +203,13 @@ private struct SingleCall {
     var number: Int?
     var sequence = first
     var isDone = false
+    let sequences = try JournalListing(store: store).writers[writer] ?? []
+    let ends = try JournalEnds(store: store, writer: writer, sequences: sequences.filter { $0 >= first })
     while !isDone {
       let name = JournalFormat.fileName(writer: writer, sequence: sequence)
       guard let journal = try JournalFile(store: store, name: name, writer: writer, sequence: sequence) else { break }
-      journal.cursor.refresh(limit: try journal.size())
+      let size = try journal.size()
+      journal.cursor.refresh(limit: min(size, ends[sequence] ?? size))
       if sequence == first { journal.cursor.seek(offset) }
       if try journal.isHeld() { journal.cursor.refresh(limit: try journal.cursor.committedEnd()) }
       while !isDone {

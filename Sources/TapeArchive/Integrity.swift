@@ -31,6 +31,15 @@ package func integrityProblem(of call: RecordedCall) -> String? {
   }
 }
 
+extension SealedCall {
+  /// The same of a call in a segment. Where its end record's hash followed from its bytes when it was sealed, these
+  /// need not be read again.
+  package func integrityProblem() throws -> String? {
+    guard let outline, outline.end?.sha256 == nil else { return TapeArchive.integrityProblem(of: try call()) }
+    return outline.end.flatMap { Integrity.problem($0, frames: outline.frames, bytes: outline.bytes) { [] } }
+  }
+}
+
 extension LeafHasher {
   /// The same of a call whose frames all came by here.
   package func integrityProblem(end: CallEnd?) -> String? {

@@ -96,12 +96,12 @@ public struct Store: Sendable {
 
   /// Opening a lock file for writing is the one question whose answer covers file modes and read-only mounts.
   private func requireWritable() throws {
-    try files.makeDirectory(archivePath)
+    try files.makeDurableDirectory(archivePath)
     files.close(try files.open(path + "/store.lock", .readWrite))
   }
 
   private func create(_ clock: any TapeClock) throws {
-    try files.makeDirectory(path)
+    try files.makeDurableDirectory(path)
     let marker: JSONValue = [
       "format": .string(Self.format), "version": .int(Self.version), "created": .string(RFC3339.string(clock.wallNs())),
     ]
@@ -127,8 +127,12 @@ public struct Store: Sendable {
       // Under its own lock, so that of two first callers one makes the key and the other reads it.
       _ = try files.lock(descriptor, .exclusive, wait: true)
       let size = try files.size(descriptor)
-      if size == 32 { return try files.read(descriptor, 0..<32) }
-      guard size < 32 else {
+      if size == 32 {
+        let key = try files.read(descriptor, 0..<32)
+        // All zero is what a loss of power makes of a key that was being made.
+        if key.contains(where: { $0 != 0 }) { return key }
+      }
+      guard size <= 32 else {
         throw TapeError(.corrupt, "\(name) has \(size) bytes, not 32; remove it to get a new one")
       }
       var generator = SystemRandomNumberGenerator()
@@ -136,6 +140,7 @@ public struct Store: Sendable {
       try files.truncate(descriptor, to: 0)
       try files.writeAll(descriptor, key)
       try files.sync(descriptor)
+      try files.syncDirectory(path)
       return key
     } catch let error as FileError {
       throw TapeError(error.isReadOnly ? .readOnly : .io, "cannot read or make \(name): \(error.reason)")

@@ -6,7 +6,7 @@ import TapeJSON
 /// A chunk without choices is merged too: usage and telemetry count wherever they come, the rest is kept as extra.
 enum ChatGrammar: ChunkGrammar {
   /// The members of one chunk that have a meaning; of duplicates the last.
-  private struct Members {
+  struct Members {
     var id: JSONSlice?
     var created: JSONSlice?
     var object: JSONSlice?
@@ -57,7 +57,6 @@ enum ChatGrammar: ChunkGrammar {
     }
     try cursor.expectEnd()
     // From here on the chunk is known to be JSON, so that nothing is merged in part.
-    builder.chunks += 1
     if builder.dialect == .unknown { builder.dialect = try detect(members, of: reader) }
     mergeNames(members, of: reader, frame: frame, into: &builder)
     if let error = members.error.read(from: reader, hasChoices: members.choices?.kind == .array, frame: frame) {
@@ -238,7 +237,7 @@ enum ChatGrammar: ChunkGrammar {
 }
 
 /// The members of one choice that have a meaning; of duplicates the last.
-private struct ChoiceMembers {
+struct ChoiceMembers {
   var index: JSONSlice?
   var message: JSONSlice?
   var delta: JSONSlice?

@@ -21,6 +21,17 @@ struct ChoiceBuilder: Sendable {
 
   var isCumulative: Bool { content.isCumulative || refusal.isCumulative }
 
+  /// Of all that is appended.
+  var textBytes: Int {
+    var bytes = content.count + refusal.count + (reasoning?.count ?? 0) + reasoningSignature.count
+    bytes += redactedReasoning.count
+    for call in tools.calls { bytes += call.arguments.count + call.thoughtSignature.count }
+    return bytes
+  }
+
+  /// Choices, tool calls and images in it.
+  var parts: Int { 1 + tools.calls.count + imageURLs.count }
+
   /// The last type stays: it may change in mid-choice.
   mutating func note(type slice: JSONSlice, of cursor: JSONCursor) {
     let raw = cursor.raw(slice)

@@ -26,6 +26,9 @@ struct ContentText: Sendable {
     return text.string(from: isCumulative ? lastStart : 0)
   }
 
+  /// Bytes of all pieces.
+  var count: Int { text.count + (repeated?.count ?? 0) }
+
   /// - Parameter isFinal: the chunk says `is_final`.
   mutating func append(_ slice: JSONSlice, of cursor: JSONCursor, isFinal: Bool) {
     hasValue = true
@@ -70,6 +73,7 @@ struct SignatureText: Sendable {
   private var hasValue = false
 
   var string: String? { hasValue ? text.string : nil }
+  var count: Int { text.count }
 
   /// Appends the piece unless it is identical to the one before it or to all of them together.
   mutating func append(_ slice: JSONSlice, of cursor: JSONCursor) {

@@ -8,8 +8,12 @@ struct DefectLog: Sendable {
 
   func count(of kind: Defect.Kind) -> Int { counts[kind, default: 0] }
 
+  /// How many were added.
+  private(set) var total = 0
+
   mutating func add(_ kind: Defect.Kind, frame: Int? = nil, _ message: @autoclosure () -> String) {
     counts[kind, default: 0] += 1
+    total += 1
     if counts[kind, default: 0] <= DefectLog.maximumPerKind { defects.append(Defect(kind, frame: frame, message())) }
   }
 

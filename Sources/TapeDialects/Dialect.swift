@@ -37,4 +37,19 @@ protocol ChunkGrammar {
   /// Nothing is merged when the bytes are not one JSON object: then it throws.
   static func merge(_ chunk: UnsafeRawBufferPointer, frame: Int, into builder: inout GenerationBuilder)
     throws(JSONError)
+
+  /// What becomes of the values at a place of the chunks, given as `CallOutline.Column.path` writes it.
+  static func fate(ofPath path: String) -> FieldFate
+}
+
+/// What becomes of the values that a field has in the chunks of a stream.
+enum FieldFate {
+  /// They are joined.
+  case joined
+  /// They are joined, but for repeats.
+  case joinedOnce
+  /// They change nothing but `extra`.
+  case extra
+  /// Something else: each value counts by itself.
+  case each
 }

@@ -48,6 +48,8 @@ struct ExtraFields: Sendable {
     var path: [String] { scope.path + [String(decoding: key, as: UTF8.self)] }
   }
 
+  /// False: nobody asks for them, and nothing is kept.
+  var isKept = true
   private var entries: [Entry] = []
   /// What the histories may still take.
   private var historyBytes = ValueHistory.maximumBytes
@@ -55,7 +57,7 @@ struct ExtraFields: Sendable {
   private var places: [UInt64: [Int]] = [:]
 
   mutating func set(_ scope: Scope, _ key: JSONSlice, _ value: JSONSlice, of cursor: JSONCursor) {
-    if value.isNull { return }
+    if value.isNull || !isKept { return }
     let isString = value.kind == .string
     let range = isString ? value.range.lowerBound - 1..<value.range.upperBound + 1 : value.range
     cursor.withName(key) { set(scope, key: $0, UnsafeRawBufferPointer(rebasing: cursor.bytes[range])) }
@@ -63,11 +65,12 @@ struct ExtraFields: Sendable {
 
   /// A field under a name of the grammar's, e.g. one with a value of a kind that it cannot read.
   mutating func set(_ scope: Scope, _ key: StaticString, _ value: JSONSlice, of cursor: JSONCursor) {
-    if value.isNull { return }
+    if value.isNull || !isKept { return }
     set(scope, key, json: cursor.value(value).compact)
   }
 
   mutating func set(_ scope: Scope, _ key: StaticString, json: [UInt8]) {
+    guard isKept else { return }
     let name = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
     json.withUnsafeBytes { set(scope, key: name, $0) }
   }

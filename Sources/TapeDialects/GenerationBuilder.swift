@@ -26,8 +26,13 @@ struct GenerationBuilder: Sendable {
   var defects = DefectLog()
   var extra = ExtraFields()
   var firstContentFrame: Int?
-  /// Chunks merged so far.
-  var chunks = 0
+
+  /// Bytes of all texts that chunks append to.
+  var textBytes: Int { choices.builders.reduce(0) { $0 + $1.textBytes } }
+
+  /// Grows with all that is added: a chunk that comes again and leaves it as it is says nothing new, but for the
+  /// frame that usage came in.
+  var weight: Int { choices.builders.reduce(defects.total + textBytes) { $0 + $1.parts } }
 
   init(dialect: Dialect) { self.dialect = dialect }
 

@@ -14,7 +14,7 @@ struct MessageReader {
   /// The object is a `delta`, not a `message`.
   let inDelta: Bool
 
-  private struct Members {
+  struct Members {
     var type: JSONSlice?
     var role: JSONSlice?
     var content: JSONSlice?

@@ -23,10 +23,13 @@ package struct Reconstructor: Sendable {
   private var isDone = false
   private var unterminatedFrame: Int?
 
-  /// - Parameter head: nil if it has not come yet; then `setHead` when it has.
-  package init(open: CallOpen, head: CallHead?) {
+  /// - Parameters:
+  ///   - head: nil if it has not come yet; then `setHead` when it has.
+  ///   - withExtra: false leaves `Generation.extra` empty, for who has no use for it.
+  package init(open: CallOpen, head: CallHead?, withExtra: Bool = true) {
     self.head = head
     builder = GenerationBuilder(dialect: Dialect(path: open.path))
+    builder.extra.isKept = withExtra
   }
 
   package mutating func setHead(_ head: CallHead) { self.head = head }
@@ -226,9 +229,30 @@ extension CallHead {
   }
 }
 
+/// What an outline's reader has to know while it leaves out frames that say nothing new.
+extension Reconstructor {
+  /// Grows with every frame that adds something.
+  var weight: Int { body.count + builder.weight }
+  var textBytes: Int { builder.textBytes }
+  var hasEventStream: Bool { isEventStream }
+  /// Events came after `[DONE]`: nothing of them was read.
+  var hasEventsAfterDone: Bool { builder.defects.count(of: .afterDone) > 0 }
+
+  /// Frames that need not be read come next.
+  mutating func skip(frames count: Int) { frames += count }
+
+  /// - Parameter bodyBytes: of all frames, left out ones too.
+  mutating func finish(end: CallEnd?, bodyBytes: Int) -> Generation {
+    self.bodyBytes = bodyBytes
+    return finish(end: end)
+  }
+}
+
 /// The generation of a call that is on tape.
-package func generation(of call: RecordedCall) -> Generation {
-  var reconstructor = Reconstructor(open: call.open, head: call.head)
+///
+/// - Parameter withExtra: false leaves `Generation.extra` empty.
+package func generation(of call: RecordedCall, withExtra: Bool = true) -> Generation {
+  var reconstructor = Reconstructor(open: call.open, head: call.head, withExtra: withExtra)
   call.raw.withUnsafeBytes { raw in
     for index in 0..<call.frameCount {
       reconstructor.consume(

@@ -15,7 +15,10 @@ struct CallSummary {
   var end: CallEnd?
   var isLive: Bool
   var generation: Generation
-  var timing: CallTiming
+  /// Arrivals of the first frame and of the first with content, and the longest time between two.
+  var firstFrameNs: Int64?
+  var firstContentNs: Int64?
+  var longestGapNs: Int64?
   /// On tape.
   var frames: Int
   var bytes: Int
@@ -138,10 +141,10 @@ struct CallSummary {
     row.requestBytes = open.body.count
     guard open.hasTimes else { return }
     row.firstByteNs = head?.offsetNs
-    row.firstFrameNs = timing.first
-    row.firstContentNs = generation.firstContentFrame.flatMap { timing.offset(of: $0) }
+    row.firstFrameNs = firstFrameNs
+    row.firstContentNs = firstContentNs
     row.durationNs = end?.offsetNs
-    row.longestGapNs = timing.longestGap
+    row.longestGapNs = longestGapNs
   }
 
   private func describeOrigin(_ row: inout CallRow) {

@@ -21,7 +21,7 @@ extension IndexSession {
         try transaction.move(known, file: file.name, offset: entry.blockOffset)
         report.movedCalls += 1
       }
-      for tombstone in try reader.tombstones() { try bury(tombstone, in: file.name, transaction) }
+      for tombstone in reader.tombstones() { try bury(tombstone, in: file.name, transaction) }
       try transaction.setSource(file.name, kind: "segment", bytes: file.bytes, modifiedNs: file.modifiedNs ?? 0)
     }
     note(file)

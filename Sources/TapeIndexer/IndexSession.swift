@@ -118,18 +118,13 @@ final class IndexSession {
       // Of something else that had its name.
       try transaction.removeSource(file.name)
       do {
-        try SegmentReader(store: store, name: file.name).forEachItem {
+        let reader = try SegmentReader(store: store, name: file.name)
+        try reader.forEachOutline {
           damage.append($0)
-        } _: { item, location, leafHash in
-          guard case .call(let call) = item else {
-            if case .tombstone(let tombstone) = item { try bury(tombstone, in: file.name, transaction) }
-            return
-          }
-          if let problem = integrityProblem(of: call) {
-            damage.add(Damage(location, call.open.id, problem))
-          }
-          try index(call, location, leafHash, in: transaction)
+        } _: { call in
+          try index(call, &damage, in: transaction)
         }
+        for tombstone in reader.tombstones() { try bury(tombstone, in: file.name, transaction) }
       } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
         damage.append(Damage(file: file.name, offset: 0, calls: [], message: error.description))
       }
@@ -140,31 +135,25 @@ final class IndexSession {
     report.segments += 1
   }
 
-  private func index(
-    _ call: RecordedCall, _ location: CallLocation, _ leafHash: [UInt8], in transaction: CatalogueTransaction
-  ) throws {
-    tracked[call.open.id] = nil
+  private func index(_ call: SealedCall, _ damage: inout [Damage], in transaction: CatalogueTransaction) throws {
+    let problem = try call.integrityProblem()
+    if let problem { damage.add(Damage(call.location, call.id, problem)) }
+    tracked[call.id] = nil
     // What was erased stays so, also when an old copy of its segment comes back.
-    if hasErased, try transaction.isErased(call.open.id) { return }
-    if let known = try transaction.known(call.open.id) {
+    if hasErased, try transaction.isErased(call.id) { return }
+    if let known = try transaction.known(call.id) {
       // The same call in two segments: the first of them by name counts, whichever was seen first.
       let isSegment = Self.isSegment(known.file)
-      if isSegment, known.file < location.file, try isThere(known.file) { return }
-      if known.state != CallState.open.rawValue, known.leafHash == Hex.string(leafHash) {
-        if known.file != location.file || known.offset != location.offset {
-          try transaction.move(known, file: location.file, offset: location.offset)
+      if isSegment, known.file < call.location.file, try isThere(known.file) { return }
+      if known.state != CallState.open.rawValue, known.leafHash == Hex.string(call.leafHash) {
+        if known.file != call.location.file || known.offset != call.location.offset {
+          try transaction.move(known, file: call.location.file, offset: call.location.offset)
           report.movedCalls += 1
         }
         return
       }
     }
-    var generation = generation(of: call)
-    generation.noteArchiveDamage(integrityProblem(of: call), end: call.end)
-    let summary = CallSummary(
-      open: call.open, facts: RequestFacts(call.open), location: location, head: call.head, end: call.end,
-      isLive: false, generation: generation, timing: CallTiming(call), frames: call.frameCount, bytes: call.raw.count,
-      leafHash: leafHash)
-    try write(summary, in: transaction)
+    try write(CallSummary(call, problem: problem), in: transaction)
   }
 
   private static func isSegment(_ name: String) -> Bool { SourceFile.kind(of: name) == .segment }

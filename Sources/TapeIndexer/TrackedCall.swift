@@ -27,7 +27,7 @@ struct TrackedCall {
     self.open = open
     self.location = location
     facts = RequestFacts(open)
-    reconstructor = Reconstructor(open: open, head: nil)
+    reconstructor = Reconstructor(open: open, head: nil, withExtra: false)
   }
 
   mutating func set(_ head: CallHead) {
@@ -76,7 +76,8 @@ struct TrackedCall {
   private func summary(end: CallEnd?, isLive: Bool, generation: Generation, leafHash: [UInt8]?) -> CallSummary {
     CallSummary(
       open: open, facts: facts, location: location, head: head, end: end, isLive: isLive, generation: generation,
-      timing: timing,
+      firstFrameNs: timing.first,
+      firstContentNs: generation.firstContentFrame.flatMap { timing.offset(of: $0) }, longestGapNs: timing.longestGap,
       frames: frames, bytes: bytes + partBytes, gapFrames: gapFrames, gapBytes: gapBytes, leafHash: leafHash)
   }
 }

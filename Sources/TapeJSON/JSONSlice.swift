@@ -10,5 +10,10 @@ package struct JSONSlice: Sendable, Equatable {
   /// A string with bytes over 0x7F in it: UTF-8, or not.
   package var hasNonASCII = false
 
+  package init(kind: Kind, range: Range<Int>) {
+    self.kind = kind
+    self.range = range
+  }
+
   package var isNull: Bool { kind == .null }
 }

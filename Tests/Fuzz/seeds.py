@@ -53,7 +53,17 @@ def journals():
               END % (2, 39, "0" * 64), "batch"]
     damaged = [opened(), FRAME, "batch", "!0123456789abcdef 12 frame\n", "delta 1 1 3 29 4\nlo", "batch"]
     untimed = [opened(has_times="false"), "frame 1 0 - 0\nx\n\n", "batch"]
-    for name, script in dict(whole=whole, gap=gap, rolled=rolled, damaged=damaged, untimed=untimed).items():
+    most = "9223372036854775807"
+    huge = [opened(), FRAME, "frame 1 %s 5 0\nx" % most, "frame 1 1 %s 0\nx" % most, "delta 1 2 5 %s %s\nx" % (most, most),
+            "part 1 3 5 %s\nx" % most, "gap 1 %s %s %s\n" % (most, most, most), "gap 1 5 %s %s\n" % (most, most),
+            "batch"]
+    last = [opened(int(most)), "frame %s %s 5 0\nx" % (most, most), "frame %s %s 5 0\nx" % (most, most), "batch"]
+    gapped = [opened(), "gap 1 0 %s 5\n" % most, "frame 1 %s 5 0\nx" % most, "frame 1 %s 5 0\nx" % most, "batch"]
+    counts = [opened(), END.replace("%d", most).replace("%s", "0" * 64).replace(":0", ":-9223372036854775808"), "batch"]
+    hostile = dict(huge=huge, last=last, gapped=gapped, counts=counts)
+    for name, script in dict(
+        whole=whole, gap=gap, rolled=rolled, damaged=damaged, untimed=untimed, **hostile
+    ).items():
         for choice in (0, 2):
             put("journal", "%s-%d" % (name, choice), bytes([choice]) + "\x1e".join(script).encode())
 

@@ -55,7 +55,9 @@ import Testing
         "frames per key frame": "\(JournalFormat.framesPerKey)", "calls per block": "\(SegmentFormat.callsPerBlock)",
         "bytes per block": "\(SegmentFormat.bytesPerBlock)", "bytes per segment": "\(SegmentFormat.bytesPerSegment)",
         "window log": "\(SegmentFormat.windowLog)", "times magic": hex(SegmentFormat.timesMagic),
-        "proofs magic": hex(SegmentFormat.proofsMagic), "seek table magic": hex(SegmentFormat.seekTableMagic),
+        "sums magic": hex(SegmentFormat.sumsMagic), "proofs magic": hex(SegmentFormat.proofsMagic),
+        "seek table magic": hex(SegmentFormat.seekTableMagic),
+        "leaf list magic": LeafList.magic,
       ])
     #expect(self.page.contains("| end | `offset_ns`?, `cause`, `detail`?, `client_closed_ns`?, `frames`, `bytes`,"))
     for cause in ["end_of_body", "client_closed", "upstream_closed", "timeout", "upstream_failed", "archive_stopped"] {

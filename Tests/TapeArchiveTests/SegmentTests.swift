@@ -97,11 +97,13 @@ import Testing
     let entries = try SegmentReader(store: store, name: name).entries
     let path = store.archivePath + "/" + name
     var bytes = files.bytes(path)
-    // Frames: text, two blocks of four, index.
-    let table = bytes.count - 17 - 10 * 8
+    // Behind the index: the checksums of all frames, and the seek table with a line for each and for them.
+    let frames = bytes.suffix(9).prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+    let table = bytes.count - 17 - frames * 8
+    let indexEnd = table - 12 - 4 * (frames - 1)
     if ruin == .cut { bytes.removeLast(40) }
     if ruin == .seekTable || ruin == .both { bytes[table + 17] ^= 1 }
-    if ruin == .index || ruin == .both || ruin == .indexAndABlock { bytes[table - 10] ^= 1 }
+    if ruin == .index || ruin == .both || ruin == .indexAndABlock { bytes[indexEnd - 10] ^= 1 }
     let second = try #require(entries.last?.blockOffset)
     if ruin == .indexAndABlock { bytes[second - 5] ^= 1 }
     files.set(path, bytes)

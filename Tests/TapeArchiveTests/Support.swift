@@ -1,21 +1,12 @@
 import Logging
 import TapeArchive
+// Every test of this target has the disk in memory.
+@_exported import TapeTestSupport
 import TapeTypes
 
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-/// Repeatable randomness (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
+typealias Seeded = SplitMix64
 
 func memoryStore(_ files: MemoryFiles = .init(), clock: any TapeClock = ManualClock()) throws -> Store {
   try Store(path: "/s", access: .writing, files: files, clock: clock)

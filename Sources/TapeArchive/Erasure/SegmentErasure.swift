@@ -26,8 +26,9 @@ struct SegmentErasure {
     guard !wanted.isEmpty else { return nil }
     // What lies beside the blocks that its seek table names would be lost.
     if let problem = file.problem { throw file.corrupt(problem) }
+    _ = try file.checkFrames()
     var outcome = Outcome(bytesBefore: try file.size())
-    let segment = try SegmentWriter(store: store, name: name, level: level, firstLeaf: old.firstLeaf)
+    let segment = try SegmentWriter(store: store, name: name, level: level, place: old.place)
     let canCopy = type(of: file.coding).name == BlockCodings.current.name
     var entries = old.entries[...]
     /// Blocks of the new file that are copies: which of the old one.
@@ -96,6 +97,7 @@ struct SegmentErasure {
     let entries = try file.index().entries
     let problem = TapeError(
       .failed, "\(segment.name) did not come back as it was written without the erased calls; it is left as it was")
+    _ = try file.checkFrames()
     guard file.problem == nil, entries.map(\.id) == oldEntries.map(\.id),
       entries.map(\.startedAtNs) == oldEntries.map(\.startedAtNs),
       zip(entries, oldEntries).allSatisfy({ $1.leafHash == nil || $0.leafHash == $1.leafHash }),

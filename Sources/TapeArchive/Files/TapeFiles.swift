@@ -88,6 +88,28 @@ package protocol TapeFiles: Sendable {
 }
 
 extension TapeFiles {
+  /// Makes a directory that survives a loss of power: each parent that got a new name in it is synced.
+  package func makeDurableDirectory(_ path: String) throws(FileError) {
+    var parents: [String] = []
+    var missing = path
+    while try status(missing) == nil {
+      let slash = missing.utf8.lastIndex(of: 0x2F)
+      let parent = slash.map { $0 == missing.startIndex ? "/" : String(missing[..<$0]) } ?? "."
+      parents.append(parent)
+      if parent == missing { break }
+      missing = parent
+    }
+    try makeDirectory(path)
+    for parent in parents {
+      do throws(FileError) {
+        try syncDirectory(parent)
+      } catch {
+        // A directory that may be written and not read cannot be synced.
+        guard error.isReadOnly else { throw error }
+      }
+    }
+  }
+
   package func entries(_ path: String) throws(FileError) -> [DirectoryEntry] {
     var entries: [DirectoryEntry] = []
     for name in try list(path) {

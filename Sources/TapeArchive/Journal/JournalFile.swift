@@ -55,13 +55,16 @@ final class JournalFile {
 
   /// Reads on to the end of what is there.
   ///
-  /// - Parameter isFinal: nothing will be appended any more. Otherwise only whole batches are read,
-  ///   since a writer takes back a batch that it could not write.
+  /// - Parameters:
+  ///   - isFinal: nothing will be appended any more. Otherwise only whole batches are read, since a writer takes back
+  ///     a batch that it could not write.
+  ///   - end: where it ends according to a journal that follows it.
   func read(
-    isFinal: Bool, found: (Finding) -> Void, _ body: (JournalRecord) throws -> Void
+    isFinal: Bool, end: Int? = nil, found: (Finding) -> Void, _ body: (JournalRecord) throws -> Void
   ) throws {
     guard !isRefused else { return }
-    cursor.refresh(limit: try size())
+    let size = try size()
+    cursor.refresh(limit: min(size, end ?? size))
     if !isFinal { cursor.refresh(limit: try cursor.committedEnd()) }
     while cursor.offset < cursor.limit {
       let offset = cursor.offset
@@ -74,10 +77,33 @@ final class JournalFile {
         found(.damage(offset: offset, "\(cursor.offset - offset) bytes are not what was written"))
       } else {
         cursor.seek(offset)
-        found(.tornTail(offset: offset, bytes: cursor.limit - offset))
+        let bytes = cursor.limit - offset
+        found(
+          end == nil
+            ? .tornTail(offset: offset, bytes: bytes)
+            : .damage(offset: offset, "its last \(bytes) bytes are not what was written"))
         return
       }
     }
+    if let end, size < end, cursor.offset == size {
+      found(.damage(offset: size, "its last \(end - size) bytes are missing"))
+    }
+  }
+
+  /// What its first batch says that it goes on from; nil if it says nothing, or is not whole.
+  func origin() throws(FileError) -> JournalOrigin? {
+    cursor.refresh(limit: try size())
+    guard case .record(let record) = try cursor.next(), record.kind == .journal, check(record) == nil else {
+      return nil
+    }
+    var fields = record.fields
+    for _ in 0..<5 { _ = fields.text() }
+    guard let sequence = fields.count(), let offset = fields.count(), sequence < self.sequence else { return nil }
+    while case .record(let record) = try cursor.next() {
+      let problem = check(record)
+      if record.kind == .batch { return problem == nil ? JournalOrigin(sequence: sequence, offset: offset) : nil }
+    }
+    return nil
   }
 
   /// Header and chain; returns what is wrong with them.

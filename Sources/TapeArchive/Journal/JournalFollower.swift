@@ -11,6 +11,9 @@ package final class JournalFollower {
     var journals: [JournalFile] = []
     var nextSequence = 0
     var isDead = false
+    var ends: JournalEnds
+
+    init(ends: JournalEnds) { self.ends = ends }
   }
 
   private let store: Store
@@ -30,7 +33,7 @@ package final class JournalFollower {
         }
       }
       for id in Set(listed.keys).union(writers.keys).sorted() {
-        let writer = writers[id] ?? Writer()
+        let writer = writers[id] ?? Writer(ends: JournalEnds(store: store, writer: id))
         writers[id] = writer
         try follow(id, writer, listed[id] ?? [], body)
         if writer.journals.isEmpty, listed[id] == nil { writers[id] = nil }
@@ -50,6 +53,7 @@ package final class JournalFollower {
       }
       writer.nextSequence = sequence + 1
     }
+    try writer.ends.take(sequences.sorted())
     let present = Set(sequences)
     for journal in writer.journals {
       try read(journal, writer, hasPrevious: present.contains(journal.sequence - 1), body)
@@ -72,7 +76,7 @@ package final class JournalFollower {
       writer.isDead = try !store.hasArchiveFile(next)
     }
     var damage: [Damage] = []
-    try journal.read(isFinal: isFinal) { finding in
+    try journal.read(isFinal: isFinal, end: isFinal ? writer.ends[journal.sequence] : nil) { finding in
       guard case .damage(let offset, let message) = finding else { return }
       // What is unreadable may have been of any call that had not ended, its end too.
       let open = writer.tape.tracks.values.sorted { $0.number < $1.number }.map(\.id)

@@ -16,6 +16,8 @@ package enum JournalFormat {
   package static let largestKey = 64 << 10
   /// A call has a key frame at least every so many frames.
   package static let framesPerKey = 64
+  /// No number of a record but a time is larger, nor one in the name of a file.
+  static let largestCount = 1 << 48
   /// No record's first line is longer.
   static let longestLine = 512
   /// Bytes of the checksum and the space behind it.
@@ -47,7 +49,8 @@ package enum JournalFormat {
     guard name.count >= 2 + 26 + 1 + 6 + 5, name.starts(with: "J-".utf8), name[28] == 0x2D,
       name.suffix(5).elementsEqual(".tape".utf8),
       let writer = CallID(String(decoding: name[2..<28], as: UTF8.self)),
-      let sequence = Int(String(decoding: name[29..<(name.count - 5)], as: UTF8.self)), sequence > 0,
+      let sequence = Int(String(decoding: name[29..<(name.count - 5)], as: UTF8.self)),
+      (1...largestCount).contains(sequence),
       self.fileName(writer: writer, sequence: sequence) == fileName
     else { return nil }
     return (writer, sequence)

@@ -131,8 +131,8 @@ struct JournalFields {
     return value == .min ? nil : -value
   }
 
-  /// A whole number that is not negative.
-  mutating func count() -> Int? { int().flatMap { $0 >= 0 ? $0 : nil } }
+  /// A whole number that is not negative, and that something can have so many of: sums of a few never overflow.
+  mutating func count() -> Int? { int().flatMap { (0...JournalFormat.largestCount).contains($0) ? $0 : nil } }
 
   /// A time: `.some(nil)` for `-`, nil for what is none.
   mutating func time() -> Int64?? {

@@ -16,6 +16,8 @@ final class JournalSyncer: @unchecked Sendable {
     /// Journals that were followed by another one, to sync and close.
     var retired: [(descriptor: Int32, sync: Bool)] = []
     var directoryChanged = false
+    /// When the first change that no sync was begun for becomes too old; nil without such a change.
+    var dueNs: Int64?
     var failure: FileError?
     var isBusy = false
     var isStopping = false
@@ -38,7 +40,16 @@ final class JournalSyncer: @unchecked Sendable {
     mutex = .allocate(capacity: 1)
     condition = .allocate(capacity: 1)
     pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
+    #if canImport(Glibc)
+      // A wall clock that somebody sets must not put a sync off.
+      var attributes = pthread_condattr_t()
+      pthread_condattr_init(&attributes)
+      pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+      pthread_cond_init(condition, &attributes)
+      pthread_condattr_destroy(&attributes)
+    #else
+      pthread_cond_init(condition, nil)
+    #endif
   }
 
   deinit {
@@ -48,16 +59,17 @@ final class JournalSyncer: @unchecked Sendable {
     condition.deallocate()
   }
 
-  func start() {
+  func start() throws(FileError) {
     let context = Unmanaged.passRetained(self).toOpaque()
     #if canImport(Glibc)
       var thread = pthread_t()
     #else
       var thread: pthread_t?
     #endif
-    guard pthread_create(&thread, nil, syncerMain, context) == 0 else {
+    let result = pthread_create(&thread, nil, syncerMain, context)
+    guard result == 0 else {
       Unmanaged<JournalSyncer>.fromOpaque(context).release()
-      return
+      throw FileError("pthread_create", "", errno: result)
     }
     self.thread = thread
   }
@@ -71,6 +83,7 @@ final class JournalSyncer: @unchecked Sendable {
       state.descriptor = descriptor
       state.directoryChanged = true
       state.failure = nil
+      setDue()
       pthread_cond_signal(condition)
     }
   }
@@ -78,9 +91,8 @@ final class JournalSyncer: @unchecked Sendable {
   /// Says that `bytes` more are written; returns how far the writer's bytes are synced.
   func wrote(_ bytes: Int) -> Int {
     locked {
-      let wasClean = state.written == state.synced
       state.written += bytes
-      if wasClean || state.written - state.synced >= limitBytes { pthread_cond_signal(condition) }
+      if setDue() || state.written - state.synced >= limitBytes { pthread_cond_signal(condition) }
       return state.synced
     }
   }
@@ -88,30 +100,13 @@ final class JournalSyncer: @unchecked Sendable {
   /// Why the journal cannot be synced any more; nil again once the writer follows with a new one.
   var failure: FileError? { locked { state.failure } }
 
-  /// Syncs here and now, for `--durability strict`.
+  /// Syncs here and now what was written so far. Not a file whose sync has failed before: then it fails at once.
   func syncNow() throws(FileError) {
-    let (descriptor, written, directoryChanged) = locked {
+    let work = locked { () -> State? in
       while state.isBusy { pthread_cond_wait(condition, mutex) }
-      state.isBusy = true
-      return (state.descriptor, state.written, state.directoryChanged)
+      return state.failure == nil ? begin() : nil
     }
-    var failure: FileError?
-    do throws(FileError) {
-      if directoryChanged { try files.syncDirectory(directory) }
-      try files.sync(descriptor)
-    } catch {
-      failure = error
-    }
-    locked {
-      state.isBusy = false
-      if failure == nil {
-        state.synced = max(state.synced, written)
-        state.directoryChanged = false
-      } else {
-        state.failure = failure
-      }
-      pthread_cond_broadcast(condition)
-    }
+    if let work { perform(work) }
     if let failure { throw failure }
   }
 
@@ -126,60 +121,81 @@ final class JournalSyncer: @unchecked Sendable {
     return failure
   }
 
-  // MARK: The thread
+  // MARK: Work
 
-  fileprivate func run() {
-    while let work = locked({ nextWork() }) {
-      var failure: FileError?
-      do throws(FileError) {
-        if work.directoryChanged { try files.syncDirectory(directory) }
-      } catch {
-        failure = error
+  /// Syncs and closes what `work` says. One at a time: `begin` has set `isBusy`.
+  private func perform(_ work: State) {
+    var failure: FileError?
+    func attempt(_ step: () throws(FileError) -> Void) {
+      // After a failure nothing more is synced: the writer has to come with a new journal.
+      guard failure == nil, work.failure == nil else { return }
+      do throws(FileError) { try step() } catch { failure = error }
+    }
+    if work.directoryChanged { attempt { () throws(FileError) in try files.syncDirectory(directory) } }
+    for (descriptor, sync) in work.retired {
+      if sync { attempt { () throws(FileError) in try files.sync(descriptor) } }
+      files.close(descriptor)
+    }
+    if work.descriptor >= 0 { attempt { () throws(FileError) in try files.sync(work.descriptor) } }
+    locked {
+      state.isBusy = false
+      if let failure {
+        state.failure = failure
+        // What they have unsynced is written again elsewhere.
+        state.retired = state.retired.map { ($0.descriptor, false) }
+      } else if work.failure == nil {
+        state.synced = max(state.synced, work.written)
       }
-      for (descriptor, sync) in work.retired {
-        do throws(FileError) {
-          if sync, failure == nil { try files.sync(descriptor) }
-        } catch {
-          failure = error
-        }
-        files.close(descriptor)
-      }
-      do throws(FileError) {
-        if failure == nil, work.failure == nil, work.descriptor >= 0 { try files.sync(work.descriptor) }
-      } catch {
-        failure = error
-      }
-      locked {
-        state.isBusy = false
-        if let failure {
-          state.failure = failure
-        } else if work.failure == nil {
-          state.synced = max(state.synced, work.written)
-        }
-        pthread_cond_broadcast(condition)
-      }
+      pthread_cond_broadcast(condition)
     }
   }
 
-  /// Waits until there is something to sync and the interval or the amount is reached; nil to end.
-  private func nextWork() -> State? {
-    // After a failure nothing more of that file is synced: the writer has to come with a new one.
-    while state.isBusy || (!state.isStopping && isIdle) { pthread_cond_wait(condition, mutex) }
-    if isIdle { return nil }
-    var deadline = timespec()
-    clock_gettime(CLOCK_REALTIME, &deadline)
-    deadline.tv_nsec += intervalMs % 1000 * 1_000_000
-    deadline.tv_sec += intervalMs / 1000 + deadline.tv_nsec / 1_000_000_000
-    deadline.tv_nsec %= 1_000_000_000
-    while !state.isStopping, state.written - state.synced < limitBytes {
-      if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT { break }
-    }
-    while state.isBusy { pthread_cond_wait(condition, mutex) }
+  /// Takes all that there is to do, with the lock held.
+  private func begin() -> State {
     let work = state
     state.isBusy = true
     state.retired = []
     state.directoryChanged = false
+    state.dueNs = nil
     return work
+  }
+
+  fileprivate func run() {
+    while let work = locked({ nextWork() }) { perform(work) }
+  }
+
+  /// Waits until there is something to sync and the interval or the amount is reached; nil to end.
+  private func nextWork() -> State? {
+    while true {
+      if state.isBusy || (isIdle && !state.isStopping) {
+        pthread_cond_wait(condition, mutex)
+        continue
+      }
+      if isIdle { return nil }
+      guard !state.isStopping, state.written - state.synced < limitBytes, let due = state.dueNs,
+        due > SystemClock().monotonicNs()
+      else { return begin() }
+      wait(untilNs: due)
+    }
+  }
+
+  /// Starts the interval, unless it runs. True if it did.
+  @discardableResult
+  private func setDue() -> Bool {
+    guard state.dueNs == nil else { return false }
+    state.dueNs = SystemClock().monotonicNs() + Int64(intervalMs) * 1_000_000
+    return true
+  }
+
+  private func wait(untilNs due: Int64) {
+    #if canImport(Glibc)
+      var deadline = timespec(tv_sec: Int(due / 1_000_000_000), tv_nsec: Int(due % 1_000_000_000))
+      pthread_cond_timedwait(condition, mutex, &deadline)
+    #else
+      let rest = max(0, due - SystemClock().monotonicNs())
+      var interval = timespec(tv_sec: Int(rest / 1_000_000_000), tv_nsec: Int(rest % 1_000_000_000))
+      pthread_cond_timedwait_relative_np(condition, mutex, &interval)
+    #endif
   }
 
   private var isIdle: Bool {

@@ -67,6 +67,7 @@ extension JournalWriter {
   /// Everything before this position is synced and never has to be written again.
   private func forget(upTo position: Int) {
     unsynced.drop(to: position)
+    while places.count > 1, places[1].position < unsynced.start { places.removeFirst() }
     if let first = endedUnsynced.first, first.position <= position {
       endedUnsynced.removeAll { $0.position <= position }
     }
@@ -135,7 +136,8 @@ extension JournalWriter {
       "the disk took no writes for so long that calls were given up", metadata: ["calls": "\(counters.droppedCalls)"])
   }
 
-  private func syncStrictly() -> FlushResult? {
+  /// Syncs what is written, or writes it again to a new journal and syncs that. nil if it went well.
+  package func syncStrictly() -> FlushResult? {
     do throws(FileError) {
       try syncer.syncNow()
       forget(upTo: unsynced.end)
@@ -193,24 +195,13 @@ extension JournalWriter {
     do throws(FileError) {
       var chain = OpenJournal.Chain()
       chain.value = journal.chain
-      var created = try OpenJournal.create(
-        store: store, writer: writer, sequence: journal.sequence + 1, chain: chain, clock: clock)
-      var batch = JournalStage(capacity: 64 << 10)
-      stageResumes(&batch, seed: created.seed, rewriting: old != nil)
-      if let old { RecordLines.copy(old, into: &batch, seed: created.seed) }
-      if batch.count > 0 {
-        created.stageBatch(&batch)
-        created.hasCalls = true
-        do throws(FileError) {
-          try store.files.writeAll(created.descriptor, batch.bytes)
-        } catch {
-          store.files.close(created.descriptor)
-          try? store.files.unlink(store.archivePath + "/" + created.name)
-          throw error
-        }
-        created.size += batch.count
+      let origin = place(of: old == nil ? unsynced.end : unsynced.start)
+      next = try OpenJournal.create(
+        store: store, writer: writer, sequence: journal.sequence + 1, chain: chain, origin: origin, clock: clock
+      ) { batch, seed in
+        stageResumes(&batch, seed: seed, rewriting: old != nil)
+        if let old { RecordLines.copy(old, into: &batch, seed: seed) }
       }
-      next = created
     } catch {
       counters.lastError = self.error("follow", error)
       return false
@@ -220,7 +211,17 @@ extension JournalWriter {
     syncer.follow(next.descriptor, retiring: journal.descriptor, sync: syncOld)
     journal = next
     isRollAsked = false
+    places.append((unsynced.end, JournalOrigin(sequence: next.sequence, offset: next.size)))
     return true
+  }
+
+  /// Where the byte at this position was written; at the end of a journal rather than at the start of the next.
+  private func place(of position: Int) -> JournalOrigin {
+    // The first journal's header is nothing that anybody misses.
+    if position == 0 { return JournalOrigin(sequence: 1, offset: 0) }
+    let next = places.dropFirst().firstIndex { position <= $0.position } ?? places.count
+    let (start, place) = places[next - 1]
+    return JournalOrigin(sequence: place.sequence, offset: place.offset + position - start)
   }
 
   /// - Parameter rewriting: records of calls that have ended come along, so their ids are needed too.
@@ -257,10 +258,13 @@ extension JournalWriter {
     nextRetryNs = .min
     let result = flush()
     isClosed = true
+    // Here and not on the syncer's thread: a sync that fails is made good as in any flush.
+    let unsynced = syncStrictly()
     let failed = syncer.stop()
     if !journal.hasCalls { try? store.files.unlink(store.archivePath + "/" + journal.name) }
     store.files.close(journal.descriptor)
     if case .failing(let error) = result { throw error }
+    if case .failing(let error) = unsynced { throw error }
     if let failed { throw error("sync", failed) }
   }
 }

@@ -39,6 +39,8 @@ package final class JournalWriter {
   @exclusivity(unchecked) var journal: OpenJournal
   /// Written and not known to be synced; rewritten elsewhere when a sync fails.
   @exclusivity(unchecked) var unsynced = UnsyncedBytes()
+  /// Where each journal's batches begin behind its first, with their `position` as `UnsyncedBytes` counts.
+  @exclusivity(unchecked) var places: [(position: Int, place: JournalOrigin)]
   /// Calls whose last records are among the unsynced ones; `position` as `UnsyncedBytes` counts.
   @exclusivity(unchecked) var endedUnsynced: [(position: Int, number: Int, id: CallID, progress: CallSlot.Progress)] =
     []
@@ -64,17 +66,18 @@ package final class JournalWriter {
     self.clock = clock
     self.log = log
     writer = CallID(milliseconds: UInt64(max(0, clock.wallNs())) / 1_000_000)
+    nextLookNs = clock.monotonicNs() + 1_000_000_000
     do {
       journal = try OpenJournal.create(store: store, writer: writer, sequence: 1, chain: .init(), clock: clock)
+      places = [(0, JournalOrigin(sequence: 1, offset: journal.size))]
+      syncer = JournalSyncer(files: store.files, directory: store.archivePath, options: options)
+      syncer.follow(journal.descriptor, retiring: nil, sync: false)
+      try syncer.start()
     } catch {
       throw TapeError(
         error.isReadOnly ? .readOnly : .io,
         "cannot make a journal in \(store.archivePath): \(error.reason) (\(error.call))")
     }
-    nextLookNs = clock.monotonicNs() + 1_000_000_000
-    syncer = JournalSyncer(files: store.files, directory: store.archivePath, options: options)
-    syncer.follow(journal.descriptor, retiring: nil, sync: false)
-    syncer.start()
   }
 
   deinit {

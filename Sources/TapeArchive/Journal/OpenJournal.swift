@@ -21,12 +21,28 @@ struct OpenJournal {
     var value = [UInt8](repeating: 0, count: JournalFormat.chainBytes)
   }
 
-  /// Makes, locks and names an empty journal with its header.
+  /// Makes, locks and names a journal with its header, and what `first` stages, as one batch.
   ///
-  /// It gets its name only when it is locked and has its header, so that nobody takes the
-  /// journal of a live writer for one that was left.
+  /// It gets its name last, when it is locked and has all that: nobody takes the journal of a live writer for one that
+  /// was left, nor the one before for closed while this one may still fail.
+  ///
+  /// - Parameter origin: where in an earlier journal this one goes on; nil for a writer's first.
   static func create(
-    store: Store, writer: CallID, sequence: Int, chain: Chain, clock: any TapeClock
+    store: Store, writer: CallID, sequence: Int, chain: Chain, origin: JournalOrigin? = nil, clock: any TapeClock,
+    first: (_ batch: inout JournalStage, _ seed: UInt32) -> Void = { _, _ in }
+  ) throws(FileError) -> OpenJournal {
+    do throws(FileError) {
+      return try make(store, writer, sequence, chain, origin, clock, first)
+    } catch {
+      // A seal may have taken the file for one that was left, before it was locked.
+      guard error.isMissing || error.call == "flock" else { throw error }
+      return try make(store, writer, sequence, chain, origin, clock, first)
+    }
+  }
+
+  private static func make(
+    _ store: Store, _ writer: CallID, _ sequence: Int, _ chain: Chain, _ origin: JournalOrigin?,
+    _ clock: any TapeClock, _ first: (_ batch: inout JournalStage, _ seed: UInt32) -> Void
   ) throws(FileError) -> OpenJournal {
     let name = JournalFormat.fileName(writer: writer, sequence: sequence)
     let path = store.archivePath + "/" + name
@@ -42,7 +58,10 @@ struct OpenJournal {
         seed: JournalFormat.seed(writer: writer, sequence: sequence), createdNs: clock.monotonicNs(), size: 0,
         chain: chain.value)
       var stage = JournalStage(capacity: 4096)
-      journal.stageHeader(&stage, writer: writer, wallNs: clock.wallNs())
+      journal.stageHeader(&stage, writer: writer, origin: origin, wallNs: clock.wallNs())
+      let headerBytes = stage.count
+      first(&stage, journal.seed)
+      journal.hasCalls = stage.count > headerBytes
       journal.stageBatch(&stage)
       try files.writeAll(descriptor, stage.bytes)
       journal.size = stage.count
@@ -55,7 +74,7 @@ struct OpenJournal {
     }
   }
 
-  private func stageHeader(_ stage: inout JournalStage, writer: CallID, wallNs: Int64) {
+  private func stageHeader(_ stage: inout JournalStage, writer: CallID, origin: JournalOrigin?, wallNs: Int64) {
     let text = Array(JournalFormat.explanation.utf8)
     let start = stage.begin("journal", payload: text.count)
     stage.field(text: JournalFormat.magic.utf8)
@@ -63,6 +82,10 @@ struct OpenJournal {
     stage.field(sequence)
     stage.field(Int(wallNs))
     stage.field(hex: chain)
+    if let origin {
+      stage.field(origin.sequence)
+      stage.field(origin.offset)
+    }
     stage.endLine()
     stage.append(text)
     stage.finish(start, seed: seed)
@@ -81,6 +104,13 @@ struct OpenJournal {
     stage.endLine()
     stage.finish(start, seed: seed)
   }
+}
+
+/// Where in an earlier journal of its writer a journal goes on: what is behind that place was taken back, or is
+/// repeated in the first batch of this one.
+struct JournalOrigin: Equatable {
+  var sequence: Int
+  var offset: Int
 }
 
 /// Bytes that were written and are not known to be synced.

@@ -22,11 +22,13 @@ final class WriterScan {
 
   /// Reads one journal; they have to come in order. Returns its size.
   ///
-  /// - Parameter isFinal: its writer appends no more.
-  func read(sequence: Int, hasPrevious: Bool, isFinal: Bool) throws -> Int {
+  /// - Parameters:
+  ///   - isFinal: its writer appends no more.
+  ///   - end: where it ends according to a journal that follows it.
+  func read(sequence: Int, hasPrevious: Bool, isFinal: Bool, end: Int?) throws -> Int {
     let name = JournalFormat.fileName(writer: writer, sequence: sequence)
     guard let journal = try JournalFile(store: store, name: name, writer: writer, sequence: sequence) else { return 0 }
-    try journal.read(isFinal: isFinal) { finding in
+    try journal.read(isFinal: isFinal, end: end) { finding in
       switch finding {
       case .tornTail(let offset, let bytes): if isFinal { torn.append((name, offset, bytes)) }
       case .damage(let offset, let message):

@@ -8,10 +8,9 @@ enum FrameFinder {
     var magic: UInt32?
   }
 
-  private static let zstdMagic: UInt32 = 0xFD2F_B528
   private static let known: Set<UInt32> = [
-    zstdMagic, SegmentFormat.cutsMagic, SegmentFormat.timesMagic, SegmentFormat.proofsMagic,
-    SegmentFormat.seekTableMagic,
+    SegmentFormat.zstdMagic, SegmentFormat.cutsMagic, SegmentFormat.timesMagic, SegmentFormat.proofsMagic,
+    SegmentFormat.sumsMagic, SegmentFormat.seekTableMagic,
   ]
 
   /// All frames from `start` on; where none is, the search goes on byte by byte. Every step is at least one byte on,
@@ -35,7 +34,7 @@ enum FrameFinder {
   private static func frame(_ rest: UnsafeRawBufferPointer, at offset: Int) -> Found? {
     let magic = rest.loadUnaligned(as: UInt32.self).littleEndian
     guard known.contains(magic) else { return nil }
-    if magic == zstdMagic {
+    if magic == SegmentFormat.zstdMagic {
       let size = ZSTD_findFrameCompressedSize(rest.baseAddress, rest.count)
       let content = ZSTD_getFrameContentSize(rest.baseAddress, rest.count)
       guard ZSTD_isError(size) == 0, size > 0, content <= UInt64(SegmentFormat.largestFrame) else { return nil }

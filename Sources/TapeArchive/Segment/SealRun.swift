@@ -15,6 +15,8 @@ struct SealRun {
   /// Journals that were read to their end, and the numbers of their calls that are not sealed.
   private var closed: [Journal] = []
   private var sealedBefore: Set<CallID>?
+  /// The store's tree, once it is needed.
+  private var tree: GrowingTree?
 
   private struct Pending {
     var track: CallTrack
@@ -34,8 +36,8 @@ struct SealRun {
 
   /// Calls that are tombstones already.
   private var buried: Set<CallID> = []
-  /// Where records of erased calls lie, in journals that may have to stay.
-  private var erasedRecords: [CallID: Set<Int>] = [:]
+  /// Writers of erased calls: their journals may have to stay for others.
+  private var erasedWriters: Set<CallID> = []
 
   init(store: Store, level: Int, log: Logger, groupBytes: Int, erasing: Erasing) {
     self.erasing = erasing
@@ -53,10 +55,8 @@ struct SealRun {
       let path = store.archivePath + "/" + name
       let descriptor = try store.files.open(path, .read)
       defer { store.files.close(descriptor) }
-      // A journal that is being made is locked before it has content.
-      guard try store.files.lock(descriptor, .shared, wait: false), try store.files.size(descriptor) > 0 else {
-        continue
-      }
+      // A journal that is being made is locked, but for the moment after it was opened: then its maker tries again.
+      guard try store.files.lock(descriptor, .shared, wait: false) else { continue }
       log.notice("removing \(name), which was not finished")
       try store.files.unlink(path)
     }
@@ -68,8 +68,10 @@ struct SealRun {
     let isAlive = try JournalListing.isAlive(writer, last: last, store: store)
     let scan = WriterScan(store: store, writer: writer)
     let loader = TrackLoader(store: store, writer: writer)
+    let ends = try JournalEnds(store: store, writer: writer, sequences: sequences)
     for sequence in sequences where !(isAlive && sequence == last) {
-      let bytes = try scan.read(sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: true)
+      let bytes = try scan.read(
+        sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: true, end: ends[sequence])
       if scan.refused.contains(sequence) { continue }
       let name = JournalFormat.fileName(writer: writer, sequence: sequence)
       closed.append(
@@ -117,6 +119,8 @@ struct SealRun {
   /// Seals what is left and removes the journals that are not needed any more.
   mutating func finish() throws {
     try sealPending()
+    // Also where a seal that was interrupted left segments and no checkpoint of them.
+    if !closed.isEmpty { try growTree().writeCheckpoint() }
     for journal in closed where kept[journal.writer]?.contains(journal.sequence) != true {
       let path = store.archivePath + "/" + journal.name
       if journal.isDamaged {
@@ -127,15 +131,16 @@ struct SealRun {
         try store.files.unlink(path)
         report.deletedJournals.append(journal.name)
       }
+      // One after the other: a journal that is gone while one before it is still there would look like a loss.
+      try store.files.syncDirectory(store.archivePath)
     }
-    try store.files.syncDirectory(store.archivePath)
     try voidErased()
   }
 
   /// Of calls that were erased nothing stays in a journal that is kept for others.
   private func voidErased() throws {
     for journal in closed where kept[journal.writer]?.contains(journal.sequence) == true {
-      guard erasedRecords[journal.writer]?.contains(journal.sequence) == true else { continue }
+      guard erasedWriters.contains(journal.writer) else { continue }
       let voided = try JournalErasure(store: store).void(
         buried, in: journal.name, writer: journal.writer, sequence: journal.sequence)
       if voided > 0 { log.notice("\(journal.name) was written again without erased calls") }
@@ -152,7 +157,7 @@ struct SealRun {
       kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
     }
     for item in pending where erasing.wants(item.track.id) || buried.contains(item.track.id) {
-      erasedRecords[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+      erasedWriters.insert(item.writer)
     }
     let calls = pending.filter {
       !sealed.contains($0.track.id) && fits($0.track) && !erasing.mustWait($0.track.id)
@@ -183,7 +188,7 @@ struct SealRun {
     // Numbers of one writer mostly rise with the start, not always.
     let name = SegmentFormat.fileName(
       writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
-    let segment = try SegmentWriter(store: store, name: name, level: level, firstLeaf: try treeSize())
+    let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
     for item in calls {
       guard let call = try item.loader.load(item.track) else {
         throw BlockError("call \(item.track.id) cannot be read any more")
@@ -200,6 +205,7 @@ struct SealRun {
     try verify(segment)
     try store.files.rename(segment.temporaryPath, to: segment.path)
     try store.files.syncDirectory(store.archivePath)
+    tree?.append(segment.leaves)
     report.segments.append(name)
     report.sealedCalls += segment.calls
     report.rawBytes += segment.rawBytes
@@ -207,14 +213,14 @@ struct SealRun {
     for item in calls { sealedBefore?.insert(item.track.id) }
   }
 
-  /// The place in the store's tree that the next segment's first call takes.
-  private func treeSize() throws -> Int {
-    var size = 0
-    for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
-      let segment = try SegmentReader(store: store, name: name)
-      size = max(size, (segment.firstLeaf ?? size) + segment.entries.count)
-    }
-    return size
+  /// The store's tree as it is by now.
+  private mutating func growTree() throws -> GrowingTree {
+    if let tree { return tree }
+    let growing = try GrowingTree(store: store)
+    for damage in growing.damage { log.error("\(damage)") }
+    report.damage += growing.damage
+    tree = growing
+    return growing
   }
 
   /// Reads the segment back: every call must have the leaf hash that it had in its journal.

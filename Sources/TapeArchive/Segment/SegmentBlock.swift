@@ -33,6 +33,11 @@ package final class SegmentBlock {
     return outlines
   }
 
+  /// Compares what is not read for outlines with its checksums.
+  ///
+  /// - Throws: if it is not what was written.
+  func checkRest() throws { try file.checkSkippable(inBlock: number) }
+
   /// One of its calls, decoded; the first time, the whole block is.
   ///
   /// - Throws: if the block is not what was written.

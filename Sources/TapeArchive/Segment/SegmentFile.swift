@@ -18,6 +18,10 @@ final class SegmentFile {
   private(set) var problem: String?
   private(set) var coding: any BlockCoding = LiteralCoding()
   private let decompressor: ZstdDecompressor
+  /// The frame behind the index that has the CRC32C of every frame before it; nil in files of the first programs.
+  private var sumsFrame: Frame?
+  /// Once loaded, every frame is compared with its own before anything else is done with it.
+  private var sums: [UInt32]?
 
   /// The parts of each block, one frame each.
   private var roles: [EncodedBlock.Role] { type(of: coding).roles }
@@ -34,7 +38,12 @@ final class SegmentFile {
     }
     decompressor = try ZstdDecompressor()
     do {
-      try readStart()
+      do {
+        try readStart()
+      } catch let error where error is BlockError || error is ZstdError {
+        try readWithoutStart(error)
+        return
+      }
       do {
         try readSeekTable()
       } catch let error as BlockError {
@@ -88,6 +97,23 @@ final class SegmentFile {
     frames = [Frame(offset: 0, size: frameSize, content: text.count)]
   }
 
+  /// The first frame is damaged: the seek table tells of the others, and the kinds of a block's frames of its coding.
+  private func readWithoutStart(_ error: any Error) throws {
+    problem = "its first frame: \(error)"
+    for known in BlockCodings.all.reversed() {
+      coding = try known.init()
+      frames = []
+      guard (try? readSeekTable()) != nil else { continue }
+      let magics = try (0..<min(framesPerBlock, frames.count - 2)).map { index -> UInt32? in
+        var start = ByteReader(
+          try store.files.read(descriptor, frames[1 + index].offset..<(frames[1 + index].offset + 4)))
+        return start.uint32()
+      }
+      if zip(magics, roles).allSatisfy({ $0 == $1.skippableMagic ?? SegmentFormat.zstdMagic }) { return }
+    }
+    throw error
+  }
+
   private func readSeekTable() throws {
     let size = try store.files.size(descriptor)
     guard size >= 17 else { throw BlockError("it is too short for a seek table") }
@@ -108,10 +134,12 @@ final class SegmentFile {
       all.append(Frame(offset: offset, size: Int(size), content: Int(content)))
       offset += Int(size)
     }
-    guard offset == start, all[0].size == frames[0].size, all[0].content == frames[0].content,
-      (count - 2) % framesPerBlock == 0
+    let sums = (count - 3) % framesPerBlock == 0 && count > 2 ? all.removeLast() : nil
+    guard offset == start, (all.count - 2) % framesPerBlock == 0,
+      frames.first.map({ $0.size == all[0].size && $0.content == all[0].content }) ?? true
     else { throw BlockError("its seek table does not fit its frames") }
     frames = all
+    sumsFrame = sums
   }
 
   /// Without a seek table: goes from frame to frame, and takes those that stand together as the frames of a block do.
@@ -149,8 +177,10 @@ final class SegmentFile {
 
   // MARK: Content
 
+  func indexText() throws -> [UInt8] { try zstd(frames.count - 1) }
+
   func index() throws -> SegmentIndex {
-    let index = try SegmentIndex(try zstd(frames[frames.count - 1]))
+    let index = try SegmentIndex(try indexText())
     guard problem != nil || index.entries.allSatisfy({ block(at: $0.blockOffset) != nil }) else {
       throw BlockError("its index names blocks that are not there")
     }
@@ -160,7 +190,7 @@ final class SegmentFile {
   /// What the heads of the blocks say, as far as they can be read: instead of the index.
   func entriesOfHeads() -> [SegmentEntry] {
     (0..<blockCount).flatMap { block -> [SegmentEntry] in
-      guard let head = try? zstd(frames[1 + block * framesPerBlock]) else { return [] }
+      guard let head = try? zstd(1 + block * framesPerBlock) else { return [] }
       return (try? coding.entries(head: head, blockOffset: blockOffset(block))) ?? []
     }
   }
@@ -170,19 +200,21 @@ final class SegmentFile {
     var position = first
     let encoded = try EncodedBlock(roles) { role in
       defer { position += 1 }
-      if let magic = role.skippableMagic { return try skippable(frames[position], magic) }
-      return try zstd(frames[position])
+      if let magic = role.skippableMagic { return try skippable(position, magic) }
+      return try zstd(position)
     }
     return try coding.decode(encoded, only: id)
   }
 
-  /// The frames of a block as they lie in the file, with what the seek table says of their content.
-  func rawFrames(ofBlock block: Int) throws -> [(bytes: [UInt8], content: Int)] {
+  /// The frames of a block as they lie in the file, damaged or not, with what the seek table says of their content,
+  /// and the checksums that they should have: nil unless `checkFrames` found some.
+  func rawFrames(ofBlock block: Int) throws -> [(bytes: [UInt8], content: Int, sum: UInt32?)] {
     let first = 1 + block * framesPerBlock
-    return try frames[first..<(first + framesPerBlock)].map { frame in
+    return try (first..<(first + framesPerBlock)).map { index in
+      let frame = frames[index]
       let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
       guard bytes.count == frame.size else { throw BlockError("it ends early") }
-      return (bytes, frame.content)
+      return (bytes, frame.content, sums.flatMap { index < $0.count ? $0[index] : nil })
     }
   }
 
@@ -193,23 +225,69 @@ final class SegmentFile {
   func outlines(inBlock block: Int) throws -> [CallOutline?]? {
     guard let coding = coding as? any OutlineCoding else { return nil }
     let first = 1 + block * framesPerBlock
-    return try coding.outlines(head: zstd(frames[first]), text: zstd(frames[first + 1]))
+    return try coding.outlines(head: zstd(first), text: zstd(first + 1))
   }
 
-  private func zstd(_ frame: Frame) throws -> [UInt8] {
+  /// Compares the skippable frames of a block with their checksums.
+  func checkSkippable(inBlock block: Int) throws {
+    for (index, role) in roles.enumerated() {
+      if let magic = role.skippableMagic { _ = try skippable(1 + block * framesPerBlock + index, magic) }
+    }
+  }
+
+  /// The bytes of one frame as they are in the file.
+  private func bytes(_ index: Int) throws -> [UInt8] {
+    let frame = frames[index]
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }
-    // The frame states its size and has a checksum: what the seek table says of its content is for other tools.
-    return try decompressor.decompress(bytes, limit: SegmentFormat.largestFrame)
+    if let sums, index < sums.count, sums[index] != CRC32C.of(bytes) {
+      throw BlockError("\(frame.size) bytes at byte \(frame.offset) are not those that were written")
+    }
+    return bytes
   }
 
-  private func skippable(_ frame: Frame, _ magic: UInt32) throws -> [UInt8] {
-    let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
+  private func zstd(_ index: Int) throws -> [UInt8] {
+    // The frame states its size and has a checksum: what the seek table says of its content is for other tools.
+    try decompressor.decompress(try bytes(index), limit: SegmentFormat.largestFrame)
+  }
+
+  private func skippable(_ index: Int, _ magic: UInt32) throws -> [UInt8] {
+    try Self.skippable(try bytes(index), magic)
+  }
+
+  private static func skippable(_ bytes: [UInt8], _ magic: UInt32) throws -> [UInt8] {
     var reader = ByteReader(bytes)
-    guard bytes.count == frame.size, frame.size >= 12, reader.uint32() == magic,
-      reader.uint32().map(Int.init) == frame.size - 8, let crc = reader.uint32(), crc == CRC32C.of(bytes[12...])
-    else { throw BlockError("a frame of times or salts is not what was written") }
+    guard bytes.count >= 12, reader.uint32() == magic, reader.uint32().map(Int.init) == bytes.count - 8,
+      let crc = reader.uint32(), crc == CRC32C.of(bytes[12...])
+    else { throw BlockError("a frame that zstd skips is not what was written") }
     return Array(bytes[12...])
+  }
+
+  // MARK: Every byte
+
+  /// From now on every frame is compared with its checksum as it is read. Checks at once what belongs to no block:
+  /// the first frame, the index, the checksums, and the seek table, to their last bits.
+  ///
+  /// - Returns: false if the file has no checksums, which those of the first programs have not.
+  /// - Throws: `BlockError` and others, at the first byte that is not what was written.
+  func checkFrames() throws -> Bool {
+    for (index, frame) in frames.enumerated() {
+      let start = try store.files.read(descriptor, frame.offset..<(frame.offset + min(frame.size, 18)))
+      let content = start.withUnsafeBytes { ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
+      guard frame.content == Int(clamping: content) else {
+        throw BlockError("its seek table does not fit frame \(index)")
+      }
+    }
+    guard let frame = sumsFrame else { return false }
+    guard frame.content == 0 else { throw BlockError("its seek table does not fit its checksums") }
+    let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
+    var reader = ByteReader(try Self.skippable(bytes, SegmentFormat.sumsMagic))
+    let read = frames.compactMap { _ in reader.uint32() }
+    guard read.count == frames.count, reader.isAtEnd else { throw BlockError("its checksums do not fit its frames") }
+    sums = read
+    _ = try self.bytes(0)
+    _ = try self.bytes(frames.count - 1)
+    return true
   }
 }
 

@@ -18,10 +18,12 @@ package enum SegmentFormat {
   /// Nor is a call that claims to have more frames.
   package static let mostFrames = 1 << 26
 
+  static let zstdMagic: UInt32 = 0xFD2F_B528
   /// Magic numbers of skippable frames (RFC 8878 §3.1.2); the last is that of zstd's seekable format.
   package static let timesMagic: UInt32 = 0x184D_2A51
   package static let proofsMagic: UInt32 = 0x184D_2A52
   package static let cutsMagic: UInt32 = 0x184D_2A53
+  package static let sumsMagic: UInt32 = 0x184D_2A54
   package static let seekTableMagic: UInt32 = 0x184D_2A5E
   package static let seekFooterMagic: UInt32 = 0x8F92_EAB1
 
@@ -53,6 +55,7 @@ package enum SegmentFormat {
     guard fileName.utf8.count < 128, fileName.hasPrefix("S-"), fileName.hasSuffix(".tape.zst") else { return nil }
     let parts = fileName.dropFirst(2).dropLast(9).split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 3, let writer = CallID(String(parts[0])), let first = Int(parts[1]), let last = Int(parts[2]),
+      max(first, last) <= JournalFormat.largestCount,
       self.fileName(writer: writer, first: first, last: last) == fileName
     else { return nil }
     return (writer, first, last)

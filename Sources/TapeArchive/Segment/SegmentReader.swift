@@ -6,7 +6,7 @@ package struct SegmentReader {
   /// The calls in the order of the file, which is that of their start.
   package let entries: [SegmentEntry]
   /// The place of its first entry in the store's tree; nil if it does not say, or its index cannot be read.
-  package let firstLeaf: Int?
+  package let place: TreePlace?
 
   /// What is wrong with seek table or index: then the blocks were looked for, and what they hold is all there is.
   package let problem: String?
@@ -21,13 +21,13 @@ package struct SegmentReader {
     do {
       let index = try file.index()
       entries = index.entries
-      firstLeaf = index.firstLeaf
+      place = index.place
       problem = file.problem
     } catch let error as FileError {
       throw file.wrapped(error)
     } catch {
       entries = file.entriesOfHeads()
-      firstLeaf = nil
+      place = nil
       problem = file.problem ?? "its index: \(error)"
     }
   }
@@ -62,30 +62,20 @@ package struct SegmentReader {
   package func forEachItem(
     onDamage: (Damage) throws -> Void, _ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void
   ) throws {
+    try forEachBlock(onDamage: onDamage) { block, location, expected in
+      try forEachItem(inBlock: block, location, expected, onDamage: onDamage, body)
+    }
+  }
+
+  /// Each block with what the index names in it; damage of the file as a whole goes to `onDamage`.
+  func forEachBlock(
+    onDamage: (Damage) throws -> Void, _ body: (_ block: Int, CallLocation, [SegmentEntry]) throws -> Void
+  ) throws {
     if let problem { try onDamage(Damage(file: file.name, offset: 0, calls: [], message: problem)) }
     var named = Dictionary(grouping: entries, by: \.blockOffset)
     for block in 0..<file.blockCount {
       let location = CallLocation(file: file.name, offset: file.blockOffset(block))
-      let expected = named.removeValue(forKey: location.offset) ?? []
-      let items: [SegmentItem]
-      do {
-        items = try file.items(inBlock: block)
-        guard fits(items, expected) else { throw BlockError("its index does not fit its calls") }
-      } catch {
-        let damage = Damage(
-          file: file.name, offset: location.offset, calls: expected.map(\.id), message: "\(error)")
-        try onDamage(damage)
-        continue
-      }
-      for (item, entry) in zip(items, expected) {
-        let leaf = item.leafHash
-        guard entry.leafHash == nil || entry.leafHash == leaf else {
-          let what = "the call is not the one whose leaf hash is in the index"
-          try onDamage(Damage(file: file.name, offset: location.offset, calls: [item.id], message: what))
-          continue
-        }
-        try body(item, location, leaf)
-      }
+      try body(block, location, named.removeValue(forKey: location.offset) ?? [])
     }
     for (offset, missing) in named.sorted(by: { $0.key < $1.key }) {
       let damage = Damage(
@@ -94,10 +84,27 @@ package struct SegmentReader {
     }
   }
 
-  /// The blocks in their order, to be read as far as is needed. Nothing of them is compared with the leaf hashes.
-  package var blocks: [SegmentBlock] {
-    let named = Dictionary(grouping: entries, by: \.blockOffset)
-    return (0..<file.blockCount).map { SegmentBlock(file: file, number: $0, entries: named[file.blockOffset($0)] ?? []) }
+  func forEachItem(
+    inBlock block: Int, _ location: CallLocation, _ expected: [SegmentEntry], onDamage: (Damage) throws -> Void,
+    _ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void
+  ) throws {
+    let items: [SegmentItem]
+    do {
+      items = try file.items(inBlock: block)
+      guard fits(items, expected) else { throw BlockError("its index does not fit its calls") }
+    } catch {
+      return try onDamage(
+        Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), message: "\(error)"))
+    }
+    for (item, entry) in zip(items, expected) {
+      let leaf = item.leafHash
+      guard entry.leafHash == nil || entry.leafHash == leaf else {
+        let what = "the call is not the one whose leaf hash is in the index"
+        try onDamage(Damage(file: file.name, offset: location.offset, calls: [item.id], message: what))
+        continue
+      }
+      try body(item, location, leaf)
+    }
   }
 
   private func fits(_ items: [SegmentItem], _ expected: [SegmentEntry]) -> Bool {
@@ -138,20 +145,15 @@ extension SegmentFile {
 }
 
 extension SegmentReader {
-  /// The tombstones, by decoding the blocks that the index says have some.
-  ///
-  /// - Throws: `TapeError` `.corrupt`, `.io`.
-  package func tombstones() throws -> [Tombstone] {
+  /// The tombstones, by decoding the blocks that the index says have some. Those of blocks that cannot be read are left
+  /// out.
+  package func tombstones() -> [Tombstone] {
     var offsets: [Int] = []
     for entry in entries where entry.isErased && offsets.last != entry.blockOffset { offsets.append(entry.blockOffset) }
-    return try offsets.flatMap { offset -> [Tombstone] in
-      do {
-        guard let block = file.block(at: offset) else { throw BlockError("its index names a block that is not there") }
-        return try file.items(inBlock: block).compactMap { item in
-          if case .tombstone(let tombstone) = item { tombstone } else { nil }
-        }
-      } catch {
-        throw file.wrapped(error)
+    return offsets.flatMap { offset -> [Tombstone] in
+      let items = file.block(at: offset).flatMap { try? file.items(inBlock: $0) }
+      return (items ?? []).compactMap { item in
+        if case .tombstone(let tombstone) = item { tombstone } else { nil }
       }
     }
   }

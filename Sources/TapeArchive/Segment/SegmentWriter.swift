@@ -11,6 +11,8 @@ final class SegmentWriter {
   private var blockBytes = 0
   private var seekTable: [UInt8] = []
   private var frames = 0
+  /// CRC32C of each frame as it is in the file.
+  private var sums: [UInt8] = []
   private var index: SegmentIndex
   private var isClosed = false
   /// Bytes of the file so far.
@@ -27,13 +29,13 @@ final class SegmentWriter {
   var path: String { store.archivePath + "/" + name }
   var temporaryPath: String { path + ".tmp" }
 
-  /// - Parameter firstLeaf: the place of its first call in the store's tree; nil for what does not say it.
-  init(store: Store, name: String, level: Int, firstLeaf: Int?) throws {
+  /// - Parameter place: the place of its first call in the store's tree; nil for what does not say it.
+  init(store: Store, name: String, level: Int, place: TreePlace?) throws {
     self.store = store
     self.name = name
     compressor = try ZstdCompressor(level: level)
     coding = try BlockCodings.current.init()
-    index = SegmentIndex(firstLeaf: firstLeaf)
+    index = SegmentIndex(place: place)
     let path = store.archivePath + "/" + name + ".tmp"
     if try store.files.status(path) != nil { try store.files.unlink(path) }
     descriptor = try store.files.open(path, .create)
@@ -80,12 +82,8 @@ final class SegmentWriter {
       index.entries.append(entry)
       calls += 1
     }
-    for (bytes, content) in try file.rawFrames(ofBlock: block) {
-      try write(bytes)
-      seekTable.append(uint32: UInt32(bytes.count))
-      seekTable.append(uint32: UInt32(content))
-      frames += 1
-    }
+    // Damage stays what it is, and is seen as such: the checksums are those of what was written at first.
+    for frame in try file.rawFrames(ofBlock: block) { try add(frame.bytes, content: frame.content, sum: frame.sum) }
   }
 
   /// Closes the block at work, so that the next call begins another.
@@ -95,6 +93,7 @@ final class SegmentWriter {
   func finish() throws {
     try endBlock()
     try add(zstd: index.text)
+    try add(skippable: SegmentFormat.sumsMagic, sums)
     var table: [UInt8] = []
     table.append(uint32: SegmentFormat.seekTableMagic)
     table.append(uint32: UInt32(seekTable.count + 9))
@@ -112,11 +111,7 @@ final class SegmentWriter {
     guard bytes.count <= SegmentFormat.largestFrame else {
       throw BlockError("a call of \(bytes.count) bytes is larger than a segment takes")
     }
-    let frame = try compressor.compress(bytes)
-    try write(frame)
-    seekTable.append(uint32: UInt32(frame.count))
-    seekTable.append(uint32: UInt32(bytes.count))
-    frames += 1
+    try add(try compressor.compress(bytes), content: bytes.count)
   }
 
   /// Magic, size, CRC32C of the content, content: zstd checks nothing in a frame that it skips.
@@ -126,9 +121,14 @@ final class SegmentWriter {
     frame.append(uint32: UInt32(bytes.count + 4))
     frame.append(uint32: CRC32C.of(bytes))
     frame += bytes
+    try add(frame, content: 0)
+  }
+
+  private func add(_ frame: [UInt8], content: Int, sum: UInt32? = nil) throws {
     try write(frame)
     seekTable.append(uint32: UInt32(frame.count))
-    seekTable.append(uint32: 0)
+    seekTable.append(uint32: UInt32(content))
+    sums.append(uint32: sum ?? CRC32C.of(frame))
     frames += 1
   }
 

@@ -1,5 +1,3 @@
-package import TapeTypes
-
 /// One sealed call as head and text of its block show it, without its cuts, arrival times and salt: what an indexer
 /// needs, at a small part of the cost of decoding.
 ///
@@ -74,7 +72,8 @@ package struct CallOutline: Sendable, Equatable {
     package var lastValue: [UInt8]
 
     package init(
-      kind: Kind, path: String, bytes: [UInt8], isPlain: Bool, hasRepeat: Bool, count: Int, firstFrame: Int?, firstNs: Int64?,
+      kind: Kind, path: String, bytes: [UInt8], isPlain: Bool, hasRepeat: Bool, count: Int, firstFrame: Int?,
+      firstNs: Int64?,
       lastValue: [UInt8]
     ) {
       self.kind = kind

@@ -1,0 +1,92 @@
+import TapeTestSupport
+import TapeTypes
+import Testing
+
+@testable import TapeArchive
+
+/// decode(encode(x)) == x, over random and mutated calls: frames need not be JSON, nor UTF-8, nor SSE.
+struct RoundTripTests {
+  private static func calls(_ count: Int, seed: UInt64) -> [RecordedCall] {
+    var random = RandomCalls(seed: seed)
+    return (0..<count).map { _ in random.next() }
+  }
+
+  @Test(arguments: 1...40) func aBlockComesBackAsItWas(seed: UInt64) throws {
+    for coding in BlockCodings.all {
+      let calls = Self.calls(Int(seed % 7) + 1, seed: seed)
+      let block = try coding.init().encode(calls.map { .call($0) })
+      let items = try coding.init().decode(block, only: nil)
+      #expect(items.map(\.call) == calls, "\(coding.name), seed \(seed)")
+      for call in calls {
+        let one = try coding.init().decode(block, only: call.open.id)
+        #expect(one.map(\.call) == [call], "\(coding.name), seed \(seed), one call")
+      }
+    }
+  }
+
+  @Test func tombstonesStayBetweenCalls() throws {
+    var random = RandomCalls(seed: 99)
+    for coding in BlockCodings.all {
+      for kept in [nil, Array(#"{"total_tokens":3}"#.utf8)] {
+        let gone = random.next()
+        let tombstone = Tombstone(
+          id: gone.open.id, startedAtNs: gone.open.startedAtNs, leafHash: leafHash(of: gone), erasedAtNs: 5, kept: kept)
+        let items: [SegmentItem] = [
+          .tombstone(tombstone), .call(random.next()), .tombstone(tombstone), .call(random.next()),
+          .tombstone(tombstone),
+        ]
+        let back = try coding.init().decode(try coding.init().encode(items), only: nil)
+        #expect(back.map(\.leafHash) == items.map(\.leafHash), "\(coding.name)")
+        #expect(back.map(\.id) == items.map(\.id), "\(coding.name)")
+        guard case .tombstone(let read) = back[2] else { throw BlockError("no tombstone") }
+        #expect(read == tombstone, "\(coding.name)")
+      }
+    }
+  }
+
+  /// Through a journal, with frames that come in parts, batches and rolls anywhere; then through a segment.
+  @Test(arguments: 1...30) func aJournalAndASegmentGiveWhatWasRecorded(seed: UInt64) throws {
+    let expected = Self.calls(6, seed: seed * 1000)
+    var random = RandomCalls(seed: seed)
+    let store = try memoryStore()
+    var options = JournalOptions()
+    options.rollBytes = seed % 3 == 0 ? 4096 : options.rollBytes
+    let writer = try JournalWriter(store: store, options: options, log: quiet)
+    var turns: [(handle: JournalWriter.Handle, next: Int)] = expected.map { call in
+      let handle = writer.open(call.open)
+      if let head = call.head { writer.head(handle, head) }
+      return (handle, 0)
+    }
+    var open = Array(expected.indices)
+    while !open.isEmpty {
+      let place = random.below(open.count)
+      let index = open[place]
+      let call = expected[index]
+      if turns[index].next == call.frameCount {
+        if let end = call.end {
+          writer.end(turns[index].handle, asGiven: end)
+        } else {
+          writer.abandon(turns[index].handle)
+        }
+        open.remove(at: place)
+      } else {
+        let offset = call.frameOffsetNs(turns[index].next)
+        var rest = call.raw[call.frameRange(turns[index].next)]
+        while random.chance(1, of: 4), !rest.isEmpty {
+          let piece = rest.prefix(random.below(rest.count + 1))
+          writer.part(turns[index].handle, offset, Array(piece))
+          rest = rest.dropFirst(piece.count)
+        }
+        writer.frame(turns[index].handle, offset, Array(rest))
+        turns[index].next += 1
+      }
+      if random.chance(1, of: 6) { _ = writer.flush() }
+    }
+    try writer.close()
+    let wanted = Dictionary(uniqueKeysWithValues: expected.map { ($0.open.id, $0) })
+    #expect(try store.everything(whole: false).calls == wanted, "journal, seed \(seed)")
+    _ = try Sealer(store: store, level: 1, log: quiet).seal()
+    #expect(try store.archiveFiles().allSatisfy { !$0.hasPrefix("J-") })
+    #expect(try store.everything(whole: false).calls == wanted, "segment, seed \(seed)")
+  }
+}
