@@ -133,7 +133,8 @@ let package = Package(
     .testTarget(name: "TapeJSONTests", dependencies: ["TapeJSON"], swiftSettings: strict),
     .testTarget(name: "TapeSSETests", dependencies: ["TapeSSE", "TapeJSON"], swiftSettings: strict),
     .testTarget(
-      name: "TapeDialectsTests", dependencies: ["TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE", crypto],
+      name: "TapeDialectsTests",
+      dependencies: ["TapeTestSupport", "TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE", crypto],
       swiftSettings: strict),
     .testTarget(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),

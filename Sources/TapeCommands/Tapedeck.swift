@@ -26,6 +26,7 @@ package struct Tapedeck: ParsableCommand {
             CallsCommand.self, ShowCommand.self, FramesCommand.self, EventsCommand.self, CatCommand.self,
             ReplayCommand.self, UsageCommand.self, ExportCommand.self, StatusCommand.self,
           ]),
+        CommandGroup(name: "Trust", subcommands: [VerifyCommand.self, CheckpointCommand.self, ProofCommand.self]),
       ])
   }
 

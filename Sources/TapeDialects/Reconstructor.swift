@@ -234,6 +234,7 @@ extension Reconstructor {
   /// Grows with every frame that adds something.
   var weight: Int { body.count + builder.weight }
   var textBytes: Int { builder.textBytes }
+  var defects: Int { builder.defects.total }
   var hasEventStream: Bool { isEventStream }
   /// Events came after `[DONE]`: nothing of them was read.
   var hasEventsAfterDone: Bool { builder.defects.count(of: .afterDone) > 0 }

@@ -121,6 +121,21 @@ def blocks():
     put("segment", "start", bytes.fromhex("28b52ffd0458") + b"\0" * 8)
 
 
+def notes():
+    key = b"PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    signed = (
+        "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n"
+        "\u2014 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    ).encode()
+    checkpoint = b"tapedeck/2026-01-01T00:00:00.000000000Z\n5\n" + base64.b64encode(bytes(32)) + b"\n"
+    secret = b"PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+    separator = b"\x1e"
+    put("note", "signed", separator.join([signed, key]))
+    put("note", "checkpoint", separator.join([checkpoint, key, secret, bytes(7) + b"\3" + bytes(7) + b"\5" + bytes(96)]))
+    put("note", "extended", checkpoint + b"more\n")
+    put("note", "edge", separator * 3 + b"\x7f" + b"\xff" * 7 + b"\x7f" + b"\xff" * 7 + bytes(64))
+
+
 def main():
     for vector in vectors("sse.json"):
         data = base64.b64decode(vector["input_base64"])
@@ -142,6 +157,7 @@ def main():
         put("request", "seed-%d" % index, b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\x1eid\x1e\x1et\x1e\x1e" + text.encode())
     journals()
     blocks()
+    notes()
     captures()
 
 

@@ -5,17 +5,46 @@ package import TapeTypes
 ///
 /// It covers everything a call consists of, so it is the same in a journal, in a segment of
 /// any coding, and after export and import.
-package func leafHash(of call: RecordedCall) -> [UInt8] {
-  var hasher = LeafHasher()
-  call.raw.withUnsafeBytes { raw in
-    var start = 0
-    for index in 0..<call.frameCount {
-      let end = call.frameEnds[index]
-      hasher.frame(offsetNs: call.frameOffsetNs(index), UnsafeRawBufferPointer(rebasing: raw[start..<end]))
-      start = end
-    }
+package func leafHash(of call: RecordedCall) -> [UInt8] { LeafParts(of: call).leaf }
+
+/// What a leaf hash is made of.
+package struct LeafParts: Equatable, Sendable {
+  package var salt: [UInt8]
+  /// 32 bytes each.
+  package var meta: [UInt8]
+  package var raw: [UInt8]
+  package var times: [UInt8]
+
+  package init(salt: [UInt8], meta: [UInt8], raw: [UInt8], times: [UInt8]) {
+    self.salt = salt
+    self.meta = meta
+    self.raw = raw
+    self.times = times
   }
-  return hasher.finish(open: call.open, head: call.head, end: call.end)
+
+  /// In one go where `LeafHasher` takes a step for each frame: twice as fast, with the same result.
+  package init(of call: RecordedCall) {
+    salt = call.open.salt
+    meta = LeafHasher.metaHash(open: call.open, head: call.head, end: call.end)
+    raw = Array(SHA256.hash(data: call.raw))
+    let hasTimes = call.open.hasTimes
+    var words: [UInt64] = []
+    words.reserveCapacity(call.frameCount * 2 + 2)
+    for index in 0..<call.frameCount {
+      if hasTimes { words.append(UInt64(bitPattern: call.frameOffsetsNs[index]).littleEndian) }
+      words.append(UInt64(call.frameEnds[index]).littleEndian)
+    }
+    words.append(UInt64(call.frameCount).littleEndian)
+    words.append(UInt64(hasTimes ? 1 : 0).littleEndian)
+    times = words.withUnsafeBytes { Array(SHA256.hash(data: $0)) }
+  }
+
+  package var leaf: [UInt8] {
+    var hash = SHA256()
+    hash.update(data: [0x00])
+    for part in [salt, meta, raw, times] { hash.update(data: part) }
+    return Array(hash.finalize())
+  }
 }
 
 /// The leaf hash while the frames come in.
@@ -40,23 +69,26 @@ package struct LeafHasher {
   package var rawHash: [UInt8] { Array(raw.finalize()) }
 
   package func finish(open: CallOpen, head: CallHead?, end: CallEnd?) -> [UInt8] {
-    var meta = SHA256()
-    for part in [CallCoding.json(open), open.body, head.map { CallCoding.json($0) }, end.map { CallCoding.json($0) }] {
-      // No part is 2⁶⁴ − 1 bytes long: that count says that there is none.
-      Self.add(part.map { UInt64($0.count) } ?? .max, to: &meta)
-      if let part { meta.update(data: part) }
-    }
     var times = times
     Self.add(frames, to: &times)
     Self.add(open.hasTimes ? 1 : 0, to: &times)
+    let meta = Self.metaHash(open: open, head: head, end: end)
+    return LeafParts(salt: open.salt, meta: meta, raw: rawHash, times: Array(times.finalize())).leaf
+  }
 
-    var leaf = SHA256()
-    leaf.update(data: [0x00])
-    leaf.update(data: open.salt)
-    leaf.update(data: Array(meta.finalize()))
-    leaf.update(data: rawHash)
-    leaf.update(data: Array(times.finalize()))
-    return Array(leaf.finalize())
+  static func metaHash(open: CallOpen, head: CallHead?, end: CallEnd?) -> [UInt8] {
+    metaHash([CallCoding.json(open), open.body, head.map { CallCoding.json($0) }, end.map { CallCoding.json($0) }])
+  }
+
+  /// - Parameter parts: open JSON, request body, head JSON, end JSON.
+  package static func metaHash(_ parts: [[UInt8]?]) -> [UInt8] {
+    var meta = SHA256()
+    for part in parts {
+      // No part is 2⁶⁴ − 1 bytes long: that count says that there is none.
+      add(part.map { UInt64($0.count) } ?? .max, to: &meta)
+      if let part { meta.update(data: part) }
+    }
+    return Array(meta.finalize())
   }
 
   private static func add(_ value: UInt64, to hasher: inout SHA256) {

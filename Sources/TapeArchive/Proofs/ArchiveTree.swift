@@ -36,6 +36,9 @@ package struct ArchiveTree {
   package private(set) var doubled: [String] = []
   package private(set) var unreadable: [String] = []
 
+  /// Every segment that is there, also those that cannot be read or are there twice, by name.
+  package private(set) var segments: [String] = []
+
   /// The number of leaves, missing ones too.
   package var size: Int { parts.last?.range.upperBound ?? 0 }
 
@@ -61,6 +64,7 @@ package struct ArchiveTree {
   private mutating func read(_ name: String) throws -> Part? {
     do {
       if SegmentFormat.parse(fileName: name) != nil {
+        segments.append(name)
         let (place, count) = try SegmentFile.treePlace(store: store, name: name)
         return Part(
           file: name, first: place?.firstLeaf ?? 0, count: count, before: place?.before, isLeafList: false,
@@ -154,16 +158,32 @@ package struct ArchiveTree {
     return leaves
   }
 
-  /// The tree of all leaves. Where some are missing, it goes on from what the next file says of the tree before it.
+  /// The tree of all leaves. Where some are missing or cannot be read, it goes on from what the next file says of the
+  /// tree before it.
   ///
-  /// - Parameter body: gets each part with its leaves, and the tree before them as it was computed.
+  /// - Parameters:
+  ///   - onDamage: gets files whose leaves cannot be read.
+  ///   - body: gets each part with its leaves, and the tree before them as it was computed.
   /// - Returns: nil if leaves are missing and nothing says what the tree was behind them.
-  /// - Throws: what `leaves(of:)` throws, and what `body` throws.
-  package func walk(_ body: (Part, [Leaf], CompactTree?) throws -> Void = { _, _, _ in }) throws -> CompactTree? {
+  /// - Throws: `TapeError` `.io`, and what `onDamage` and `body` throw.
+  package func walk(
+    onDamage: (Part, TapeError) throws -> Void = { throw $1 },
+    _ body: (Part, [Leaf], CompactTree?) throws -> Void
+  ) throws -> CompactTree? {
     var tree: CompactTree? = CompactTree()
     for part in parts {
       if part.first != tree?.size { tree = part.before }
-      let leaves = try leaves(of: part)
+      let leaves: [Leaf]
+      do {
+        leaves = try self.leaves(of: part)
+        guard leaves.count == part.count else {
+          throw TapeError(.corrupt, "\(part.file) has \(leaves.count) leaves, not the \(part.count) that it states")
+        }
+      } catch let error as TapeError where error.isDamage {
+        try onDamage(part, error)
+        tree = nil
+        continue
+      }
       try body(part, leaves, tree)
       for leaf in leaves { tree?.append(leaf.hash) }
     }
@@ -173,7 +193,7 @@ package struct ArchiveTree {
   /// The same, from the last file alone if that says what the tree before it was.
   package func end() throws -> CompactTree? {
     guard let last = parts.last else { return CompactTree() }
-    guard var tree = last.before else { return try walk() }
+    guard var tree = last.before else { return try walk { _, _, _ in } }
     for leaf in try leaves(of: last) { tree.append(leaf.hash) }
     return tree
   }

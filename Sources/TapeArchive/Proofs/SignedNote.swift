@@ -60,7 +60,7 @@ package struct SignedNote: Equatable, Sendable {
   }
 
   /// What a key says of a note.
-  package enum Verdict: Equatable, Sendable {
+  package enum Verdict: String, Sendable {
     case valid
     /// The note has no signature by this key.
     case missing

@@ -68,6 +68,8 @@ final class SegmentFile {
     return TapeError(.io, "cannot read the segment \(store.archivePath)/\(name): \(error.reason)")
   }
 
+  func size() throws -> Int { try store.files.size(descriptor) }
+
   // MARK: Shape
 
   /// The explaining text says version and coding.

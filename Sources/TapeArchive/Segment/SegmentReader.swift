@@ -107,6 +107,35 @@ package struct SegmentReader {
     }
   }
 
+  /// Compares every frame with its checksum, from now on and at once those that belong to no block.
+  ///
+  /// - Returns: false if the file has no checksums.
+  /// - Throws: `TapeError` `.corrupt` at the first byte that is not what was written; `.io`.
+  func checkFrames() throws -> Bool {
+    do { return try file.checkFrames() } catch { throw file.wrapped(error) }
+  }
+
+  /// One call or tombstone, by decoding one block; the index and the leaf hash in it have to fit.
+  ///
+  /// - Throws: `TapeError` `.corrupt`, `.io`.
+  func item(_ entry: SegmentEntry) throws -> SegmentItem {
+    do {
+      guard let block = file.block(at: entry.blockOffset),
+        let item = try file.items(inBlock: block, only: entry.id).first,
+        fits([item], [entry])
+      else { throw BlockError("its index does not fit its calls") }
+      guard entry.leafHash == nil || entry.leafHash == item.leafHash else {
+        throw BlockError("call \(entry.id) is not the one whose leaf hash is in the index")
+      }
+      return item
+    } catch {
+      throw file.wrapped(error)
+    }
+  }
+
+  /// Bytes of the file.
+  func size() throws -> Int { try file.size() }
+
   private func fits(_ items: [SegmentItem], _ expected: [SegmentEntry]) -> Bool {
     items.count == expected.count
       && zip(items, expected).allSatisfy {

@@ -1,0 +1,125 @@
+internal import TapeTypes
+
+/// Checks the store's tree: whether its files follow from each other, no call is in it twice, and it goes on from the
+/// checkpoints that are known.
+struct TreeAudit {
+  private(set) var damage: [Damage] = []
+  private(set) var notes: [VerifyReport.Note] = []
+  private(set) var compared: [VerifyReport.Compared] = []
+  /// nil if it cannot be told.
+  private(set) var end: CompactTree?
+  private(set) var removed = 0
+  /// The file of each call.
+  private var files: [CallID: Int32] = [:]
+  private let tree: ArchiveTree
+  private let kept: [Verifier.Kept]
+  /// The call that is looked for, and where it was found.
+  private let wanted: CallID?
+  private(set) var found: (part: ArchiveTree.Part, leaf: ArchiveTree.Leaf)?
+  /// The tree of the archive at the size of each checkpoint.
+  private var roots: [Int: MerkleHash] = [:]
+
+  init(tree: ArchiveTree, kept: [Verifier.Kept], wanted: CallID? = nil) throws {
+    self.tree = tree
+    self.wanted = wanted
+    self.kept = kept
+    // A segment that cannot be read is reported by its own audit.
+    damage = tree.damage.filter { !tree.unreadable.contains($0.file) || LeafList.segmentName(of: $0.file) != nil }
+    for name in tree.doubled {
+      if LeafList.segmentName(of: name) != nil {
+        let what = "its segment is there too: it was not removed to the end"
+        notes.append(VerifyReport.Note(.doubled, file: name, what))
+      } else {
+        damage.append(
+          Damage(file: name, offset: 0, calls: [], message: "another file has the same calls; one of them can go"))
+      }
+    }
+    try walk()
+  }
+
+  func contains(_ id: CallID) -> Bool { files[id] != nil }
+
+  private mutating func walk() throws {
+    let sizes = Set(kept.map(\.note.checkpoint.size))
+    if sizes.contains(0) { roots[0] = .empty }
+    var index: Int32 = -1
+    var problems: [Damage] = []
+    end = try tree.walk { part, error in
+      problems.append(Damage(file: part.file, offset: 0, calls: [], message: error.description))
+    } _: { part, leaves, before in
+      index += 1
+      if let stated = part.before, let before, stated != before {
+        let what = "it was sealed behind other calls than those that are before it now"
+        damage.append(Damage(file: part.file, offset: 0, calls: [], message: what))
+      }
+      if part.isLeafList { removed += leaves.count }
+      var running = before
+      let isWanted = sizes.contains { $0 >= part.first && $0 <= part.range.upperBound }
+      for leaf in leaves {
+        if let other = files.updateValue(index, forKey: leaf.id) {
+          let what = "a call of this id is in \(tree.parts[Int(other)].file) too"
+          damage.append(Damage(file: part.file, offset: 0, calls: [leaf.id], message: what))
+        }
+        if leaf.id == wanted { found = (part, leaf) }
+        guard isWanted else { continue }
+        if sizes.contains(leaf.number) { roots[leaf.number] = running?.root }
+        running?.append(leaf.hash)
+      }
+      if isWanted, sizes.contains(part.range.upperBound) { roots[part.range.upperBound] = running?.root }
+    }
+    // A damaged file is reported with its calls where it is read; here only if that is not done.
+    damage += problems.filter { problem in LeafList.segmentName(of: problem.file) != nil }
+    if end?.size != tree.size { end = nil }
+  }
+
+  /// Compares the tree with the checkpoints.
+  ///
+  /// - Parameter origin: of this store.
+  mutating func compare(origin: String) {
+    for kept in kept {
+      let checkpoint = kept.note.checkpoint
+      let result = result(checkpoint, origin)
+      compared.append(
+        VerifyReport.Compared(
+          file: kept.name, size: checkpoint.size, root: checkpoint.root, result: result,
+          signature: kept.key.map { kept.note.note.check($0) }))
+      if let problem = problem(checkpoint, result, origin) {
+        damage.append(Damage(file: kept.name, offset: 0, calls: [], message: problem))
+      }
+      if let key = kept.key, kept.note.note.check(key) != .valid {
+        let what =
+          kept.note.note.check(key) == .missing
+          ? "it has no signature by the key \(key.name)" : "it is not what the key \(key.name) signed"
+        damage.append(Damage(file: kept.name, offset: 0, calls: [], message: what))
+      }
+    }
+  }
+
+  private func result(_ checkpoint: Checkpoint, _ origin: String) -> VerifyReport.Compared.Result {
+    if checkpoint.origin != origin { return .foreign }
+    if checkpoint.size > tree.size { return .removed }
+    guard let root = roots[checkpoint.size] else { return .unknown }
+    if root != checkpoint.root { return .different }
+    return checkpoint.size == tree.size ? .same : .older
+  }
+
+  private func problem(
+    _ checkpoint: Checkpoint, _ result: VerifyReport.Compared.Result, _ origin: String
+  ) -> String? {
+    switch result {
+    case .same, .older: return nil
+    case .foreign: return "it is a checkpoint of \(checkpoint.origin), and this store is \(origin)"
+    case .removed:
+      let count = checkpoint.size - tree.size
+      let range = count == 1 ? "leaf \(tree.size)" : "leaves \(tree.size) to \(checkpoint.size - 1)"
+      return "it counts \(checkpoint.size) calls and the archive has \(tree.size): the newest "
+        + "\(count == 1 ? "one was" : "\(count) were") removed (\(range) of the tree)"
+    case .different:
+      return "the first \(checkpoint.size) calls of the archive are not those that it was made of: calls were changed, "
+        + "removed, added or reordered since"
+    case .unknown:
+      return "the archive's root at \(checkpoint.size) calls cannot be told, as leaves before it are missing or "
+        + "cannot be read"
+    }
+  }
+}
