@@ -47,6 +47,13 @@ import Testing
       let members = try #require(proof.json.members)
       for (index, member) in members.enumerated() where member.key != "call_id" || !bare {
         for other in Self.changed(member.value) {
+          // Which archive an unsigned checkpoint is of is shown by one that was kept, or by a signature.
+          if member.key == "checkpoint",
+            CheckpointNote(Array((other.string ?? "").utf8))?.checkpoint.root == proof.note.checkpoint.root,
+            CheckpointNote(Array((other.string ?? "").utf8))?.checkpoint.size == proof.note.checkpoint.size
+          {
+            continue
+          }
           var wrong = members
           wrong[index].value = other
           let read = try? CallProof(.object(wrong))
