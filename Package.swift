@@ -133,7 +133,8 @@ let package = Package(
     .testTarget(name: "TapeJSONTests", dependencies: ["TapeJSON"], swiftSettings: strict),
     .testTarget(name: "TapeSSETests", dependencies: ["TapeSSE", "TapeJSON"], swiftSettings: strict),
     .testTarget(
-      name: "TapeDialectsTests", dependencies: ["TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE", crypto],
+      name: "TapeDialectsTests",
+      dependencies: ["TapeTestSupport", "TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE", crypto],
       swiftSettings: strict),
     .testTarget(
       name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
@@ -144,6 +145,11 @@ let package = Package(
       ],
       exclude: ["Golden"],
       swiftSettings: strict),
+    .testTarget(
+      name: "TapeSimulationTests",
+      dependencies: [
+        "TapeTestSupport", "TapeArchive", "TapeIndexer", "TapeCatalogue", "TapeTypes", logging,
+      ], swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
@@ -160,8 +166,8 @@ let package = Package(
     .testTarget(
       name: "TapeIndexerTests",
       dependencies: [
-        "TapeTestSupport", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeTypes", "TapeJSON",
-        logging,
+        "TapeTestSupport", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeSSE", "TapeTypes",
+        "TapeJSON", logging,
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeQueryTests",

@@ -75,11 +75,13 @@ struct OutlineReader {
   }
 
   private mutating func read(_ template: Int, _ frames: Range<Int>) -> Bool {
-    let before = reconstructor.textBytes
+    let isKnown = outline.templates[template].holes.allSatisfy { columns[$0].isKnown }
+    let (bytes, defects) = (reconstructor.textBytes, reconstructor.defects)
     let marked = fill(template, at: frames.lowerBound)
     consume()
-    // The marks are where texts are joined, and nothing else came with them.
-    if marked > 0, reconstructor.textBytes != before + marked { return false }
+    // The marks are where texts are joined, and nothing else came with them. A defect may quote any value.
+    guard isKnown || (reconstructor.defects == defects && (marked == 0 || reconstructor.textBytes == bytes + marked))
+    else { return false }
     guard frames.count > 1 else { return true }
     let once = reconstructor.weight
     _ = fill(template, at: frames.lowerBound + 1)
@@ -91,9 +93,7 @@ struct OutlineReader {
       consume()
       return true
     }
-    guard frames.count == 2 || outline.templates[template].holes.allSatisfy({ columns[$0].isKnown }) else {
-      return false
-    }
+    guard isKnown else { return false }
     for _ in 2..<frames.count { consume() }
     return true
   }

@@ -223,8 +223,9 @@ extension CallHead {
   /// The Content-Type without its parameters, in lower case; nil if there is none.
   var mediaType: String? {
     headers.first("content-type").map { value in
-      let type = value.prefix { $0 != ";" }.lowercased()
-      return String(type.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+      var type = value.utf8.prefix { $0 != 0x3B }.drop { $0 == 0x20 }
+      while type.last == 0x20 { type.removeLast() }
+      return Substring(type).lowercased()
     }
   }
 }
@@ -234,6 +235,7 @@ extension Reconstructor {
   /// Grows with every frame that adds something.
   var weight: Int { body.count + builder.weight }
   var textBytes: Int { builder.textBytes }
+  var defects: Int { builder.defects.total }
   var hasEventStream: Bool { isEventStream }
   /// Events came after `[DONE]`: nothing of them was read.
   var hasEventsAfterDone: Bool { builder.defects.count(of: .afterDone) > 0 }

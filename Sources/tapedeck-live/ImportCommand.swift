@@ -44,7 +44,7 @@ struct ImportCommand: ParsableCommand {
       if let remark = result.remark { StandardOutput.note("tapedeck: \(TerminalText.escaped(remark))") }
       guard let failure = result.failure else { continue }
       hasFailed = true
-      StandardOutput.note("tapedeck: \(TerminalText.escaped("\(failure)", keepingLines: true))")
+      StandardOutput.note("tapedeck: \(failure)")
     }
     // What came before an error stays, and can be asked for.
     try importer.finish()

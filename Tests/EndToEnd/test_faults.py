@@ -79,7 +79,9 @@ def read_until_killed(proxy, got, index, gap_ms):
     process = subprocess.Popen(
         ["curl", "-sS", "-N", "-d", request(f"forever-{index}", gap_ms=gap_ms), proxy.url + "/v2/deployments/stream"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    got[index] = process.stdout.read()
+    got[index] = b""
+    while piece := process.stdout.read1(1 << 20):
+        got[index] += piece
     process.wait()
 
 
@@ -90,6 +92,7 @@ def test_kill_9_loses_nothing_that_a_client_received(tapedeck, upstream, gap_ms)
     readers = [threading.Thread(target=read_until_killed, args=(proxy, got, i, gap_ms)) for i in range(16)]
     for reader in readers:
         reader.start()
+    tapedeck.wait_for(lambda: len(got) == 16 and all(got.values()))
     time.sleep(1)
     proxy.kill()
     proxy.wait()

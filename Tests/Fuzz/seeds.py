@@ -89,11 +89,11 @@ def captures():
 
 
 SAMPLE_HEAD = (
-    "# %s 1767225600000000000 2 17 2\n"
+    "# %s 1767225600000000000 2 16 2\n"
     'open {"id":"%s","started_at_ns":1767225600000000000,"origin":"proxy","upstream":"u","method":"POST","path":"/p",'
     '"headers":[],"has_times":true,"redactions":[]}\ncuts 2\n'
     'head {"offset_ns":1,"status":200,"http_version":"1.1","headers":[["a","b"]]}\n'
-    'end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":17,"sha256":"=","gap_frames":0,"gap_bytes":0,'
+    'end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":16,"sha256":"=","gap_frames":0,"gap_bytes":0,'
     '"clock_step_ns":0}\n' % (CALL, CALL)
 ).encode()
 
@@ -111,7 +111,7 @@ def blocks():
         [SAMPLE_HEAD.replace(b"true", b"false"), text, b"", b"", b"", b"\x00"]))
     put("literal", "raw-times", b"\1" + part.join([SAMPLE_HEAD, text, b"", b"", b"\xff\xff\xff\xff\xff", proofs]))
     # Where the blocks are says the target: the numbers here are only of the right form.
-    entry = "%s 1767225600000000000 42 2 17 %s\n" % (CALL, "ab" * 32)
+    entry = "%s 1767225600000000000 42 2 16 %s\n" % (CALL, "ab" * 32)
     put("index", "entries", ("# tree 0\n# id\n" + entry).encode())
     put("index", "erased", ("# tree 9223372036854775807\n%s 1 42 - - %s\n" % (CALL, "ab" * 32)).encode())
     put("index", "old", (entry[:-66] + "\n").encode())
@@ -119,6 +119,43 @@ def blocks():
     put("index", "many-frames", b"# tree 0\n" + part + b"\xff\xff\xff\xff\0" + footer)
     put("index", "no-frames", b"# tree 0\n" + part + bytes.fromhex("5e2a4d1809000000") + b"\0\0\0\0\0" + footer)
     put("segment", "start", bytes.fromhex("28b52ffd0458") + b"\0" * 8)
+
+
+def notes():
+    key = b"PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    signed = (
+        "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n"
+        "\u2014 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    ).encode()
+    checkpoint = b"tapedeck/2026-01-01T00:00:00.000000000Z\n5\n" + base64.b64encode(bytes(32)) + b"\n"
+    secret = b"PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+    separator = b"\x1e"
+    put("note", "signed", separator.join([signed, key]))
+    put("note", "checkpoint", separator.join([checkpoint, key, secret, bytes(7) + b"\3" + bytes(7) + b"\5" + bytes(96)]))
+    put("note", "extended", checkpoint + b"more\n")
+    put("note", "edge", separator * 3 + b"\x7f" + b"\xff" * 7 + b"\x7f" + b"\xff" * 7 + bytes(64))
+
+
+def proofs():
+    checkpoint = "tapedeck/2026-01-01T00:00:00.000000000Z\n2\n" + base64.b64encode(bytes(32)).decode() + "\n"
+    common = {"format": "tapedeck-proof/1", "call_id": CALL, "leaf": "ab" * 32, "leaf_number": 1}
+    rest = {"inclusion": ["cd" * 32], "checkpoint": checkpoint}
+    call = {"salt": SALT, "raw_sha256": "01" * 32, "times_sha256": "02" * 32, "open": open_json(), "request": "x",
+            "head": None, "end": None}
+    bare = {"salt": SALT, "raw_sha256": "01" * 32, "times_sha256": "02" * 32, "meta_sha256": "03" * 32}
+    for name, parts in dict(call=call, bare=bare, erased={"erased": True}, removed={"removed": True}).items():
+        put("proof", name, json.dumps({**common, **parts, **rest}).encode())
+    put("proof", "consistency", json.dumps(
+        {"format": "tapedeck-consistency/1", "old": checkpoint, "new": checkpoint, "consistency": ["cd" * 32]}).encode())
+    leaf = "%s %s\n" % (CALL, "ab" * 32)
+    most = 1 << 48
+    trees = {
+        "one": "# tree 0 1\n" + leaf, "two": "# tree 0 1\n%s\x1e# tree 1 1 %s\n%s" % (leaf, "ab" * 32, leaf),
+        "same": "# tree 0 1\n%s\x1e# tree 0 1\n%s" % (leaf, leaf),
+        "far": "# tree %d 1\n%s\x1e# tree %d 1\n%s" % (most, leaf, most - 1, leaf), "count": "# tree 0 %d\n%s" % (most, leaf),
+    }
+    for name, text in trees.items():
+        put("tree", name, (checkpoint + "\x1e" + text).encode())
 
 
 def main():
@@ -142,6 +179,8 @@ def main():
         put("request", "seed-%d" % index, b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\x1eid\x1e\x1et\x1e\x1e" + text.encode())
     journals()
     blocks()
+    notes()
+    proofs()
     captures()
 
 

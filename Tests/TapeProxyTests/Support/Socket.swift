@@ -52,6 +52,7 @@ final class Socket: @unchecked Sendable {
       let count = bytes.withUnsafeBytes {
         Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, CInt(MSG_NOSIGNAL))
       }
+      if count < 0, errno == EINTR { continue }
       guard count > 0 else { throw SocketError("send") }
       sent += count
     }
@@ -60,7 +61,8 @@ final class Socket: @unchecked Sendable {
   /// What one read gives; empty at the end.
   func receive(_ limit: Int = 65536) throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: limit)
-    let count = recv(descriptor, &buffer, limit, 0)
+    var count = recv(descriptor, &buffer, limit, 0)
+    while count < 0, errno == EINTR { count = recv(descriptor, &buffer, limit, 0) }
     guard count >= 0 else { throw SocketError("receive") }
     return Array(buffer[..<count])
   }
@@ -95,6 +97,12 @@ final class Socket: @unchecked Sendable {
       if bytes.isEmpty { return all }
       all += bytes
     }
+  }
+
+  /// Something has come that was not received yet.
+  var hasBytes: Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&request, 1, 0) > 0
   }
 
   func halfClose() { shutdown(descriptor, CInt(SHUT_WR)) }
