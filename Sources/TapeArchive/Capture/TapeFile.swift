@@ -45,7 +45,7 @@ package enum TapeFile {
       var out = Array("\(TapeFile.magic)\n\(TapeFile.explanation)".utf8)
       if let note {
         out += Array("\ncheckpoint\n".utf8)
-        TapeText.append(note.note.bytes[...], to: &out)
+        BarredText.append(note.note.bytes[...], to: &out)
       }
       return counted(out)
     }
@@ -53,17 +53,17 @@ package enum TapeFile {
     package mutating func call(_ call: RecordedCall, _ place: Place?) -> [UInt8] {
       calls += 1
       var out = Array("\ncall \(call.open.id)\nopen ".utf8)
-      out += TapeText.safe(json: CallCoding.json(call.open))
+      out += BarredText.safe(json: CallCoding.json(call.open))
       out += Array("\nsalt \(Hex.string(call.open.salt))\nrequest \(call.open.body.count)\n".utf8)
-      TapeText.append(call.open.body[...], to: &out)
-      if let head = call.head { out += Array("head ".utf8) + TapeText.safe(json: CallCoding.json(head)) + [0x0A] }
+      BarredText.append(call.open.body[...], to: &out)
+      if let head = call.head { out += Array("head ".utf8) + BarredText.safe(json: CallCoding.json(head)) + [0x0A] }
       for index in 0..<call.frameCount {
         let range = call.frameRange(index)
         let time = call.frameOffsetNs(index).map { "\($0)" } ?? "-"
         out += Array("frame \(time) \(range.count)\n".utf8)
-        TapeText.append(call.raw[range], to: &out)
+        BarredText.append(call.raw[range], to: &out)
       }
-      if let end = call.end { out += Array("end ".utf8) + TapeText.safe(json: CallCoding.json(end)) + [0x0A] }
+      if let end = call.end { out += Array("end ".utf8) + BarredText.safe(json: CallCoding.json(end)) + [0x0A] }
       out += Array("leaf \(Hex.string(leafHash(of: call)))\n".utf8)
       if let place {
         out += Array("proof \(place.leafNumber)\(place.path.map { " \($0)" }.joined())\n".utf8)

@@ -59,9 +59,9 @@ extension TapeFile {
         try begin(word)
         return nil
       }
-      if TapeText.isText(line) {
+      if BarredText.isText(line) {
         guard case .none = target else {
-          guard TapeText.unescape(line, to: &gathered) else { throw wrong("bytes that cannot be read") }
+          guard BarredText.unescape(line, to: &gathered) else { throw wrong("bytes that cannot be read") }
           return nil
         }
         throw wrong("bytes that belong to nothing")

@@ -3,7 +3,7 @@
 /// Every line begins with `| `. Text stands as it is; `\` is written `\\`, a line feed `\n`, a carriage return `\r`, a
 /// tab `\t`, every other byte that is no printable UTF-8 `\xHH`. The line breaks themselves do not count: there is
 /// one behind each `\n`, and in very long lines.
-enum TapeText {
+enum BarredText {
   private static let longestLine = 16 << 10
   private static let prefix: [UInt8] = [0x7C, 0x20]
 
