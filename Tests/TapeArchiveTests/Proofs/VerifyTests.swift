@@ -68,7 +68,7 @@ import Testing
   }
 
   @Test func blocksThatWereExchangedAreReportedWithTheirCalls() throws {
-    let sealed = try SealedStore(seals: 1, calls: 600)
+    let sealed = try SealedStore(seals: 1, calls: 2 * SegmentFormat.callsPerBlock + 50)
     let (name, calls) = sealed.segments[0]
     let offsets = try SegmentReader(store: sealed.store, name: name).entries.map(\.blockOffset)
     let blocks = Array(Set(offsets)).sorted()
