@@ -59,6 +59,8 @@ package final class Importer {
     package var outcomes: [Outcome]
     /// Why the rest of the file was not imported: `TapeError` `.failed` with file and line for what cannot be.
     package var failure: (any Error)?
+    /// What else there is to be told of the file, for people.
+    package var remark: String?
   }
 
   /// Imports one file; what it is shows in its name or its first bytes. The next one can be imported also after a
@@ -69,6 +71,7 @@ package final class Importer {
       switch try kind(file) {
       case .timed: return ImportTimedCapture(importer: self, file: file).run()
       case .raw: return FileResult(outcomes: [try ImportRawCapture(importer: self, file: file).run()])
+      case .tape: return try ImportTape(importer: self, file: file).run()
       }
     } catch {
       return FileResult(outcomes: [], failure: error)
@@ -82,17 +85,20 @@ package final class Importer {
     return result.outcomes
   }
 
-  private enum Kind { case timed, raw }
+  private enum Kind { case timed, raw, tape }
 
   private func kind(_ file: ImportFile) throws -> Kind {
     let name = file.path.lowercased()
     if name.hasSuffix(".sse") { return .raw }
     if name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") { return .timed }
-    if name.hasSuffix(".har") || name.hasSuffix(".tape") {
-      throw TapeError(.failed, "cannot import \(file.path): this version reads .sse and timed captures (.jsonl) only")
+    if name.hasSuffix(".har") {
+      throw TapeError(
+        .failed, "cannot import \(file.path): this version reads .sse, timed captures (.jsonl) and tapes (.tape) only")
     }
     defer { file.rewind() }
+    if name.hasSuffix(".tape") { return .tape }
     guard let line = try file.line() else { return .raw }
+    if line.starts(with: TapeFile.magicName.utf8) { return .tape }
     return TimedLine(line) == nil ? .raw : .timed
   }
 
