@@ -166,8 +166,8 @@ let package = Package(
     .testTarget(
       name: "TapeIndexerTests",
       dependencies: [
-        "TapeTestSupport", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeTypes", "TapeJSON",
-        logging,
+        "TapeTestSupport", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeSSE", "TapeTypes",
+        "TapeJSON", logging,
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeQueryTests",

@@ -27,7 +27,7 @@ package struct Sealer {
   private let level: Int
   private let log: Logger
   /// Journals are scanned in groups of about so many bytes, which bounds the memory that a seal takes.
-  private static let groupBytes = 256 << 20
+  private static let groupBytes = 512 << 20
 
   package init(store: Store, level: Int = 9, log: Logger) {
     self.store = store

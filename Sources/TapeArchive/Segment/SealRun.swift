@@ -97,11 +97,13 @@ struct SealRun {
     let path = store.archivePath + "/" + tail.file
     let journal = try store.files.open(path, .readWrite)
     defer { store.files.close(journal) }
-    let bytes = try store.files.read(journal, tail.offset..<(tail.offset + tail.bytes))
     let aside = try store.files.open(path + ".torn", .readWrite)
     defer { store.files.close(aside) }
     try store.files.truncate(aside, to: 0)
-    try store.files.writeAll(aside, bytes)
+    for start in stride(from: tail.offset, to: tail.offset + tail.bytes, by: 1 << 20) {
+      let end = min(tail.offset + tail.bytes, start + 1 << 20)
+      try store.files.writeAll(aside, try store.files.read(journal, start..<end))
+    }
     try store.files.sync(aside)
     try store.files.syncDirectory(store.archivePath)
     try store.files.truncate(journal, to: tail.offset)
@@ -146,7 +148,7 @@ struct SealRun {
       var end = start
       var bytes = 0
       while end < calls.count, bytes < SegmentFormat.bytesPerSegment {
-        bytes += calls[end].track.bytes
+        bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
       try write(calls[start..<end])
@@ -155,7 +157,8 @@ struct SealRun {
   }
 
   private func fits(_ track: CallTrack) -> Bool {
-    track.bytes <= SegmentFormat.largestFrame / 2 && track.records.count <= SegmentFormat.mostFrames
+    track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
+      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {
@@ -173,7 +176,7 @@ struct SealRun {
       try segment.add(.call(call))
     }
     try segment.finish()
-    try verify(segment)
+    try segment.readBack(orElse: "its journal is kept")
     try store.files.rename(segment.temporaryPath, to: segment.path)
     try store.files.syncDirectory(store.archivePath)
     tree?.append(segment.leaves)
@@ -192,21 +195,6 @@ struct SealRun {
     report.damage += growing.damage
     tree = growing
     return growing
-  }
-
-  /// Reads the segment back: every call must have the leaf hash that it had in its journal.
-  private func verify(_ segment: SegmentWriter) throws {
-    var next = 0
-    try SegmentReader(store: store, name: segment.name + ".tmp").forEachCall { call, _, leaf in
-      guard next < segment.leaves.count, segment.leaves[next] == leaf else {
-        throw TapeError(
-          .failed, "call \(call.open.id) did not come back from \(segment.name) as it was; its journal is kept")
-      }
-      next += 1
-    }
-    guard next == segment.leaves.count else {
-      throw TapeError(.failed, "\(segment.name) lacks calls that it should have; their journals are kept")
-    }
   }
 
   /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept

@@ -44,7 +44,7 @@ struct SegmentIndex {
   var place: TreePlace?
   var entries: [SegmentEntry] = []
 
-  init(place: TreePlace) { self.place = place }
+  init(place: TreePlace?) { self.place = place }
 
   var text: [UInt8] {
     var text: [UInt8] = []

@@ -52,6 +52,7 @@ final class Socket: @unchecked Sendable {
       let count = bytes.withUnsafeBytes {
         Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, CInt(MSG_NOSIGNAL))
       }
+      if count < 0, errno == EINTR { continue }
       guard count > 0 else { throw SocketError("send") }
       sent += count
     }
@@ -60,7 +61,8 @@ final class Socket: @unchecked Sendable {
   /// What one read gives; empty at the end.
   func receive(_ limit: Int = 65536) throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: limit)
-    let count = recv(descriptor, &buffer, limit, 0)
+    var count = recv(descriptor, &buffer, limit, 0)
+    while count < 0, errno == EINTR { count = recv(descriptor, &buffer, limit, 0) }
     guard count >= 0 else { throw SocketError("receive") }
     return Array(buffer[..<count])
   }
