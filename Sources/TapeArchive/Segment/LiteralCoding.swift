@@ -99,7 +99,7 @@ struct LiteralCoding: BlockCoding {
     let parts = String(decoding: value, as: UTF8.self).split(separator: " ")
     guard parts.count == 5, let id = CallID(String(parts[0])), let started = Int(parts[1]), let frames = Int(parts[2]),
       let bytes = Int(parts[3]), let body = Int(parts[4]), frames >= 0, bytes >= 0, body >= 0,
-      frames <= SegmentFormat.mostFrames
+      SegmentFormat.allows(frames: frames, bytes: bytes)
     else { throw BlockError("a call's first line") }
     return Item(id: id, startedAtNs: started, tombstone: nil, frames: frames, bytes: bytes, bodyBytes: body)
   }

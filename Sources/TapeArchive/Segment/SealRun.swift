@@ -41,8 +41,11 @@ struct SealRun {
 
   // MARK: Journals
 
-  /// What an interrupted seal or a process that died while it made a journal left.
+  /// What an interrupted seal or a process that died while it made a journal or the store left.
   func removeLeftovers() throws {
+    for name in try store.files.list(store.path) where name.hasPrefix(Store.marker + ".") && name.hasSuffix(".tmp") {
+      try store.files.unlink(store.path + "/" + name)
+    }
     for name in try store.archiveFiles() where name.hasSuffix(".tmp") {
       let path = store.archivePath + "/" + name
       let descriptor = try store.files.open(path, .read)
@@ -94,11 +97,13 @@ struct SealRun {
     let path = store.archivePath + "/" + tail.file
     let journal = try store.files.open(path, .readWrite)
     defer { store.files.close(journal) }
-    let bytes = try store.files.read(journal, tail.offset..<(tail.offset + tail.bytes))
     let aside = try store.files.open(path + ".torn", .readWrite)
     defer { store.files.close(aside) }
     try store.files.truncate(aside, to: 0)
-    try store.files.writeAll(aside, bytes)
+    for start in stride(from: tail.offset, to: tail.offset + tail.bytes, by: 1 << 20) {
+      let end = min(tail.offset + tail.bytes, start + 1 << 20)
+      try store.files.writeAll(aside, try store.files.read(journal, start..<end))
+    }
     try store.files.sync(aside)
     try store.files.syncDirectory(store.archivePath)
     try store.files.truncate(journal, to: tail.offset)
@@ -143,7 +148,7 @@ struct SealRun {
       var end = start
       var bytes = 0
       while end < calls.count, bytes < SegmentFormat.bytesPerSegment {
-        bytes += calls[end].track.bytes
+        bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
       try write(calls[start..<end])
@@ -152,7 +157,8 @@ struct SealRun {
   }
 
   private func fits(_ track: CallTrack) -> Bool {
-    track.bytes <= SegmentFormat.largestFrame / 2 && track.records.count <= SegmentFormat.mostFrames
+    track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
+      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {
@@ -166,6 +172,7 @@ struct SealRun {
       guard let call = try item.loader.load(item.track) else {
         throw BlockError("call \(item.track.id) cannot be read any more")
       }
+      note(call, item)
       try segment.add(.call(call))
     }
     try segment.finish()
@@ -188,6 +195,18 @@ struct SealRun {
     report.damage += growing.damage
     tree = growing
     return growing
+  }
+
+  /// A call that is not what its end says is sealed as it is, and its journals are kept.
+  private mutating func note(_ call: RecordedCall, _ item: Pending) {
+    guard let problem = integrityProblem(of: call) else { return }
+    let journals = Set(item.track.records.map(\.sequence))
+    for index in closed.indices where closed[index].writer == item.writer && journals.contains(closed[index].sequence) {
+      closed[index].isDamaged = true
+    }
+    report.damage.append(
+      Damage(
+        file: item.track.location.file, offset: item.track.location.offset, calls: [call.open.id], message: problem))
   }
 
   /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept

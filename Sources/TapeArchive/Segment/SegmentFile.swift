@@ -125,7 +125,7 @@ final class SegmentFile {
     var footer = ByteReader(try store.files.read(descriptor, (size - 9)..<size))
     guard let count = footer.uint32().map(Int.init), footer.take(1) == [0],
       footer.uint32() == SegmentFormat.seekFooterMagic,
-      count >= 2, count * 8 + 17 <= size
+      count >= 2, count <= SegmentFormat.mostZstdFrames, count * 8 + 17 <= size
     else { throw BlockError("its seek table does not end as one does") }
     let start = size - 17 - count * 8
     var table = ByteReader(try store.files.read(descriptor, start..<(size - 9)))
@@ -182,7 +182,10 @@ final class SegmentFile {
 
   // MARK: Content
 
-  func indexText() throws -> [UInt8] { try zstd(frames.count - 1) }
+  /// Ids and leaf hashes are random: a fifth of the text is as short as it gets, so nothing honest claims much more.
+  func indexText() throws -> [UInt8] {
+    try zstd(frames.count - 1, limit: min(SegmentFormat.largestFrame, 1 << 20 + 64 * frames[frames.count - 1].size))
+  }
 
   func index() throws -> SegmentIndex {
     let index = try SegmentIndex(try indexText())
@@ -229,6 +232,7 @@ final class SegmentFile {
   /// The bytes of one frame as they are in the file.
   private func bytes(_ index: Int) throws -> [UInt8] {
     let frame = frames[index]
+    guard frame.size <= SegmentFormat.largestFrame else { throw BlockError("a frame of \(frame.size) bytes") }
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }
     if let sums, index < sums.count, sums[index] != CRC32C.of(bytes) {
@@ -237,9 +241,9 @@ final class SegmentFile {
     return bytes
   }
 
-  private func zstd(_ index: Int) throws -> [UInt8] {
+  private func zstd(_ index: Int, limit: Int = SegmentFormat.largestFrame) throws -> [UInt8] {
     // The frame states its size and has a checksum: what the seek table says of its content is for other tools.
-    try decompressor.decompress(try bytes(index), limit: SegmentFormat.largestFrame)
+    try decompressor.decompress(try bytes(index), limit: limit)
   }
 
   private func skippable(_ index: Int, _ magic: UInt32) throws -> [UInt8] {

@@ -15,11 +15,21 @@ package enum SegmentFormat {
   /// A segment is closed at so many bytes of requests and responses.
   package static let bytesPerSegment = 512 << 20
   /// A frame that claims to hold more is not decoded.
-  package static let largestFrame = 1 << 30
+  package static let largestFrame = 1 << 28
+  /// Nor a block whose calls claim to hold more, counting 16 bytes for each of their frames.
+  static let largestBlock = 1 << 30
   /// So many bytes of calls are believed to come out of any block; more have to be justified by its size.
   package static let freeBytes = 128 << 20
-  /// Nor is a call that claims to have more frames.
+  /// Nor is a segment read that claims to consist of more.
+  static let mostZstdFrames = 1 << 20
+  /// Nor is a call that claims to have more frames, or more than its bytes and these.
   package static let mostFrames = 1 << 26
+  package static let mostEmptyFrames = 1 << 16
+
+  /// Whether a call of so many bytes may have so many frames: memory is taken for each.
+  static func allows(frames: Int, bytes: Int) -> Bool {
+    frames <= mostFrames && frames - mostEmptyFrames <= bytes
+  }
 
   static let zstdMagic: UInt32 = 0xFD2F_B528
   /// Magic numbers of skippable frames (RFC 8878 §3.1.2); the last is that of zstd's seekable format.

@@ -54,7 +54,7 @@ enum TimesCoding {
       guard !bytes.isEmpty else { return }
       var reader = ByteReader(bytes)
       guard let count = reader.varint(), let frame = reader.take(count) else { throw BlockError("the times' symbols") }
-      symbols = try ZstdDecompressor().decompress(Array(frame), limit: SegmentFormat.largestFrame)
+      symbols = try ZstdDecompressor().decompress(Array(frame), limit: SegmentFormat.mostFrames)
       bits = BitReader(Array(bytes[reader.position...]))
     }
 

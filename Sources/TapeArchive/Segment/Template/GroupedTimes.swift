@@ -58,7 +58,7 @@ enum GroupedTimes {
       let decompressor = try ZstdDecompressor()
       func frame() throws -> [UInt8] {
         guard let size = reader.varint(), let frame = reader.take(size) else { throw BlockError("the times' symbols") }
-        return try decompressor.decompress(Array(frame), limit: SegmentFormat.largestFrame)
+        return try decompressor.decompress(Array(frame), limit: SegmentFormat.mostFrames)
       }
       guard let count = reader.varint(), count > 0, count <= GroupedTimes.mostGroups else {
         throw BlockError("the times' groups")

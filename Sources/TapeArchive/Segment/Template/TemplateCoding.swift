@@ -123,7 +123,7 @@ struct TemplateCoding: OutlineCoding {
   private func checkSizes(_ items: [TemplateHead], _ block: EncodedBlock, only id: CallID?) throws {
     var size = 0
     for item in items where id == nil || id == item.id { size += item.bytes + 16 * item.frames }
-    guard size <= SegmentFormat.largestFrame, size >> 15 <= SegmentFormat.freeBytes >> 15 + block.storedBytes else {
+    guard size <= SegmentFormat.largestBlock, size >> 15 <= SegmentFormat.freeBytes >> 15 + block.storedBytes else {
       throw BlockError("a block that claims to hold \(size) bytes")
     }
   }

@@ -75,7 +75,8 @@ struct TemplateHead {
     let words = value.split(separator: 0x20, omittingEmptySubsequences: false)
     guard words.count == 6, let id = CallID(String(decoding: words[0], as: UTF8.self)),
       let started = Decimal.parseSigned(words[1]), let frames = Decimal.parse(words[2]),
-      let bytes = Decimal.parse(words[3]), frames <= SegmentFormat.mostFrames, bytes <= SegmentFormat.largestFrame
+      let bytes = Decimal.parse(words[3]), bytes <= SegmentFormat.largestFrame,
+      SegmentFormat.allows(frames: frames, bytes: bytes)
     else { throw BlockError("a call's first line") }
     var item = TemplateHead(id: id, startedAtNs: Int64(started), frames: frames, bytes: bytes)
     item.firstFrameNs = try ns(words[4])
