@@ -49,6 +49,7 @@ package struct CatalogueTransaction {
       try removeBelongings(of: key)
       try execute("DELETE FROM calls WHERE call_key = ?", [.integer(key)])
     }
+    try execute("DELETE FROM erased WHERE archive_file = ?", [.text(file)])
     return keys.count
   }
 
@@ -60,10 +61,18 @@ package struct CatalogueTransaction {
     return sources
   }
 
-  package func setSource(_ file: String, kind: String, bytes: Int) throws {
+  /// When each file had last been changed: file name → ns.
+  package func sourceTimes() throws -> [String: Int64] {
+    var times: [String: Int64] = [:]
+    let rows = try Row.fetchCursor(database.cachedStatement(sql: "SELECT file, modified_ns FROM sources"))
+    while let row = try rows.next() { times[row[0]] = row[1] }
+    return times
+  }
+
+  package func setSource(_ file: String, kind: String, bytes: Int, modifiedNs: Int64 = 0) throws {
     try execute(
-      "INSERT OR REPLACE INTO sources (file, kind, indexed_bytes) VALUES (?, ?, ?)",
-      [.text(file), .text(kind), SQLValue(bytes)])
+      "INSERT OR REPLACE INTO sources (file, kind, indexed_bytes, modified_ns) VALUES (?, ?, ?, ?)",
+      [.text(file), .text(kind), SQLValue(bytes), .integer(modifiedNs)])
   }
 
   package func removeSource(_ file: String) throws {
@@ -98,6 +107,47 @@ package struct CallContent: Sendable, Equatable {
     self.completion = completion
     self.threadTags = threadTags
     self.identityTags = identityTags
+  }
+}
+
+// MARK: Erasure
+
+extension CatalogueTransaction {
+  /// True if the archive has no more than a tombstone of the call.
+  package func isErased(_ id: CallID) throws -> Bool {
+    let statement = try database.cachedStatement(sql: "SELECT 1 FROM erased WHERE call_id = ?")
+    return try Int.fetchOne(statement, arguments: [id.description]) != nil
+  }
+
+  /// Removes all that is known of a call but when it was erased, and what was kept of its usage.
+  ///
+  /// - Parameter kept: the row of what was kept.
+  /// - Returns: true if there was something to remove.
+  @discardableResult
+  package func bury(_ id: CallID, startedNs: Int64, erasedNs: Int64, file: String, kept: CallRow?) throws -> Bool {
+    let known = try known(id.description)
+    if let known {
+      try removeBelongings(of: known.callKey)
+      try execute("DELETE FROM calls WHERE call_key = ?", [.integer(known.callKey)])
+    }
+    try execute(
+      "INSERT OR REPLACE INTO erased (call_id, started_ns, erased_ns, archive_file) VALUES (?, ?, ?, ?)",
+      [.text(id.description), .integer(startedNs), .integer(erasedNs), .text(file)])
+    if var row = kept {
+      row.callID = id.description
+      row.callKey = try known?.callKey ?? freeKey(for: id)
+      try execute(Self.insertCall, row.values)
+    }
+    return known != nil
+  }
+
+  /// Removes the row of a call, and all that belongs to it, but for one of kept usage.
+  package func removeUnlessKept(_ id: CallID) throws {
+    let statement = try database.cachedStatement(
+      sql: "SELECT call_key FROM calls WHERE call_id = ? AND erased_ns IS NULL")
+    guard let key = try Int64.fetchOne(statement, arguments: [id.description]) else { return }
+    try removeBelongings(of: key)
+    try execute("DELETE FROM calls WHERE call_key = ?", [.integer(key)])
   }
 }
 

@@ -163,10 +163,20 @@ extension JournalWriter {
     guard journal.hasCalls else { return }
     let now = clock.monotonicNs()
     let isOld = now - journal.createdNs >= Int64(options.rollSeconds) * 1_000_000_000
-    guard journal.size >= options.rollBytes || isOld, now >= nextRetryNs else { return }
+    guard journal.size >= options.rollBytes || isOld || isAskedToRoll(now), now >= nextRetryNs else { return }
     if !startJournal(syncOld: true, rewriting: nil) {
       nextRetryNs = now + Int64(options.retryMs) * 1_000_000
     }
+  }
+
+  /// An erasure wants a call out of this journal: it has asked for the next one. Looked for once a second.
+  private func isAskedToRoll(_ now: Int64) -> Bool {
+    if now >= nextLookNs {
+      nextLookNs = now + 1_000_000_000
+      let request = store.archivePath + "/" + JournalFormat.rollRequest(for: journal.name)
+      isRollAsked = ((try? store.files.status(request)) ?? nil) != nil
+    }
+    return isRollAsked
   }
 
   /// Gives up a journal that cannot be synced or has a torn tail: its unsynced records are written again.
@@ -200,6 +210,7 @@ extension JournalWriter {
     RecordLines.rechecksum(stage.mutableBytes, seed: next.seed)
     syncer.follow(next.descriptor, retiring: journal.descriptor, sync: syncOld)
     journal = next
+    isRollAsked = false
     places.append((unsynced.end, next.sequence, next.size, old != nil))
     return true
   }

@@ -50,6 +50,9 @@ package final class JournalWriter {
   /// Set when the journal must be given up although it could be written: it has a torn tail.
   @exclusivity(unchecked) var mustReplace = false
   @exclusivity(unchecked) var isClosed = false
+  /// Someone wants this journal to be followed by the next one; when to look again whether that is so.
+  @exclusivity(unchecked) var isRollAsked = false
+  @exclusivity(unchecked) var nextLookNs: Int64
   @exclusivity(unchecked) package internal(set) var counters = Counters()
 
   /// Makes the writer's first journal, and locks it.
@@ -63,6 +66,7 @@ package final class JournalWriter {
     self.clock = clock
     self.log = log
     writer = CallID(milliseconds: UInt64(max(0, clock.wallNs())) / 1_000_000)
+    nextLookNs = clock.monotonicNs() + 1_000_000_000
     do {
       journal = try OpenJournal.create(store: store, writer: writer, sequence: 1, chain: .init(), clock: clock)
       places = [(0, 1, journal.size, false)]
