@@ -36,12 +36,14 @@ def tapes(tapedeck, tmp_path):
 
 
 def test_stock_tools_find_a_phrase_that_was_split_over_tokens(tapedeck, tapes):
-    for call, wanted in tapes[:20]:
+    found = 0
+    for call, wanted in tapes[:30]:
+        raw = tapedeck.run("cat", call, text=False)
         phrases = re.findall(r"[a-z]+ [a-z]+ [a-z]+ [a-z]+ [a-z]+", wanted["message"] or "")
-        for phrase in phrases[1:8:3]:
-            raw = tapedeck.run("cat", call, text=False)
-            assert phrase.encode() not in raw
+        for phrase in [phrase for phrase in phrases if phrase.encode() not in raw][1:8:3]:
             assert any(line.startswith(call) for line in grep(tapedeck, phrase)), phrase
+            found += 1
+    assert found > 20
 
 
 def test_what_a_segment_shows_is_text_that_explains_itself(tapedeck, tapes):
