@@ -64,6 +64,7 @@ public struct ArchiveReader: Sendable {
 
   private func read(_ location: CallLocation, _ id: CallID) throws -> RecordedCall? {
     if SegmentFormat.parse(fileName: location.file) != nil {
+      if let call = SegmentFile.quickly(store: store, name: location.file, at: location.offset, id: id) { return call }
       return try SegmentFile(store: store, name: location.file).call(at: location.offset, id: id)
     }
     guard let name = JournalFormat.parse(fileName: location.file) else { return nil }

@@ -59,6 +59,26 @@ protocol BlockCoding: Sendable {
   /// Total: throws on what `encode` does not make, whatever the bytes.
   /// - Parameter id: the one call that is wanted; nil for all.
   func decode(_ block: EncodedBlock, only id: CallID?) throws -> [SegmentItem]
+  /// The same, all of them, each with the SHA-256 of its response where that was computed on the way.
+  func decodeHashed(_ block: EncodedBlock) throws -> [HashedItem]
+}
+
+/// An item, and the hash of its response if it is known.
+struct HashedItem {
+  var item: SegmentItem
+  var rawHash: [UInt8]?
+
+  /// 32 bytes; the response is not hashed again where its hash is known.
+  var leafHash: [UInt8] {
+    guard case .call(let call) = item, let rawHash else { return item.leafHash }
+    return LeafParts(of: call, rawHash: rawHash).leaf
+  }
+}
+
+extension BlockCoding {
+  func decodeHashed(_ block: EncodedBlock) throws -> [HashedItem] {
+    try decode(block, only: nil).map { HashedItem(item: $0) }
+  }
 }
 
 /// A coding whose head and text say enough of a call for an index.

@@ -31,6 +31,21 @@ enum FrameFinder {
     return found
   }
 
+  /// Up to `count` frames that follow each other from the beginning on.
+  static func run(in bytes: [UInt8], count: Int) -> [Found] {
+    var found: [Found] = []
+    bytes.withUnsafeBytes { buffer in
+      var offset = 0
+      while found.count < count, offset + 8 <= buffer.count,
+        let next = frame(UnsafeRawBufferPointer(rebasing: buffer[offset...]), at: offset)
+      {
+        found.append(next)
+        offset += next.frame.size
+      }
+    }
+    return found
+  }
+
   private static func frame(_ rest: UnsafeRawBufferPointer, at offset: Int) -> Found? {
     let magic = rest.loadUnaligned(as: UInt32.self).littleEndian
     guard known.contains(magic) else { return nil }

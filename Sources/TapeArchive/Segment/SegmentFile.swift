@@ -25,6 +25,9 @@ final class SegmentFile {
   /// Once loaded, every frame is compared with its own before anything else is done with it.
   private var sums: [UInt32]?
 
+  /// A part of the file that was read in one go.
+  private var window: (offset: Int, bytes: [UInt8])?
+
   /// The parts of each block, one frame each.
   private var roles: [EncodedBlock.Role] { type(of: coding).roles }
   private var framesPerBlock: Int { roles.count }
@@ -55,6 +58,44 @@ final class SegmentFile {
     } catch {
       throw wrapped(error)
     }
+  }
+
+  /// Only the block that begins at this offset, in one read: a block's frames tell their sizes themselves.
+  ///
+  /// - Throws: `BlockError` and others if no block begins there.
+  private init(store: Store, name: String, blockAt offset: Int) throws {
+    self.store = store
+    self.name = name
+    descriptor = try store.files.open(store.archivePath + "/" + name, .read)
+    decompressor = try ZstdDecompressor()
+    try readStart()
+    let end = try store.files.size(descriptor)
+    var wanted = Self.usualBlock
+    while true {
+      guard offset > 0, offset < end else { throw BlockError("no block begins there") }
+      let bytes = try store.files.read(descriptor, offset..<min(end, offset + wanted))
+      let found = FrameFinder.run(in: bytes, count: framesPerBlock)
+      if FrameFinder.isBlock(found[...], roles) {
+        frames += found.map { Frame(offset: offset + $0.frame.offset, size: $0.frame.size, content: $0.frame.content) }
+        frames.append(Frame(offset: end, size: 0, content: 0))
+        window = (offset, bytes)
+        return
+      }
+      guard offset + wanted < end, wanted <= SegmentFormat.largestFrame else {
+        throw BlockError("no block begins there")
+      }
+      wanted *= 4
+    }
+  }
+
+  /// Few blocks are larger.
+  private static let usualBlock = 1 << 20
+
+  /// The call at an offset that a catalogue gave, without a look at the rest of the file; nil if that does not do, for
+  /// whatever reason.
+  static func quickly(store: Store, name: String, at offset: Int, id: CallID) -> RecordedCall? {
+    guard let file = try? SegmentFile(store: store, name: name, blockAt: offset) else { return nil }
+    return (try? file.items(inBlock: 0, only: id))?.first?.call
   }
 
   deinit { store.files.close(descriptor) }
@@ -204,6 +245,13 @@ final class SegmentFile {
   }
 
   func items(inBlock block: Int, only id: CallID? = nil) throws -> [SegmentItem] {
+    try coding.decode(try encoded(block), only: id)
+  }
+
+  /// All of a block, with the hashes of responses that decoding needed anyway.
+  func hashedItems(inBlock block: Int) throws -> [HashedItem] { try coding.decodeHashed(try encoded(block)) }
+
+  private func encoded(_ block: Int) throws -> EncodedBlock {
     let first = 1 + block * framesPerBlock
     var position = first
     var encoded = try EncodedBlock(roles) { role in
@@ -212,7 +260,7 @@ final class SegmentFile {
       return try zstd(position)
     }
     encoded.storedBytes = frames[first..<position].reduce(0) { $0 + $1.size }
-    return try coding.decode(encoded, only: id)
+    return encoded
   }
 
   /// The frames of a block as they lie in the file, damaged or not, with what the seek table says of their content,
@@ -245,6 +293,9 @@ final class SegmentFile {
   private func bytes(_ index: Int) throws -> [UInt8] {
     let frame = frames[index]
     guard frame.size <= SegmentFormat.largestFrame else { throw BlockError("a frame of \(frame.size) bytes") }
+    if let window, frame.offset >= window.offset, frame.offset + frame.size <= window.offset + window.bytes.count {
+      return Array(window.bytes[(frame.offset - window.offset)...].prefix(frame.size))
+    }
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }
     if let sums, index < sums.count, sums[index] != CRC32C.of(bytes) {

@@ -88,16 +88,16 @@ package struct SegmentReader {
     inBlock block: Int, _ location: CallLocation, _ expected: [SegmentEntry], onDamage: (Damage) throws -> Void,
     _ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void
   ) throws {
-    let items: [SegmentItem]
+    let items: [HashedItem]
     do {
-      items = try file.items(inBlock: block)
-      guard fits(items, expected) else { throw BlockError("its index does not fit its calls") }
+      items = try file.hashedItems(inBlock: block)
+      guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
     } catch {
       return try onDamage(
         Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), message: "\(error)"))
     }
-    for (item, entry) in zip(items, expected) {
-      let leaf = item.leafHash
+    for (hashed, entry) in zip(items, expected) {
+      let (item, leaf) = (hashed.item, hashed.leafHash)
       guard entry.leafHash == nil || entry.leafHash == leaf else {
         let what = "the call is not the one whose leaf hash is in the index"
         try onDamage(Damage(file: file.name, offset: location.offset, calls: [item.id], message: what))

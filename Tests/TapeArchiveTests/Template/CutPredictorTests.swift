@@ -6,8 +6,10 @@ import Testing
 @Suite struct CutPredictorTests {
   /// As the page of the format has them.
   @Test(arguments: [
-    (" refund policy", [7, 7]), ("a  b", [1, 2, 1]), ("x1234y", [1, 4, 1]), (#"end.\n\nNext"#, [3, 1, 4, 4]), ("数据ab", [3, 3, 2]),
-    (" 数", [4]), (#"\u00e9t\u6570\u636e"#, [7, 6, 6]), (#"say \"hi\""#, [3, 3, 2, 2]), ("**:", [3]), ("été", [5]), ("“a”", [3, 1, 3]),
+    (" refund policy", [7, 7]), ("a  b", [1, 2, 1]), ("x1234y", [1, 4, 1]), (#"end.\n\nNext"#, [3, 1, 4, 4]),
+    ("数据ab", [3, 3, 2]),
+    (" 数", [4]), (#"\u00e9t\u6570\u636e"#, [7, 6, 6]), (#"say \"hi\""#, [3, 3, 2, 2]), ("**:", [3]), ("été", [5]),
+    ("“a”", [3, 1, 3]),
     (" ", [1]), ("   x", [3, 1]), (String(repeating: "a", count: 70), [32, 32, 6]), ("\\", [1]),
   ]) func unitsAreWhatThePageSays(text: String, lengths: [Int]) {
     let bytes = Array(text.utf8)
@@ -42,7 +44,9 @@ import Testing
     var columns: [(text: [UInt8], lengths: [Int], isWords: Bool)] = []
     for _ in 0..<Int.random(in: 1..<6, using: &generator) {
       var text: [UInt8] = []
-      for _ in 0..<Int.random(in: 0..<60, using: &generator) { text += Array((words.randomElement(using: &generator) ?? "").utf8) }
+      for _ in 0..<Int.random(in: 0..<60, using: &generator) {
+        text += Array((words.randomElement(using: &generator) ?? "").utf8)
+      }
       var lengths: [Int] = []
       var left = text.count
       while left > 0 {
@@ -63,7 +67,11 @@ import Testing
           : try decoder.lengths(count: column.lengths.count, size: $0.count)
       }
       var sum = 0
-      #expect(ends == column.lengths.map { sum += $0; return sum })
+      #expect(
+        ends
+          == column.lengths.map {
+            sum += $0; return sum
+          })
     }
     #expect(decoder.isAtEnd)
   }

@@ -26,7 +26,8 @@ import Testing
     (Array(#"\u00E9"#.utf8), "é", .upper), (Array(#"\u00e9\u00E9"#.utf8), "é\\u00E9", .lower),
     (Array(#"\ud83d\ude42 \ud83d \u0041 \u0080 \\u00e9"#.utf8), "🙂 \\ud83d \\u0041 \\u0080 \\\\u00e9", .lower),
     (Array("\\u00e9é".utf8), "\\u00e9é", .none), (Array(#"\u241b\u00e9"#.utf8), "\\u241bé", .lower),
-    (Array(#"\u2028\uffff"#.utf8), "\u{2028}\u{FFFF}", .lower), ([0x5C], "\\", .none), ([0x5C, 0x75, 0x30], "\\u0", .none),
+    (Array(#"\u2028\uffff"#.utf8), "\u{2028}\u{FFFF}", .lower), ([0x5C], "\\", .none),
+    ([0x5C, 0x75, 0x30], "\\u0", .none),
     ([0, 1, 2, 3, 4, 0xFF], "␛(AAECAwT/)", .none),
   ]
 
@@ -42,7 +43,8 @@ import Testing
   @Test(arguments: 0..<2000) func anyBytesComeBack(seed: Int) throws {
     var generator = Seeded(state: UInt64(seed))
     let parts: [[UInt8]] = [
-      Array(#"\u00e9"#.utf8), Array(#"\u00E9"#.utf8), Array(#"\ud83d"#.utf8), Array(#"\ude42"#.utf8), [0x5C], [0x5C, 0x75],
+      Array(#"\u00e9"#.utf8), Array(#"\u00E9"#.utf8), Array(#"\ud83d"#.utf8), Array(#"\ude42"#.utf8), [0x5C],
+      [0x5C, 0x75],
       Array("␛".utf8), Array("é".utf8), [0xC3], [0xE2, 0x90], [0], [0x0A], [0x7F], Array("word ".utf8), [0xC2, 0x80],
       [0xED, 0xA0, 0x80], [0xF0, 0x9F], Array("<0>".utf8), Array("(AA)".utf8),
     ]
@@ -58,7 +60,9 @@ import Testing
     #expect(string.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
   }
 
-  @Test(arguments: ["␛", "␛0", "␛0a", "␛G0", "␛(", "␛(A)", "␛(A=A)", "␛<0>", "␛<"]) func whatIsNoEscapeIsRefused(text: String) {
+  @Test(arguments: ["␛", "␛0", "␛0a", "␛G0", "␛(", "␛(A)", "␛(A=A)", "␛<0>", "␛<"]) func whatIsNoEscapeIsRefused(
+    text: String
+  ) {
     #expect(throws: BlockError.self) { try decode(Array(text.utf8), .none) }
   }
 

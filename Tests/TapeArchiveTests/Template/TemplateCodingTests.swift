@@ -102,29 +102,47 @@ func chunk(_ content: String, id: String = "01ABCDEF", end: String = "\n\n") -> 
     ("upper-case escapes", [#"\u00E9"#, #"\uD83D\uDE00"#, #"\u4E2D"#, #"\u20"#].map { chunk($0) }),
     ("raw characters", ["é", "数据", "🙂", "␛", "\u{85}", "\u{7F}", "e\u{301}"].map { chunk($0) }),
     ("counters", (0..<50).map { Array("id: \($0)\ndata: {\"sequence_number\":\($0 * 3),\"t\":\"w\($0)\"}\n\n".utf8) }),
-    ("counters that wrap", ["9", "10", "-1", "007", "1e3", "1.5", "-0", "9223372036854775807", "99999999999999999999"]
-      .map { Array("data: {\"n\":\($0),\"c\":\"x\"}\n\n".utf8) }),
-    ("text lines", ["data: Hel\n\n", "data: lo\n\n", "data: [DONE]\n\n", ": ping 1\n\n", ": ping 2\n\n"].map { Array($0.utf8) }),
+    (
+      "counters that wrap",
+      ["9", "10", "-1", "007", "1e3", "1.5", "-0", "9223372036854775807", "99999999999999999999"]
+        .map { Array("data: {\"n\":\($0),\"c\":\"x\"}\n\n".utf8) }
+    ),
+    (
+      "text lines",
+      ["data: Hel\n\n", "data: lo\n\n", "data: [DONE]\n\n", ": ping 1\n\n", ": ping 2\n\n"].map { Array($0.utf8) }
+    ),
     ("several lines", (0..<5).map { Array("event: e\ndata: a\($0)\ndata: b\($0)\nid: x\($0)\n\n".utf8) }),
     ("not UTF-8", [[0xFF, 0xFE, 0x00], [0x80, 0x0A, 0x0A], Array("data: \u{0}\n\n".utf8), chunk("x")]),
     ("a character cut over frames", [chunk("a") + [0xE6], [0x95] + chunk("b"), [0xB0]]),
-    ("bytes of a character in two values", [0xE6, 0x95, 0xB0].map { byte in
-      Array("data: {\"c\":\"".utf8) + [byte] + Array("\"}\n\n".utf8)
-    }),
-    ("choices and tools", (0..<40).map { index in
-      Array(#"data: {"choices":[{"index":\#(index % 3),"delta":{"content":"c\#(index) "}}]}"#.utf8) + [0x0A, 0x0A]
-    }),
+    (
+      "bytes of a character in two values",
+      [0xE6, 0x95, 0xB0].map { byte in
+        Array("data: {\"c\":\"".utf8) + [byte] + Array("\"}\n\n".utf8)
+      }
+    ),
+    (
+      "choices and tools",
+      (0..<40).map { index in
+        Array(#"data: {"choices":[{"index":\#(index % 3),"delta":{"content":"c\#(index) "}}]}"#.utf8) + [0x0A, 0x0A]
+      }
+    ),
     ("index as a counter", (0..<40).map { Array("data: {\"index\":\($0),\"c\":\"w\($0)\"}\n\n".utf8) }),
-    ("type as a counter", (0..<100).map { index in
-      let name = String(UnicodeScalar(UInt8(97 + index % 26))) + String(UnicodeScalar(UInt8(97 + index / 26)))
-      return Array("data: {\"type\":\"\(name)\",\"c\":\"w\(index)\"}\n\n".utf8)
-    }),
+    (
+      "type as a counter",
+      (0..<100).map { index in
+        let name = String(UnicodeScalar(UInt8(97 + index % 26))) + String(UnicodeScalar(UInt8(97 + index / 26)))
+        return Array("data: {\"type\":\"\(name)\",\"c\":\"w\(index)\"}\n\n".utf8)
+      }
+    ),
     ("equal keys", (0..<6).map { Array("data: {\"a\":\"x\($0)\",\"a\":\"y\($0)\",\"a.b\":\"\($0)\"}\n\n".utf8) }),
     ("cumulative", (1..<20).map { chunk(String(repeating: "word ", count: $0)) }),
     ("deep", [Array("data: ".utf8) + [UInt8](repeating: 0x5B, count: 500) + Array("1".utf8), chunk("x")]),
-    ("broken JSON", ["{", "{\"a\":", "{\"a\":\"", "[1,2", "{\"a\" \"b\"}", "}}}}", "\"\"\"\"", "{:1,}"].flatMap { text in
-      (0..<3).map { Array("data: \(text)\($0)\n\n".utf8) }
-    }),
+    (
+      "broken JSON",
+      ["{", "{\"a\":", "{\"a\":\"", "[1,2", "{\"a\" \"b\"}", "}}}}", "\"\"\"\"", "{:1,}"].flatMap { text in
+        (0..<3).map { Array("data: \(text)\($0)\n\n".utf8) }
+      }
+    ),
   ]
 
   @Test(arguments: streams.indices) func everyStreamComesBack(index: Int) throws {
@@ -230,7 +248,9 @@ func chunk(_ content: String, id: String = "01ABCDEF", end: String = "\n\n") -> 
 
   @Test func templatesThatFeedOneFieldShareItsColumn() throws {
     var generator = Seeded(state: 10)
-    let plain = { (text: String) in Array("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\(text)\"}}]}\n\n".utf8) }
+    let plain = { (text: String) in
+      Array("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\(text)\"}}]}\n\n".utf8)
+    }
     let role = { (text: String) in
       Array("data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\(text)\"}}]}\n\n".utf8)
     }
@@ -248,7 +268,8 @@ func chunk(_ content: String, id: String = "01ABCDEF", end: String = "\n\n") -> 
     let frames = (0..<6).map { Array(#"data: {"choices":[{"delta":{"content":"w\#($0) "},"index":\#($0 % 2)}]}"#.utf8) }
     let block = try encode([.call(makeCall(&generator, frames))])
     let text = String(decoding: block[.text], as: UTF8.self)
-    #expect(text.contains(" choices[0].delta.content w0 w2 w4 \n") && text.contains(" choices[1].delta.content w1 w3 w5 \n"))
+    #expect(
+      text.contains(" choices[0].delta.content w0 w2 w4 \n") && text.contains(" choices[1].delta.content w1 w3 w5 \n"))
   }
 
   @Test(arguments: [
@@ -289,7 +310,8 @@ func chunk(_ content: String, id: String = "01ABCDEF", end: String = "\n\n") -> 
 
   @Test func manyEqualFramesWithoutClockAreNotTakenForABomb() throws {
     var generator = Seeded(state: 15)
-    let call = makeCall(&generator, [[UInt8]](repeating: Array(": keep-alive\n\n".utf8), count: 200_000), hasTimes: false)
+    let call = makeCall(
+      &generator, [[UInt8]](repeating: Array(": keep-alive\n\n".utf8), count: 200_000), hasTimes: false)
     try expectRoundTrip([call])
   }
 }

@@ -193,8 +193,11 @@ struct FrameLexer {
 
   /// True for a `type` (or `object`) whose value is a name.
   private func takesType(_ range: Range<Int>, _ key: Range<Int>?, _ node: Int, _ nodes: inout [Node]) -> Bool {
-    guard splitsByMembers, let key, node >= 0, range.count <= 64, !range.isEmpty, isKey(key, "type") || isKey(key, "object"),
-      range.allSatisfy({ bytes[$0] | 0x20 >= 0x61 && bytes[$0] | 0x20 <= 0x7A || bytes[$0] == 0x5F || bytes[$0] == 0x2E })
+    guard splitsByMembers, let key, node >= 0, range.count <= 64, !range.isEmpty,
+      isKey(key, "type") || isKey(key, "object"),
+      range.allSatisfy({
+        bytes[$0] | 0x20 >= 0x61 && bytes[$0] | 0x20 <= 0x7A || bytes[$0] == 0x5F || bytes[$0] == 0x2E
+      })
     else { return false }
     if nodes[node].parent < 0, isKey(key, "type") { nodes[node].type = range }
     return true

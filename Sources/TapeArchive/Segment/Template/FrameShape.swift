@@ -96,7 +96,8 @@ final class FrameShape {
   func setApartNoise(_ raw: UnsafePointer<UInt8>) {
     guard count == 1 else { return }
     for (index, token) in tokens.enumerated() where token.kind == .string && token.range.count >= 128 {
-      let bytes = UnsafeBufferPointer(start: raw + example.lowerBound + token.range.lowerBound, count: token.range.count)
+      let bytes = UnsafeBufferPointer(
+        start: raw + example.lowerBound + token.range.lowerBound, count: token.range.count)
       isHole[index] = ColumnMode.looksRandom(bytes)
     }
     if isHole.contains(true) { compile() }
@@ -137,7 +138,8 @@ final class FrameShape {
     var hasher = Hasher()
     var start = 0
     for token in tokens {
-      hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(frame)[start..<token.range.lowerBound]))
+      hasher.combine(
+        bytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(frame)[start..<token.range.lowerBound]))
       hasher.combine(token.kind.rawValue)
       start = token.range.upperBound
     }
@@ -192,7 +194,8 @@ struct CallShapes {
       shapes[next].count += 1
       return next
     }
-    for index in 0..<min(shapes.count, Self.mostShapes) where index != next && shapes[index].matches(raw, frame, spans) {
+    for index in 0..<min(shapes.count, Self.mostShapes) where index != next && shapes[index].matches(raw, frame, spans)
+    {
       shapes[index].count += 1
       return index
     }

@@ -169,7 +169,8 @@ enum TapeText {
   ///
   /// - Parameter hole: called for `␛<n>`, which stands in templates only, with n and how many bytes came before it.
   static func decode(
-    _ text: UnsafeBufferPointer<UInt8>, _ escapes: Escapes, hole: (Int, Int) throws -> Void = { _, _ in
+    _ text: UnsafeBufferPointer<UInt8>, _ escapes: Escapes,
+    hole: (Int, Int) throws -> Void = { _, _ in
       throw BlockError("a hole outside of a template")
     }
   ) throws -> [UInt8] {

@@ -88,6 +88,12 @@ struct TemplateCoding: OutlineCoding {
   // MARK: Decoding
 
   func decode(_ block: EncodedBlock, only id: CallID?) throws -> [SegmentItem] {
+    try items(block, only: id).map(\.item)
+  }
+
+  func decodeHashed(_ block: EncodedBlock) throws -> [HashedItem] { try items(block, only: nil) }
+
+  private func items(_ block: EncodedBlock, only id: CallID?) throws -> [HashedItem] {
     let items = try TemplateHead.parse(block[.head])
     try checkSizes(items, block, only: id)
     let text = block[.text]
@@ -97,10 +103,10 @@ struct TemplateCoding: OutlineCoding {
       let ends = try self.ends(items, lines, block[.cuts])
       var salts = ByteReader(block[.proofs])
       var times = try GroupedTimes.Decoder(block[.times])
-      var calls: [SegmentItem] = []
+      var calls: [HashedItem] = []
       for (index, item) in items.enumerated() {
         if let tombstone = item.tombstone {
-          if id == nil || id == item.id { calls.append(.tombstone(tombstone)) }
+          if id == nil || id == item.id { calls.append(HashedItem(item: .tombstone(tombstone))) }
           continue
         }
         guard let length = salts.varint(), let salt = salts.take(length) else { throw BlockError("too few salts") }
@@ -111,7 +117,7 @@ struct TemplateCoding: OutlineCoding {
         let offsets = item.hasTimes ? try times.next(item.frames) : []
         let assembled = try CallAssembly(item, lines.calls[index], ends[index]).assemble()
         let parts = try CallParts(item, body: lines.calls[index].body, salt: Array(salt))
-        calls.append(.call(parts.call(raw: assembled.raw, ends: assembled.ends, offsets: offsets)))
+        calls.append(parts.call(raw: assembled.raw, ends: assembled.ends, offsets: offsets))
       }
       guard salts.isAtEnd, times.isAtEnd else { throw BlockError("bytes that belong to no call") }
       return calls
@@ -185,9 +191,11 @@ private struct CallParts {
     }
   }
 
-  func call(raw: [UInt8], ends: [Int], offsets: [Int64]) -> RecordedCall {
+  func call(raw: [UInt8], ends: [Int], offsets: [Int64]) -> HashedItem {
     var end = end
-    if hashFollows { end?.sha256 = Array(SHA256.hash(data: raw)) }
-    return RecordedCall(open: open, head: head, end: end, raw: raw, frameEnds: ends, frameOffsetsNs: offsets)
+    let hash = hashFollows ? Array(SHA256.hash(data: raw)) : nil
+    if hashFollows { end?.sha256 = hash }
+    let call = RecordedCall(open: open, head: head, end: end, raw: raw, frameEnds: ends, frameOffsetsNs: offsets)
+    return HashedItem(item: .call(call), rawHash: hash)
   }
 }

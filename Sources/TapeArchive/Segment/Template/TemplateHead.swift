@@ -163,7 +163,9 @@ struct TemplateHead {
 
   private mutating func numbers(_ text: [UInt8]) throws {
     let path = text.prefix { $0 != 0x20 }
-    guard let runs = NumberRuns.decode(text[path.endIndex...].dropFirst()) else { throw BlockError("a column of numbers") }
+    guard let runs = NumberRuns.decode(text[path.endIndex...].dropFirst()) else {
+      throw BlockError("a column of numbers")
+    }
     var column = Column(path: String(decoding: path, as: UTF8.self))
     column.numbers = runs
     columns.append(column)
@@ -184,7 +186,9 @@ struct TemplateHead {
     column.firstFrame = 0
     column.firstNs = firstFrameNs == nil ? nil : 0
     if words.count == 4 {
-      guard let first = Decimal.parse(words[2]), first > 0, first < frames else { throw BlockError("a column's first value") }
+      guard let first = Decimal.parse(words[2]), first > 0, first < frames else {
+        throw BlockError("a column's first value")
+      }
       column.firstFrame = first
       column.firstNs = try Self.ns(words[3])
     }

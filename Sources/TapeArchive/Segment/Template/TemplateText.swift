@@ -23,7 +23,9 @@ struct TemplateText {
       if item.tombstone == nil {
         let id = Array(item.id.description.utf8)
         call.body = try value(id, "/request") ?? []
-        for template in item.templates { call.frames.append(template.literal == nil ? try value(id, "/frame").orThrow() : nil) }
+        for template in item.templates {
+          call.frames.append(template.literal == nil ? try value(id, "/frame").orThrow() : nil)
+        }
         for column in item.columns {
           let isHere = column.firstFrame != nil && column.mode != .noise
           call.columns.append(isHere ? try value(id, column.path).orThrow() : [])
