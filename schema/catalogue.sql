@@ -122,7 +122,10 @@ CREATE TABLE calls (
   request_sha256 TEXT NOT NULL, -- hex, of the request body
   archive_file TEXT NOT NULL, -- within STORE/archive
   archive_offset INTEGER NOT NULL,
-  leaf_hash TEXT             -- hex, the call's leaf in the Merkle tree; NULL while open
+  leaf_hash TEXT,            -- hex, the call's leaf in the Merkle tree; NULL while open
+  -- When the call was erased, ns since 1970. Such a row is there only if its usage was kept, and has nothing else: it
+  -- counts in sums of usage and is in no list of calls. NULL for all others.
+  erased_ns INTEGER
 );
 
 CREATE INDEX calls_by_start ON calls (started_ns);
@@ -142,6 +145,14 @@ CREATE INDEX calls_not_done ON calls (state, started_ns) WHERE state <> 'done';
 CREATE INDEX calls_mock ON calls (started_ns) WHERE mock;
 CREATE INDEX calls_with_defects ON calls (started_ns) WHERE defect_count > 0;
 CREATE INDEX calls_with_gaps ON calls (started_ns) WHERE gap_frames > 0 OR gap_bytes > 0;
+
+-- Calls that were erased: what the archive has of them is a tombstone. Nothing here says whose they were.
+CREATE TABLE erased (
+  call_id TEXT PRIMARY KEY,
+  started_ns INTEGER NOT NULL,
+  erased_ns INTEGER NOT NULL,
+  archive_file TEXT NOT NULL
+) WITHOUT ROWID;
 
 -- One row per tag of a call. kind 'thread' is what `--tag` and `usage --by tag` mean, 'identity' is `--identity-tag`.
 CREATE TABLE call_tags (
@@ -174,7 +185,9 @@ CREATE TABLE sources (
   file TEXT PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('journal', 'segment')),
   -- Bytes of the file that are in the catalogue; less than the file's size means: there is more to index.
-  indexed_bytes INTEGER NOT NULL
+  indexed_bytes INTEGER NOT NULL,
+  -- When the file was last changed, ns since 1970; 0 for journals. Erasing and repacking write a segment anew.
+  modified_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- What could not be read while indexing. Empty when all is well.

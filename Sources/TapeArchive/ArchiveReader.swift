@@ -113,19 +113,20 @@ public struct ArchiveReader: Sendable {
       var seen: [CallID: [UInt8]] = [:]
       for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
         do {
-          try SegmentReader(store: store, name: name).forEachCall(onDamage: onDamage) { call, location, leaf in
+          try SegmentReader(store: store, name: name).forEachItem(onDamage: onDamage) { item, location, leaf in
             let short = Array(leaf.prefix(8))
-            if let other = seen[call.open.id] {
+            if let other = seen[item.id] {
               if other != short {
                 onDamage(
                   Damage(
-                    file: name, offset: location.offset, calls: [call.open.id],
+                    file: name, offset: location.offset, calls: [item.id],
                     message: "another segment has a different call of this id"))
               }
               return
             }
-            seen[call.open.id] = short
-            try body(call, location)
+            // Of an erased call a journal may have a copy for a while.
+            seen[item.id] = short
+            if let call = item.call { try body(call, location) }
           }
         } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
           onDamage(Damage(file: name, offset: 0, calls: [], message: error.description))

@@ -44,7 +44,7 @@ package struct Repacker {
     defer { lock.release() }
     var report = RepackReport()
     do {
-      try SealRun(store: store, level: level, log: log, groupBytes: 0).removeLeftovers()
+      try store.removeLeftovers(log: log)
       let names = try store.archiveFiles().filter { SegmentFormat.parse(fileName: $0) != nil }
       for (index, name) in names.enumerated() {
         progress(index + 1, names.count)

@@ -6,6 +6,8 @@ package struct SealReport: Sendable, Equatable {
   /// Names of the segments that were made.
   package var segments: [String] = []
   package var sealedCalls = 0
+  /// Of these, calls that an erasure had asked for: what was sealed is their tombstones.
+  package var erasedCalls: [CallID] = []
   package var lostCalls: [CallID] = []
   package var deletedJournals: [String] = []
   /// Files that the torn tails of journals were set aside in.
@@ -24,18 +26,26 @@ package struct SealReport: Sendable, Equatable {
 /// and synced; so an interrupted seal loses nothing, and the next one redoes it.
 package struct Sealer {
   private let store: Store
-  private let level: Int
+  let level: Int
   private let log: Logger
+  let keeper: UsageKeeper?
+  let clock: any TapeClock
   /// Journals are scanned in groups of about so many bytes, which bounds the memory that a seal takes.
   private static let groupBytes = 512 << 20
 
-  package init(store: Store, level: Int = 9, log: Logger) {
+  /// - Parameter keeper: makes what a tombstone keeps where an erasure asked for that. Without one, such calls stay in
+  ///   their journals until someone seals who has one.
+  package init(
+    store: Store, level: Int = 9, log: Logger, clock: any TapeClock = SystemClock(), keeper: UsageKeeper? = nil
+  ) {
     self.store = store
     self.level = level
     self.log = log
+    self.clock = clock
+    self.keeper = keeper
   }
 
-  /// Seals what has ended. Waits for another seal to end.
+  /// Seals what has ended, and goes on with erasures that were asked for. Waits for another seal to end.
   ///
   /// - Throws: `TapeError` `.locked`, `.readOnly`, `.io`, `.corrupt`.
   package func seal() throws -> SealReport {
@@ -43,17 +53,34 @@ package struct Sealer {
       throw TapeError(.locked, "another process seals, repacks or erases in \(store.path); try again when it is done")
     }
     defer { lock.release() }
-    var run = SealRun(store: store, level: level, log: log, groupBytes: Self.groupBytes)
-    do {
-      try run.removeLeftovers()
-      let journals = try JournalListing(store: store)
-      for (writer, sequences) in journals.writers.sorted(by: { $0.key < $1.key }) {
-        try run.scan(writer, sequences)
-      }
-      try run.finish()
-      var report = run.report
-      report.damage += try store.archiveIntruders()
+    return try Self.wrapping(store) {
+      let erasures = try ErasureList(store)
+      let report = try seal(Erasing(list: erasures, nowNs: clock.wallNs(), keeper: keeper))
+      guard !erasures.inArchive.isEmpty else { return report }
+      var pass = ErasurePass(store: store, sealer: self, list: erasures, log: log)
+      try pass.finish(after: report, isFirst: false)
       return report
+    }
+  }
+
+  /// The same, by who holds the store's lock.
+  func seal(_ erasing: Erasing) throws -> SealReport {
+    var run = SealRun(store: store, level: level, log: log, groupBytes: Self.groupBytes, erasing: erasing)
+    try store.removeLeftovers(log: log)
+    let journals = try JournalListing(store: store)
+    for (writer, sequences) in journals.writers.sorted(by: { $0.key < $1.key }) {
+      try run.scan(writer, sequences)
+    }
+    try run.finish()
+    var report = run.report
+    report.damage += try store.archiveIntruders() + erasing.list.damage
+    return report
+  }
+
+  /// What went wrong below, as an error for people.
+  static func wrapping<T>(_ store: Store, _ body: () throws -> T) throws -> T {
+    do {
+      return try body()
     } catch let error as FileError {
       throw TapeError(
         error.isReadOnly ? .readOnly : .io,

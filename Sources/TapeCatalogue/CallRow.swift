@@ -87,6 +87,8 @@ package struct CallRow: Sendable, Equatable {
   package var archiveFile = ""
   package var archiveOffset = 0
   package var leafHash: String?
+  /// Set for a row that has nothing but what was kept of the usage of an erased call.
+  package var erasedNs: Int64?
 
   package init() {}
 
@@ -193,6 +195,7 @@ package struct CallRow: Sendable, Equatable {
     visitor.visit("archive_file", &archiveFile)
     visitor.visit("archive_offset", &archiveOffset)
     visitor.visit("leaf_hash", &leafHash)
+    visitor.visit("erased_ns", &erasedNs)
   }
 }
 

@@ -22,13 +22,15 @@ package struct CatalogueTransaction {
   package func upsert(_ row: CallRow, id: CallID, content: CallContent?) throws {
     var row = row
     row.callID = id.description
+    // Not INSERT OR REPLACE: SQLite then keeps a copy of every page that it touches.
     if let known = try known(row.callID) {
       row.callKey = known.callKey
       if content != nil { try removeBelongings(of: known.callKey) }
+      try execute(Self.updateCall, row.values)
     } else {
       row.callKey = try freeKey(for: id)
+      try execute(Self.insertCall, row.values)
     }
-    try execute(Self.insertCall, row.values)
     if let content { try insertBelongings(of: row.callKey, content) }
   }
 
@@ -47,6 +49,7 @@ package struct CatalogueTransaction {
       try removeBelongings(of: key)
       try execute("DELETE FROM calls WHERE call_key = ?", [.integer(key)])
     }
+    try execute("DELETE FROM erased WHERE archive_file = ?", [.text(file)])
     return keys.count
   }
 
@@ -58,10 +61,18 @@ package struct CatalogueTransaction {
     return sources
   }
 
-  package func setSource(_ file: String, kind: String, bytes: Int) throws {
+  /// When each file had last been changed: file name → ns.
+  package func sourceTimes() throws -> [String: Int64] {
+    var times: [String: Int64] = [:]
+    let rows = try Row.fetchCursor(database.cachedStatement(sql: "SELECT file, modified_ns FROM sources"))
+    while let row = try rows.next() { times[row[0]] = row[1] }
+    return times
+  }
+
+  package func setSource(_ file: String, kind: String, bytes: Int, modifiedNs: Int64 = 0) throws {
     try execute(
-      "INSERT OR REPLACE INTO sources (file, kind, indexed_bytes) VALUES (?, ?, ?)",
-      [.text(file), .text(kind), SQLValue(bytes)])
+      "INSERT OR REPLACE INTO sources (file, kind, indexed_bytes, modified_ns) VALUES (?, ?, ?, ?)",
+      [.text(file), .text(kind), SQLValue(bytes), .integer(modifiedNs)])
   }
 
   package func removeSource(_ file: String) throws {
@@ -99,10 +110,57 @@ package struct CallContent: Sendable, Equatable {
   }
 }
 
+// MARK: Erasure
+
+extension CatalogueTransaction {
+  /// True if the archive has no more than a tombstone of the call.
+  package func isErased(_ id: CallID) throws -> Bool {
+    let statement = try database.cachedStatement(sql: "SELECT 1 FROM erased WHERE call_id = ?")
+    return try Int.fetchOne(statement, arguments: [id.description]) != nil
+  }
+
+  /// Removes all that is known of a call but when it was erased, and what was kept of its usage.
+  ///
+  /// - Parameter kept: the row of what was kept.
+  /// - Returns: true if there was something to remove.
+  @discardableResult
+  package func bury(_ id: CallID, startedNs: Int64, erasedNs: Int64, file: String, kept: CallRow?) throws -> Bool {
+    let known = try known(id.description)
+    if let known {
+      try removeBelongings(of: known.callKey)
+      try execute("DELETE FROM calls WHERE call_key = ?", [.integer(known.callKey)])
+    }
+    try execute(
+      "INSERT OR REPLACE INTO erased (call_id, started_ns, erased_ns, archive_file) VALUES (?, ?, ?, ?)",
+      [.text(id.description), .integer(startedNs), .integer(erasedNs), .text(file)])
+    if var row = kept {
+      row.callID = id.description
+      row.callKey = try known?.callKey ?? freeKey(for: id)
+      try execute(Self.insertCall, row.values)
+    }
+    return known != nil
+  }
+
+  /// Removes the row of a call, and all that belongs to it, but for one of kept usage.
+  package func removeUnlessKept(_ id: CallID) throws {
+    let statement = try database.cachedStatement(
+      sql: "SELECT call_key FROM calls WHERE call_id = ? AND erased_ns IS NULL")
+    guard let key = try Int64.fetchOne(statement, arguments: [id.description]) else { return }
+    try removeBelongings(of: key)
+    try execute("DELETE FROM calls WHERE call_key = ?", [.integer(key)])
+  }
+}
+
 extension CatalogueTransaction {
   private static let insertCall =
-    "INSERT OR REPLACE INTO calls (\(CallRow.columns.joined(separator: ", "))) VALUES "
+    "INSERT INTO calls (\(CallRow.columns.joined(separator: ", "))) VALUES "
     + "(\(CallRow.columns.map { _ in "?" }.joined(separator: ", ")))"
+
+  /// The values are numbered as those of the INSERT: the first is `call_key`.
+  private static let updateCall =
+    "UPDATE calls SET "
+    + CallRow.columns.enumerated().dropFirst().map { "\($1) = ?\($0 + 1)" }.joined(separator: ", ")
+    + " WHERE call_key = ?1"
 
   private func execute(_ sql: String, _ values: [SQLValue]) throws {
     let statement = try database.cachedStatement(sql: sql)

@@ -70,6 +70,23 @@ package final class CatalogueWriter {
     }
   }
 
+  /// Leaves nothing in the file of rows that were removed: full text forgets the words, free pages go, and so does the
+  /// log of changes.
+  ///
+  /// - Returns: false if a reader still holds the log of changes: then the old text is in there until it ends.
+  package func scrub() throws -> Bool {
+    do {
+      return try queue.writeWithoutTransaction { database in
+        // A contentless index keeps the words of deleted rows until all of it is written anew.
+        try database.execute(sql: "INSERT INTO call_fts (call_fts) VALUES ('optimize')")
+        try database.execute(sql: "VACUUM")
+        return try Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(TRUNCATE)").map { $0[0] == 0 } ?? false
+      }
+    } catch {
+      throw TapeError.catalogue(error, doing: "clean", at: path)
+    }
+  }
+
   /// Closes the database; after the last connection has closed, its WAL file is gone.
   package func close() throws { try queue.close() }
 
@@ -89,6 +106,8 @@ package final class CatalogueWriter {
     var configuration = Configuration()
     configuration.label = "catalogue.write"
     configuration.busyMode = .timeout(10)
+    // What belongs to a call is written and removed with it here; nobody else writes.
+    configuration.foreignKeysEnabled = false
     if !scratch { configuration.journalMode = .wal }
     configuration.prepareDatabase { database in
       // Erasure must not leave text in freed pages.

@@ -12,7 +12,7 @@ struct SealCommand: ParsableCommand {
 
   func run() throws {
     let store = try store.openExisting()
-    let report = try Sealer(store: store, log: Console.logger).seal()
+    let report = try Sealer(store: store, log: Console.logger, keeper: KeepUsage.keeper).seal()
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
     for call in report.lostCalls {
       StandardOutput.note("tapedeck: \(call) was never ended by its recorder: it is lost")

@@ -25,7 +25,9 @@ package struct Tapedeck: ParsableCommand {
             CallsCommand.self, ShowCommand.self, FramesCommand.self, EventsCommand.self, CatCommand.self,
             ReplayCommand.self, UsageCommand.self, ExportCommand.self, StatusCommand.self,
           ]),
-        CommandGroup(name: "Trust", subcommands: [VerifyCommand.self, CheckpointCommand.self, ProofCommand.self]),
+        CommandGroup(
+          name: "Trust",
+          subcommands: [VerifyCommand.self, CheckpointCommand.self, ProofCommand.self, EraseCommand.self]),
       ])
   }
 

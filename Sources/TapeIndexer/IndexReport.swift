@@ -7,7 +7,11 @@ package struct IndexReport: Sendable, Equatable {
   /// Calls of which only the place in the archive changed.
   package var movedCalls = 0
   package var removedCalls = 0
+  /// Calls that were taken out because they are erased.
+  package var erasedCalls = 0
   package var segments = 0
+  /// Of the calls written those in segments that were decoded, as their outlines did not tell enough.
+  package var decodedCalls = 0
   /// Journals that had something new.
   package var journals = 0
   /// Response bytes of the calls written.

@@ -8,8 +8,8 @@ internal import TapeTypes
 /// One writer's work on a catalogue: knows how far it has read the journals and which calls go on. After an error
 /// it is thrown away; the next one starts from what the catalogue says.
 final class IndexSession {
-  private let store: Store
-  private let writer: CatalogueWriter
+  let store: Store
+  let writer: CatalogueWriter
   private let log: Logger
   private let clock: any TapeClock
   private let follower: JournalFollower
@@ -17,9 +17,15 @@ final class IndexSession {
   private var tracked: [CallID: TrackedCall] = [:]
   /// What is indexed: file name → bytes. nil until read; nobody else writes it.
   private var sources: [String: Int]?
+  /// When each indexed segment had last been changed.
+  private var sourceTimes: [String: Int64] = [:]
+  /// The last change of the archive's directory that all segments were asked for, if it was long enough ago to be sure.
+  private var knownDirectoryNs: Int64?
+  /// The catalogue knows of erased calls.
+  var hasErased = false
   /// The journals were read once, so that `tracked` knows all open calls.
   private var hasPolled = false
-  private(set) var report = IndexReport()
+  var report = IndexReport()
   /// Called before each row is written: where tests make a run die.
   var onWrite: () throws -> Void = {}
   private var progress = IndexProgress(doneBytes: 0, totalBytes: 0, calls: 0)
@@ -46,14 +52,18 @@ final class IndexSession {
   /// - Returns: true if files came or went meanwhile, so that another look is due at once.
   @discardableResult
   func pass(refreshAll: Bool, _ onProgress: (IndexProgress) -> Void) throws -> Bool {
-    let before = try sources ?? writer.transaction { try $0.sources() }
+    let before = try sources ?? firstSources()
     sources = before
-    let files = try listing()
+    let files = try listing(remembering: true)
     let writes = report.calls + report.movedCalls
     progress.totalBytes = files.reduce(0) { $0 + max(0, $1.bytes) }
     progress.doneBytes = 0
     for file in files where file.kind == .segment {
-      if before[file.name] ?? -1 < 0 { try indexSegment(file) }
+      if before[file.name] ?? -1 < 0 {
+        try indexSegment(file)
+      } else if let modified = file.modifiedNs, modified != sourceTimes[file.name] {
+        try refreshSegment(file)
+      }
       progress.doneBytes += file.bytes
       progress.calls = report.calls
       onProgress(progress)
@@ -69,29 +79,59 @@ final class IndexSession {
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
 
-  private func listing() throws -> [SourceFile] { try SourceFile.list(store, known: sources ?? [:]) }
+  private func firstSources() throws -> [String: Int] {
+    try writer.transaction { transaction in
+      sourceTimes = try transaction.sourceTimes()
+      hasErased = try transaction.count("SELECT EXISTS (SELECT 1 FROM erased)") == 1
+      return try transaction.sources()
+    }
+  }
+
+  /// - Parameter remembering: segments that changed by now are looked at: the next listing need not ask for them.
+  private func listing(remembering: Bool = false) throws -> [SourceFile] {
+    let changed: Int64?
+    do { changed = try store.files.status(store.archivePath)?.modifiedNs } catch {
+      throw TapeError(.io, "cannot list the archive \(store.archivePath): \(error.reason) (\(error.call))")
+    }
+    if let changed, changed == knownDirectoryNs { return try SourceFile.list(store, known: sources ?? [:]) }
+    // A change within the tick of the file system's clock would not show.
+    let isSettled = changed.map { clock.wallNs() - $0 > 1_000_000_000 } ?? false
+    if remembering { knownDirectoryNs = isSettled ? changed : nil }
+    return try SourceFile.list(store)
+  }
+
+  /// The file is indexed as it is.
+  func note(_ file: SourceFile) {
+    sources?[file.name] = file.bytes
+    sourceTimes[file.name] = file.modifiedNs
+  }
+
+  /// The call is in a segment.
+  func forget(_ id: CallID) { tracked[id] = nil }
 
   // MARK: Segments
 
   /// Takes in a segment, in one transaction; what of it cannot be read is noted as damage.
-  private func indexSegment(_ file: SourceFile) throws {
+  func indexSegment(_ file: SourceFile) throws {
     var damage: [Damage] = []
     try writer.transaction { transaction in
       // Of something else that had its name.
       try transaction.removeSource(file.name)
       do {
-        try SegmentReader(store: store, name: file.name).forEachOutline {
+        let reader = try SegmentReader(store: store, name: file.name)
+        try reader.forEachOutline {
           damage.append($0)
         } _: { call in
           try index(call, &damage, in: transaction)
         }
+        for tombstone in reader.tombstones() { try bury(tombstone, in: file.name, transaction) }
       } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
         damage.append(Damage(file: file.name, offset: 0, calls: [], message: error.description))
       }
       for item in damage { try note(item, in: transaction) }
-      try transaction.setSource(file.name, kind: "segment", bytes: file.bytes)
+      try transaction.setSource(file.name, kind: "segment", bytes: file.bytes, modifiedNs: file.modifiedNs ?? 0)
     }
-    sources?[file.name] = file.bytes
+    note(file)
     report.segments += 1
   }
 
@@ -99,6 +139,8 @@ final class IndexSession {
     let problem = try call.integrityProblem()
     if let problem { damage.add(Damage(call.location, call.id, problem)) }
     tracked[call.id] = nil
+    // What was erased stays so, also when an old copy of its segment comes back.
+    if hasErased, try transaction.isErased(call.id) { return }
     if let known = try transaction.known(call.id) {
       // The same call in two segments: the first of them by name counts, whichever was seen first.
       let isSegment = Self.isSegment(known.file)
@@ -167,7 +209,9 @@ final class IndexSession {
 
   /// The catalogue has all of this call already: it ended before, or lies in a segment.
   private func isIndexed(_ id: CallID, at location: CallLocation, in transaction: CatalogueTransaction) throws -> Bool {
-    guard let known = try transaction.known(id) else { return false }
+    guard let known = try transaction.known(id) else {
+      return try hasErased && transaction.isErased(id)
+    }
     if Self.isSegment(known.file) { return true }
     return known.state != CallState.open.rawValue && known.leafHash != nil && known.file == location.file
       && known.offset == location.offset
@@ -186,6 +230,7 @@ final class IndexSession {
     try onWrite()
     try transaction.upsert(summary.row(), id: summary.open.id, content: withContent ? summary.content() : nil)
     report.calls += 1
+    if summary.isDecoded { report.decodedCalls += 1 }
     report.rawBytes += summary.bytes
   }
 

@@ -36,6 +36,8 @@ package struct Indexer: Sendable {
   @discardableResult
   package func run(rebuild: Bool = false, progress: (IndexProgress) -> Void = { _ in }) throws -> IndexReport {
     guard let lock = try acquire(rebuild: rebuild) else { return try leaveToFollower() }
+    // Of a rebuild that was killed.
+    discardScratch()
     return try withExtendedLifetime(lock) {
       rebuild ? try self.rebuild(progress) : try update(progress)
     }
@@ -52,17 +54,21 @@ package struct Indexer: Sendable {
     guard let lock = waitForLock(until: shouldStop) else { return }
     try withExtendedLifetime(lock) {
       var following: Following?
+      var scrubbing = CatalogueScrub(store: store, log: log)
       var failures = 0
       var stopping = false
       while true {
         do {
           let now = try following.flatMap { $0.writer.isInPlace ? $0 : nil } ?? openFollowing(again: following != nil)
           following = now
+          try scrubbing.look()
           if stopping {
             try now.session.catchUp { _ in }
+            try scrubbing.clean(now.writer, waiting: false)
             return try now.writer.close()
           }
           while try now.session.pass(refreshAll: false, { _ in }) {}
+          try scrubbing.clean(now.writer, waiting: false)
           failures = 0
         } catch let error as TapeError where error.code == .catalogueStale && following == nil {
           throw error
@@ -110,9 +116,12 @@ package struct Indexer: Sendable {
   }
 
   private func update(_ progress: (IndexProgress) -> Void) throws -> IndexReport {
+    var scrubbing = CatalogueScrub(store: store, log: log)
+    try scrubbing.look()
     let writer = try CatalogueWriter(path: store.cataloguePath)
     let session = IndexSession(store: store, writer: writer, log: log)
     try session.catchUp(progress)
+    try scrubbing.clean(writer, waiting: true)
     try writer.close()
     return session.report
   }
@@ -121,11 +130,18 @@ package struct Indexer: Sendable {
   private func rebuild(_ progress: (IndexProgress) -> Void) throws -> IndexReport {
     discardScratch()
     defer { discardScratch() }
+    var scrubbing = CatalogueScrub(store: store, log: log)
+    try scrubbing.look()
     let writer = try CatalogueWriter(path: scratchPath, scratch: true)
     let session = IndexSession(store: store, writer: writer, log: log)
     try session.catchUp(progress)
     try writer.install(at: store.cataloguePath)
     try writer.close()
+    if scrubbing.isNeeded {
+      let installed = try CatalogueWriter(path: store.cataloguePath)
+      try scrubbing.clean(installed, waiting: true)
+      try installed.close()
+    }
     return session.report
   }
 
@@ -173,12 +189,17 @@ package struct Indexer: Sendable {
   }
 
   private func isIndexed(_ files: [SourceFile]) throws -> Bool {
-    var indexed: [String: Int] = [:]
-    try CatalogueReader(path: store.cataloguePath).query("SELECT file, indexed_bytes FROM sources") { row in
-      indexed[row.text(0) ?? ""] = row.integer(1)
+    var indexed: [String: (bytes: Int?, modifiedNs: Int?)] = [:]
+    let sql = "SELECT file, indexed_bytes, modified_ns FROM sources"
+    try CatalogueReader(path: store.cataloguePath).query(sql) { row in
+      indexed[row.text(0) ?? ""] = (row.integer(1), row.integer(2))
     }
     // A journal that is gone by now was sealed, and is in a segment that the follower takes next.
-    return files.allSatisfy { (indexed[$0.name] ?? -1) >= $0.bytes }
+    return files.allSatisfy { file in
+      guard let known = indexed[file.name] else { return false }
+      if file.kind == .segment { return known.modifiedNs == file.modifiedNs.map(Int.init) }
+      return known.bytes ?? -1 >= file.bytes
+    }
   }
 
   private func pause(milliseconds: Int) { usleep(UInt32(milliseconds) * 1000) }

@@ -12,19 +12,20 @@ extension CallSummary {
     if let outline = sealed.outline, let read = CallSummary(outline, sealed, problem: problem) {
       self = read
     } else {
-      self.init(try sealed.call(), sealed, problem: problem)
+      self.init(try sealed.call(), sealed.location, leafHash: sealed.leafHash, problem: problem)
+      isDecoded = true
     }
   }
 
-  private init(_ call: RecordedCall, _ sealed: SealedCall, problem: String?) {
+  init(_ call: RecordedCall, _ location: CallLocation, leafHash: [UInt8]?, problem: String?) {
     var generation = TapeDialects.generation(of: call, withExtra: false)
     generation.noteArchiveDamage(problem, end: call.end)
     let timing = CallTiming(call)
     self.init(
-      open: call.open, facts: RequestFacts(call.open), location: sealed.location, head: call.head, end: call.end,
+      open: call.open, facts: RequestFacts(call.open), location: location, head: call.head, end: call.end,
       isLive: false, generation: generation, firstFrameNs: timing.first,
       firstContentNs: generation.firstContentFrame.flatMap { timing.offset(of: $0) }, longestGapNs: timing.longestGap,
-      frames: call.frameCount, bytes: call.raw.count, leafHash: sealed.leafHash)
+      frames: call.frameCount, bytes: call.raw.count, leafHash: leafHash)
   }
 
   /// nil where the outline does not tell.

@@ -13,10 +13,13 @@ struct SourceFile {
   var name: String
   var kind: Kind
   var bytes: Int
+  /// Of a segment, when it was last changed, ns since 1970; nil if that was not asked.
+  var modifiedNs: Int64?
 
   /// What is in the archive now, by name.
   ///
-  /// - Parameter known: sizes of files; segments among them are not asked again, as they never change.
+  /// - Parameter known: sizes of files; segments among them are not asked again. Only erasing and repacking change one,
+  ///   which changes the directory too.
   static func list(_ store: Store, known: [String: Int] = [:]) throws -> [SourceFile] {
     do {
       var files: [SourceFile] = []
@@ -28,7 +31,9 @@ struct SourceFile {
         }
         // One that goes between listing and asking was sealed: it is no matter.
         guard let status = try store.files.status(store.archivePath + "/" + name) else { continue }
-        files.append(SourceFile(name: name, kind: kind, bytes: status.bytes))
+        files.append(
+          SourceFile(
+            name: name, kind: kind, bytes: status.bytes, modifiedNs: kind == .segment ? status.modifiedNs : nil))
       }
       files += try store.archiveIntruders().map { SourceFile(name: $0.file, kind: .intruder, bytes: -1) }
       return files

@@ -6,8 +6,11 @@ struct FilterSQL {
   private(set) var conditions: [String] = []
   private(set) var arguments: [SQLValue] = []
 
-  /// - Parameter hidesMocks: what `MockFilter.byDefault` means here.
-  init(_ filter: CallFilter, hidesMocks: Bool) {
+  /// - Parameters:
+  ///   - hidesMocks: what `MockFilter.byDefault` means here.
+  ///   - sums: rows of erased calls whose usage was kept count; they are in no list.
+  init(_ filter: CallFilter, hidesMocks: Bool, sums: Bool = false) {
+    if !sums { add("c.erased_ns IS NULL") }
     addNames(filter)
     addIdentity(filter)
     addGeneration(filter)

@@ -1,7 +1,7 @@
 internal import TapeArchive
 internal import TapeCatalogue
 internal import TapeDialects
-internal import TapeTypes
+package import TapeTypes
 
 extension QueryEngine {
   /// Finds a call by what people call it: call id in any case, an unambiguous prefix of one, response id, span id,
@@ -26,6 +26,7 @@ extension QueryEngine {
         return entry
       }
     }
+    try checkErased(upper)
     if let id = CallID(reference), let entry = try inArchive(id) { return entry }
     throw TapeError(
       .notFound,
@@ -46,10 +47,12 @@ extension QueryEngine {
       throw TapeError(.usage, "'\(reference)' names no call: @1 is the latest, @2 the one before")
     }
     var entry: CallEntry?
-    let sql = "SELECT \(CallEntry.columns) FROM calls c ORDER BY \(CallSort.newest.sql) LIMIT 1 OFFSET \(number - 1)"
+    let sql =
+      "SELECT \(CallEntry.columns) FROM calls c WHERE c.erased_ns IS NULL "
+      + "ORDER BY \(CallSort.newest.sql) LIMIT 1 OFFSET \(number - 1)"
     try catalogue.query(sql) { entry = CallEntry($0) }
     guard let entry else {
-      let count = try catalogue.snapshot { try $0.integer("SELECT count(*) FROM calls") } ?? 0
+      let count = try catalogue.snapshot { try $0.integer("SELECT count(*) FROM calls WHERE erased_ns IS NULL") } ?? 0
       throw TapeError(
         .notFound, "no call \(reference) in \(store.path): it has \(count) \(count == 1 ? "call" : "calls")")
     }
@@ -61,11 +64,32 @@ extension QueryEngine {
     _ condition: String, _ values: [String], order: String = CallSort.newest.sql
   ) throws -> [CallEntry] {
     var found: [CallEntry] = []
-    let sql = "SELECT \(CallEntry.columns) FROM calls c WHERE \(condition) ORDER BY \(order) LIMIT 7"
+    let sql =
+      "SELECT \(CallEntry.columns) FROM calls c WHERE (\(condition)) AND c.erased_ns IS NULL "
+      + "ORDER BY \(order) LIMIT 7"
     try catalogue.query(sql, values.map { .text($0) }) { row in
       if let entry = CallEntry(row) { found.append(entry) }
     }
     return found
+  }
+
+  /// Who asks for a call that was erased is told so.
+  ///
+  /// - Throws: `TapeError` `.erased`.
+  private func checkErased(_ upper: String) throws {
+    guard !upper.isEmpty, upper.utf8.count <= 26, upper.utf8.allSatisfy(Self.isCrockford) else { return }
+    var found: [(id: CallID, erasedNs: Int64)] = []
+    let sql = "SELECT call_id, erased_ns FROM erased WHERE call_id >= ? AND call_id <= ? LIMIT 2"
+    try catalogue.query(sql, [.text(upper), .text(upper + "ZZ")]) { row in
+      if let id = row.text(0).flatMap({ CallID($0) }), let erased = row.integer(1) { found.append((id, Int64(erased))) }
+    }
+    if found.count == 1 { throw TapeError.erased(found[0].id, atNs: found[0].erasedNs) }
+  }
+
+  /// Whether the usage of an erased call was kept.
+  package func keepsUsage(of id: CallID) throws -> Bool {
+    let sql = "SELECT count(*) FROM calls WHERE call_id = ? AND erased_ns IS NOT NULL"
+    return try catalogue.snapshot { try $0.integer(sql, [.text(id.description)]) } ?? 0 > 0
   }
 
   private func ambiguous(_ reference: String, _ found: [CallEntry]) -> TapeError {

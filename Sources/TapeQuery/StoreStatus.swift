@@ -55,12 +55,14 @@ package struct StoreStatus {
 
   private func callCounts(_ snapshot: CatalogueSnapshot) throws -> JSONValue {
     var counts: [String: Int] = [:]
-    try snapshot.query("SELECT state, count(*) FROM calls GROUP BY state") { row in
+    try snapshot.query("SELECT state, count(*) FROM calls WHERE erased_ns IS NULL GROUP BY state") { row in
       counts[row.text(0) ?? ""] = row.integer(1)
     }
     var members: [JSONValue.Member] = [.init("total", .int(counts.values.reduce(0, +)))]
     members += CallState.allCases.map { .init($0.rawValue, .int(counts[$0.rawValue] ?? 0)) }
-    members.append(.init("mock", .int(try snapshot.integer("SELECT count(*) FROM calls WHERE mock") ?? 0)))
+    let mocks = "SELECT count(*) FROM calls WHERE mock AND erased_ns IS NULL"
+    members.append(.init("mock", .int(try snapshot.integer(mocks) ?? 0)))
+    members.append(.init("erased", .int(try snapshot.integer("SELECT count(*) FROM erased") ?? 0)))
     return .object(members)
   }
 

@@ -103,6 +103,7 @@ package final class Importer {
     let writer = self.writer
     self.writer = nil
     try writer?.close()
+    Eraser.finish(in: store, log: log)
   }
 
   // MARK: For the readers of each format

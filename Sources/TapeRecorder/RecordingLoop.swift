@@ -191,8 +191,8 @@ package final class RecordingLoop: @unchecked Sendable {
     return idle > 0 ? Int64(min(1, max(0.02, idle / 4)) * 1e9) : 1_000_000_000
   }
 
-  /// With nothing open, only the journal has to be looked after.
-  private static let restNs: Int64 = 5_000_000_000
+  /// With nothing open, only the journal has to be looked after: it may be old, or asked for by an erasure.
+  private static let restNs: Int64 = 1_000_000_000
 
   /// Something with a deadline has been opened.
   package func keepSweeping() {

@@ -21,7 +21,11 @@ public final class TapeRecorder: Sendable {
   public init(store: Store, options: RecorderOptions = RecorderOptions()) throws {
     let loop = try RecordingLoop(store: store, journal: JournalOptions(), options: options)
     self.loop = loop
-    thread = try LoopThread { loop.run() }
+    thread = try LoopThread {
+      loop.run()
+      // Its journal is closed now.
+      Eraser.finish(in: store, log: options.logger)
+    }
   }
 
   deinit { beginToClose() }

@@ -81,7 +81,9 @@ final class ServeSession: Sendable {
         Worker { [store, log] in
           while !stopping.isRaised {
             Self.seal(store, log)
-            stopping.wait(seconds: 30)
+            // A call that is to be erased may end at any moment.
+            let isErasing = (try? ErasureList.pending(in: store).contains { !$0.isOutOfArchive }) ?? false
+            stopping.wait(seconds: isErasing ? 5 : 30)
           }
         })
     }
@@ -90,7 +92,7 @@ final class ServeSession: Sendable {
 
   private static func seal(_ store: Store, _ log: Logger) {
     do {
-      let report = try Sealer(store: store, log: log).seal()
+      let report = try Sealer(store: store, log: log, keeper: KeepUsage.keeper).seal()
       for damage in report.damage { log.error("damage in the archive: \(damage)") }
     } catch {
       log.warning("sealing failed, and is tried again later: \(error)")
@@ -125,7 +127,7 @@ final class ServeSession: Sendable {
 
   /// The journal is closed now: what has ended is sealed and in the catalogue before we go.
   private func finish() throws {
-    if seals { Self.seal(store, log) }
+    if seals { Self.seal(store, log) } else { Eraser.finish(in: store, log: log, keeper: KeepUsage.keeper) }
     if indexes { try Indexer(store: store, log: log).run() }
   }
 }

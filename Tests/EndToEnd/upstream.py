@@ -137,6 +137,14 @@ class Upstream:
         frames = text_frames(int(inputs.get("n", 20)))
         return self.stream(connection, frames, gap=float(inputs.get("gap_ms", 0)) / 1000)
 
+    def play_echo(self, connection, request):
+        """Says `inputs.say` back, in pieces of 4 characters, `gap_ms` apart; ends when it is over."""
+        inputs = request.get("inputs") or {}
+        say = inputs.get("say", "")
+        frames = [chunk(say[i : i + 4]) for i in range(0, len(say), 4)]
+        return self.stream(connection, frames + [chunk("", final=True, usage=USAGE), DONE],
+                           gap=float(inputs.get("gap_ms", 0)) / 1000)
+
     def play_models(self, connection, request):
         return self.whole(connection, "200 OK", "application/json", b'[{"id":"gpt-4o-mini"}]')
 

@@ -41,6 +41,10 @@ package enum JournalFormat {
     return "J-\(writer)-\(String(repeating: "0", count: max(0, 6 - digits.utf8.count)))\(digits).tape"
   }
 
+  /// The empty file that asks the writer of a journal to start the next one.
+  static func rollRequest(for journal: String) -> String { journal + rollSuffix }
+  static let rollSuffix = ".roll"
+
   /// Writer and sequence of `J-<writer>-<seq>.tape`; nil for other names.
   package static func parse(fileName: String) -> (writer: CallID, sequence: Int)? {
     let name = Array(fileName.utf8)

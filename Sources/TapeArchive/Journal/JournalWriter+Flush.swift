@@ -163,10 +163,20 @@ extension JournalWriter {
     guard journal.hasCalls else { return }
     let now = clock.monotonicNs()
     let isOld = now - journal.createdNs >= Int64(options.rollSeconds) * 1_000_000_000
-    guard journal.size >= options.rollBytes || isOld, now >= nextRetryNs else { return }
+    guard journal.size >= options.rollBytes || isOld || isAskedToRoll(now), now >= nextRetryNs else { return }
     if !startJournal(syncOld: true, rewriting: nil) {
       nextRetryNs = now + Int64(options.retryMs) * 1_000_000
     }
+  }
+
+  /// An erasure wants a call out of this journal: it has asked for the next one. Looked for once a second.
+  private func isAskedToRoll(_ now: Int64) -> Bool {
+    if now >= nextLookNs {
+      nextLookNs = now + 1_000_000_000
+      let request = store.archivePath + "/" + JournalFormat.rollRequest(for: journal.name)
+      isRollAsked = ((try? store.files.status(request)) ?? nil) != nil
+    }
+    return isRollAsked
   }
 
   /// Gives up a journal that cannot be synced or has a torn tail: its unsynced records are written again.
@@ -200,17 +210,20 @@ extension JournalWriter {
     RecordLines.rechecksum(stage.mutableBytes, seed: next.seed)
     syncer.follow(next.descriptor, retiring: journal.descriptor, sync: syncOld)
     journal = next
-    places.append((unsynced.end, JournalOrigin(sequence: next.sequence, offset: next.size)))
+    isRollAsked = false
+    places.append((unsynced.end, next.sequence, next.size, old != nil))
     return true
   }
 
-  /// Where the byte at this position was written; at the end of a journal rather than at the start of the next.
+  /// Where the byte at this position was written: in the last journal that repeats it, or behind that. At the end of a
+  /// journal rather than at the start of the next, whose header need not be synced.
   private func place(of position: Int) -> JournalOrigin {
     // The first journal's header is nothing that anybody misses.
     if position == 0 { return JournalOrigin(sequence: 1, offset: 0) }
-    let next = places.dropFirst().firstIndex { position <= $0.position } ?? places.count
-    let (start, place) = places[next - 1]
-    return JournalOrigin(sequence: place.sequence, offset: place.offset + position - start)
+    let base = places.lastIndex { $0.repeats && $0.position <= position } ?? 0
+    let next = places[(base + 1)...].firstIndex { position <= $0.position } ?? places.count
+    let start = places[next - 1]
+    return JournalOrigin(sequence: start.sequence, offset: start.offset + position - start.position)
   }
 
   /// - Parameter rewriting: records of calls that have ended come along, so their ids are needed too.

@@ -40,7 +40,7 @@ package final class JournalWriter {
   /// Written and not known to be synced; rewritten elsewhere when a sync fails.
   @exclusivity(unchecked) var unsynced = UnsyncedBytes()
   /// Where each journal's batches begin behind its first, with their `position` as `UnsyncedBytes` counts.
-  @exclusivity(unchecked) var places: [(position: Int, place: JournalOrigin)]
+  @exclusivity(unchecked) var places: [(position: Int, sequence: Int, offset: Int, repeats: Bool)]
   /// Calls whose last records are among the unsynced ones; `position` as `UnsyncedBytes` counts.
   @exclusivity(unchecked) var endedUnsynced: [(position: Int, number: Int, id: CallID, progress: CallSlot.Progress)] =
     []
@@ -50,6 +50,9 @@ package final class JournalWriter {
   /// Set when the journal must be given up although it could be written: it has a torn tail.
   @exclusivity(unchecked) var mustReplace = false
   @exclusivity(unchecked) var isClosed = false
+  /// Someone wants this journal to be followed by the next one; when to look again whether that is so.
+  @exclusivity(unchecked) var isRollAsked = false
+  @exclusivity(unchecked) var nextLookNs: Int64
   @exclusivity(unchecked) package internal(set) var counters = Counters()
 
   /// Makes the writer's first journal, and locks it.
@@ -63,9 +66,10 @@ package final class JournalWriter {
     self.clock = clock
     self.log = log
     writer = CallID(milliseconds: UInt64(max(0, clock.wallNs())) / 1_000_000)
+    nextLookNs = clock.monotonicNs() + 1_000_000_000
     do {
       journal = try OpenJournal.create(store: store, writer: writer, sequence: 1, chain: .init(), clock: clock)
-      places = [(0, JournalOrigin(sequence: 1, offset: journal.size))]
+      places = [(0, 1, journal.size, false)]
       syncer = JournalSyncer(files: store.files, directory: store.archivePath, options: options)
       syncer.follow(journal.descriptor, retiring: nil, sync: false)
       try syncer.start()

@@ -7,6 +7,8 @@ struct SealRun {
   let level: Int
   let log: Logger
   let groupBytes: Int
+  /// Calls that become tombstones.
+  let erasing: Erasing
   private(set) var report = SealReport()
   private var pending: [Pending] = []
   private var pendingBytes = 0
@@ -32,7 +34,13 @@ struct SealRun {
   /// Calls that stay in journals, by writer: they are live, or they could not be read.
   private var kept: [CallID: Set<Int>] = [:]
 
-  init(store: Store, level: Int, log: Logger, groupBytes: Int) {
+  /// Calls that are tombstones already.
+  private var buried: Set<CallID> = []
+  /// Writers of erased calls: their journals may have to stay for others.
+  private var erasedWriters: Set<CallID> = []
+
+  init(store: Store, level: Int, log: Logger, groupBytes: Int, erasing: Erasing) {
+    self.erasing = erasing
     self.store = store
     self.level = level
     self.log = log
@@ -40,19 +48,6 @@ struct SealRun {
   }
 
   // MARK: Journals
-
-  /// What an interrupted seal or a process that died while it made a journal left.
-  func removeLeftovers() throws {
-    for name in try store.archiveFiles() where name.hasSuffix(".tmp") {
-      let path = store.archivePath + "/" + name
-      let descriptor = try store.files.open(path, .read)
-      defer { store.files.close(descriptor) }
-      // A journal that is being made is locked, but for the moment after it was opened: then its maker tries again.
-      guard try store.files.lock(descriptor, .shared, wait: false) else { continue }
-      log.notice("removing \(name), which was not finished")
-      try store.files.unlink(path)
-    }
-  }
 
   /// Takes in a writer's closed journals.
   mutating func scan(_ writer: CallID, _ sequences: [Int]) throws {
@@ -128,6 +123,17 @@ struct SealRun {
       // One after the other: a journal that is gone while one before it is still there would look like a loss.
       try store.files.syncDirectory(store.archivePath)
     }
+    try voidErased()
+  }
+
+  /// Of calls that were erased nothing stays in a journal that is kept for others.
+  private func voidErased() throws {
+    for journal in closed where kept[journal.writer]?.contains(journal.sequence) == true {
+      guard erasedWriters.contains(journal.writer) else { continue }
+      let voided = try JournalErasure(store: store).void(
+        buried, in: journal.name, writer: journal.writer, sequence: journal.sequence)
+      if voided > 0 { log.notice("\(journal.name) was written again without erased calls") }
+    }
   }
 
   private mutating func sealPending() throws {
@@ -136,8 +142,15 @@ struct SealRun {
       kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
       log.error("call \(item.track.id) is larger than a segment takes; it stays in its journal")
     }
-    let calls = pending.filter { !sealed.contains($0.track.id) && fits($0.track) }
-      .sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
+    for item in pending where erasing.mustWait(item.track.id) {
+      kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+    }
+    for item in pending where erasing.wants(item.track.id) || buried.contains(item.track.id) {
+      erasedWriters.insert(item.writer)
+    }
+    let calls = pending.filter {
+      !sealed.contains($0.track.id) && fits($0.track) && !erasing.mustWait($0.track.id)
+    }.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
     pending = []
     pendingBytes = 0
     var start = 0
@@ -154,8 +167,9 @@ struct SealRun {
   }
 
   private func fits(_ track: CallTrack) -> Bool {
-    track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
-      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
+    erasing.wants(track.id)
+      || track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
+        && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {
@@ -169,7 +183,14 @@ struct SealRun {
       guard let call = try item.loader.load(item.track) else {
         throw BlockError("call \(item.track.id) cannot be read any more")
       }
-      try segment.add(.call(call))
+      guard erasing.wants(call.open.id) else {
+        note(call, item)
+        try segment.add(.call(call))
+        continue
+      }
+      try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
+      buried.insert(call.open.id)
+      report.erasedCalls.append(call.open.id)
     }
     try segment.finish()
     try segment.readBack(orElse: "its journal is kept")
@@ -193,6 +214,18 @@ struct SealRun {
     return growing
   }
 
+  /// A call that is not what its end says is sealed as it is, and its journals are kept.
+  private mutating func note(_ call: RecordedCall, _ item: Pending) {
+    guard let problem = integrityProblem(of: call) else { return }
+    let journals = Set(item.track.records.map(\.sequence))
+    for index in closed.indices where closed[index].writer == item.writer && journals.contains(closed[index].sequence) {
+      closed[index].isDamaged = true
+    }
+    report.damage.append(
+      Damage(
+        file: item.track.location.file, offset: item.track.location.offset, calls: [call.open.id], message: problem))
+  }
+
   /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept
   /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls.
   private mutating func alreadySealed() throws -> Set<CallID> {
@@ -208,7 +241,10 @@ struct SealRun {
       }
       do {
         let segment = try SegmentReader(store: store, name: name)
-        for entry in segment.entries { sealed.insert(entry.id) }
+        for entry in segment.entries {
+          sealed.insert(entry.id)
+          if entry.isErased { buried.insert(entry.id) }
+        }
         if let problem = segment.problem {
           report.damage.append(Damage(file: name, offset: 0, calls: [], message: problem))
         }

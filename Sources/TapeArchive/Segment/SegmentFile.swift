@@ -215,6 +215,18 @@ final class SegmentFile {
     return try coding.decode(encoded, only: id)
   }
 
+  /// The frames of a block as they lie in the file, damaged or not, with what the seek table says of their content,
+  /// and the checksums that they should have: nil unless `checkFrames` found some.
+  func rawFrames(ofBlock block: Int) throws -> [(bytes: [UInt8], content: Int, sum: UInt32?)] {
+    let first = 1 + block * framesPerBlock
+    return try (first..<(first + framesPerBlock)).map { index in
+      let frame = frames[index]
+      let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
+      guard bytes.count == frame.size else { throw BlockError("it ends early") }
+      return (bytes, frame.content, sums.flatMap { index < $0.count ? $0[index] : nil })
+    }
+  }
+
   /// nil if the coding has none.
   func outlines(inBlock block: Int) throws -> [CallOutline?]? {
     guard let coding = coding as? any OutlineCoding else { return nil }

@@ -23,9 +23,13 @@ package struct Tombstone: Sendable, Equatable {
 
 extension Tombstone {
   /// What whoever asks for the call is told.
-  var error: TapeError {
-    TapeError(
-      .erased, "call \(id) was erased at \(RFC3339.string(erasedAtNs)); its place in the archive's tree is kept")
+  var error: TapeError { .erased(id, atNs: erasedAtNs) }
+}
+
+extension TapeError {
+  /// What whoever asks for a call that was erased is told.
+  package static func erased(_ id: CallID, atNs: Int64) -> TapeError {
+    TapeError(.erased, "call \(id) was erased at \(RFC3339.string(atNs)); its place in the archive's tree is kept")
   }
 }
 

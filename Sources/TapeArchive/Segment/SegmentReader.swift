@@ -172,3 +172,18 @@ extension SegmentFile {
     }
   }
 }
+
+extension SegmentReader {
+  /// The tombstones, by decoding the blocks that the index says have some. Those of blocks that cannot be read are left
+  /// out.
+  package func tombstones() -> [Tombstone] {
+    var offsets: [Int] = []
+    for entry in entries where entry.isErased && offsets.last != entry.blockOffset { offsets.append(entry.blockOffset) }
+    return offsets.flatMap { offset -> [Tombstone] in
+      let items = file.block(at: offset).flatMap { try? file.items(inBlock: $0) }
+      return (items ?? []).compactMap { item in
+        if case .tombstone(let tombstone) = item { tombstone } else { nil }
+      }
+    }
+  }
+}

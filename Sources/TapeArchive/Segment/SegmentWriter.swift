@@ -22,6 +22,8 @@ final class SegmentWriter {
   /// Bytes of requests and responses in it.
   private(set) var rawBytes = 0
   private(set) var calls = 0
+  /// Blocks that were written.
+  private(set) var blockCount = 0
   /// Leaf hashes in the order of the file: what reading it back has to give.
   var leaves: [[UInt8]] { (index.entries + blockItems).compactMap(\.leafHash) }
 
@@ -69,6 +71,7 @@ final class SegmentWriter {
   private func endBlock() throws {
     guard !blockItems.isEmpty else { return }
     index.entries += blockItems
+    blockCount += 1
     let encoded = try block.finish()
     for role in TemplateCoding.roles {
       if let magic = role.skippableMagic {
@@ -81,6 +84,22 @@ final class SegmentWriter {
     blockItems.removeAll()
     blockBytes = 0
   }
+
+  /// Takes over a block of another segment of the same coding, byte for byte.
+  func copy(block: Int, of file: SegmentFile, _ entries: some Sequence<SegmentEntry>) throws {
+    try endBlock()
+    blockCount += 1
+    for var entry in entries {
+      entry.blockOffset = size
+      index.entries.append(entry)
+      calls += 1
+    }
+    // Damage stays what it is, and is seen as such: the checksums are those of what was written at first.
+    for frame in try file.rawFrames(ofBlock: block) { try add(frame.bytes, content: frame.content, sum: frame.sum) }
+  }
+
+  /// Closes the block at work, so that the next call begins another.
+  func closeBlock() throws { try endBlock() }
 
   /// Writes what is left, index and seek table, and syncs.
   func finish() throws {
@@ -118,11 +137,11 @@ final class SegmentWriter {
     try add(frame, content: 0)
   }
 
-  private func add(_ frame: [UInt8], content: Int) throws {
+  private func add(_ frame: [UInt8], content: Int, sum: UInt32? = nil) throws {
     try write(frame)
     seekTable.append(uint32: UInt32(frame.count))
     seekTable.append(uint32: UInt32(content))
-    sums.append(uint32: CRC32C.of(frame))
+    sums.append(uint32: sum ?? CRC32C.of(frame))
     frames += 1
   }
 

@@ -16,7 +16,7 @@ extension QueryEngine {
     top: Int? = nil
   ) throws -> [JSONValue] {
     var report = UsageReport(dimensions: dimensions, timeZone: timeZone)
-    let condition = FilterSQL(filter, hidesMocks: true)
+    let condition = FilterSQL(filter, hidesMocks: true, sums: true)
     let metadata = dimensions.compactMap(\.metadataKey)
     let columns = UsageReport.columns + metadata.map { _ in ", " + FilterSQL.metadataText }.joined()
     let sql = "SELECT \(columns) FROM calls c\(condition.clause)"
