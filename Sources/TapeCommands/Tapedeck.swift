@@ -18,15 +18,14 @@ package struct Tapedeck: ParsableCommand {
         """,
       version: Entry.version,
       groupedSubcommands: [
-        CommandGroup(name: "Record", subcommands: record + [IndexCommand.self, SealCommand.self]),
-        CommandGroup(name: "Trust", subcommands: [EraseCommand.self]),
+        CommandGroup(name: "Record", subcommands: record + [IndexCommand.self, SealCommand.self, ConfigCommand.self]),
         CommandGroup(
           name: "Ask",
           subcommands: [
             CallsCommand.self, ShowCommand.self, FramesCommand.self, EventsCommand.self, CatCommand.self,
             ReplayCommand.self, UsageCommand.self, ExportCommand.self, StatusCommand.self,
           ]),
-        CommandGroup(name: "Trust", subcommands: [VerifyCommand.self, CheckpointCommand.self, ProofCommand.self]),
+        CommandGroup(name: "Trust", subcommands: [EraseCommand.self, VerifyCommand.self, CheckpointCommand.self, ProofCommand.self]),
       ])
   }
 

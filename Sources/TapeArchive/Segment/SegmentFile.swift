@@ -220,9 +220,6 @@ final class SegmentFile {
     }
   }
 
-  /// Bytes of the whole file.
-  func size() throws -> Int { try store.files.size(descriptor) }
-
   /// nil if the coding has none.
   func outlines(inBlock block: Int) throws -> [CallOutline?]? {
     guard let coding = coding as? any OutlineCoding else { return nil }
