@@ -33,7 +33,8 @@ import Testing
     let result = try cleaned(#"{"a":["x 1234-5678 y",{"b":"12345-6789"}],"n":12,"e":"\u0031234-5678"}"#, rule)
     #expect(result.body == #"{"a":["x **** y",{"b":"12345-6789"}],"n":12,"e":"****"}"#)
     #expect(result.redactions == ["request:card"])
-    #expect(try cleaned("plain 1234-5678", rule).body == "plain ****")
+    let plain = try cleaned("plain 1234-5678", rule).body
+    #expect(plain == "plain ****")
   }
 
   @Test func aPatternWithAPathStaysBelowIt() throws {
