@@ -42,6 +42,12 @@ test: test-unit test-clients ## every test
 test-unit: check-tools
 	$(SWIFT) test $(BUILD_FLAGS)
 
+SEED ?= $(shell date +%s)
+STEPS ?= 100000
+
+soak: check-tools ## a long simulation of traffic, faults and restarts: SEED=… STEPS=…
+	TAPEDECK_SOAK_SEED=$(SEED) TAPEDECK_SOAK_STEPS=$(STEPS) $(SWIFT) test $(BUILD_FLAGS) --filter TapeSimulationTests
+
 $(VENV)/ready: Tests/EndToEnd/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q --disable-pip-version-check -r $<

@@ -157,6 +157,11 @@ let package = Package(
       exclude: ["Golden"],
       swiftSettings: strict),
     .testTarget(
+      name: "TapeSimulationTests",
+      dependencies: [
+        "TapeTestSupport", "TapeArchive", "TapeIndexer", "TapeCatalogue", "TapeTypes", logging,
+      ], swiftSettings: strict),
+    .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
     .testTarget(
@@ -172,8 +177,8 @@ let package = Package(
     .testTarget(
       name: "TapeIndexerTests",
       dependencies: [
-        "TapeTestSupport", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeTypes", "TapeJSON",
-        logging,
+        "TapeTestSupport", "TapeIndexer", "TapeCatalogue", "TapeArchive", "TapeDialects", "TapeSSE", "TapeTypes",
+        "TapeJSON", logging,
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeQueryTests",

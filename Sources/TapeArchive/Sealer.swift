@@ -31,7 +31,7 @@ package struct Sealer {
   let keeper: UsageKeeper?
   let clock: any TapeClock
   /// Journals are scanned in groups of about so many bytes, which bounds the memory that a seal takes.
-  private static let groupBytes = 256 << 20
+  private static let groupBytes = 512 << 20
 
   /// - Parameter keeper: makes what a tombstone keeps where an erasure asked for that. Without one, such calls stay in
   ///   their journals until someone seals who has one.

@@ -14,6 +14,13 @@ extension TapeError {
         + "`tapedeck index --rebuild`")
   }
 
+  static func catalogueIsNoFile(at path: String) -> TapeError {
+    TapeError(
+      .failed,
+      "cannot use \(path) as the catalogue: it is no regular file; remove it, and make a catalogue with "
+        + "`tapedeck index`")
+  }
+
   /// What an SQLite error means to the person who reads it.
   static func catalogue(_ error: any Error, doing what: String, at path: String) -> any Error {
     guard let error = error as? DatabaseError else { return error }

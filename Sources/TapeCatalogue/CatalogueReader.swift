@@ -40,6 +40,7 @@ package final class CatalogueReader: Sendable {
 
   private static func connectNow(_ path: String) throws -> Connection {
     guard let file = FileIdentity(path: path) else { throw TapeError.catalogueMissing(at: path) }
+    guard file.isRegular else { throw TapeError.catalogueIsNoFile(at: path) }
     do {
       let queue = try open(path)
       let (application, version) = try queue.read { database in

@@ -22,13 +22,15 @@ package struct CatalogueTransaction {
   package func upsert(_ row: CallRow, id: CallID, content: CallContent?) throws {
     var row = row
     row.callID = id.description
+    // Not INSERT OR REPLACE: SQLite then keeps a copy of every page that it touches.
     if let known = try known(row.callID) {
       row.callKey = known.callKey
       if content != nil { try removeBelongings(of: known.callKey) }
+      try execute(Self.updateCall, row.values)
     } else {
       row.callKey = try freeKey(for: id)
+      try execute(Self.insertCall, row.values)
     }
-    try execute(Self.insertCall, row.values)
     if let content { try insertBelongings(of: row.callKey, content) }
   }
 
@@ -151,8 +153,14 @@ extension CatalogueTransaction {
 
 extension CatalogueTransaction {
   private static let insertCall =
-    "INSERT OR REPLACE INTO calls (\(CallRow.columns.joined(separator: ", "))) VALUES "
+    "INSERT INTO calls (\(CallRow.columns.joined(separator: ", "))) VALUES "
     + "(\(CallRow.columns.map { _ in "?" }.joined(separator: ", ")))"
+
+  /// The values are numbered as those of the INSERT: the first is `call_key`.
+  private static let updateCall =
+    "UPDATE calls SET "
+    + CallRow.columns.enumerated().dropFirst().map { "\($1) = ?\($0 + 1)" }.joined(separator: ", ")
+    + " WHERE call_key = ?1"
 
   private func execute(_ sql: String, _ values: [SQLValue]) throws {
     let statement = try database.cachedStatement(sql: sql)

@@ -24,6 +24,7 @@ package final class CatalogueWriter {
     self.path = path
     do {
       try Self.makeFile(path)
+      if FileIdentity(path: path)?.isRegular == false { throw TapeError.catalogueIsNoFile(at: path) }
       queue = try DatabaseQueue(path: path, configuration: Self.configuration(scratch: scratch))
       file = FileIdentity(path: path)
       try prepare()
@@ -105,6 +106,8 @@ package final class CatalogueWriter {
     var configuration = Configuration()
     configuration.label = "catalogue.write"
     configuration.busyMode = .timeout(10)
+    // What belongs to a call is written and removed with it here; nobody else writes.
+    configuration.foreignKeysEnabled = false
     if !scratch { configuration.journalMode = .wal }
     configuration.prepareDatabase { database in
       // Erasure must not leave text in freed pages.

@@ -8,6 +8,8 @@
 struct FileIdentity: Sendable, Equatable {
   private let device: UInt64
   private let inode: UInt64
+  /// False for a pipe, at which SQLite would wait for ever, a device, a directory.
+  let isRegular: Bool
 
   /// nil if there is no such file.
   init?(path: String) {
@@ -15,5 +17,6 @@ struct FileIdentity: Sendable, Equatable {
     guard stat(path, &status) == 0 else { return nil }
     device = UInt64(truncatingIfNeeded: status.st_dev)
     inode = UInt64(truncatingIfNeeded: status.st_ino)
+    isRegular = status.st_mode & S_IFMT == S_IFREG
   }
 }

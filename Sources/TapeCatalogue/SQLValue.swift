@@ -35,7 +35,7 @@ extension SQLValue {
 }
 
 extension [SQLValue] {
-  var arguments: StatementArguments { StatementArguments(map(\.databaseValue)) }
+  var arguments: StatementArguments { StatementArguments(map { $0.databaseValue }) }
 }
 
 /// One row of a result; columns by position. Valid only inside the closure that got it.

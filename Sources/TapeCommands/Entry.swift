@@ -28,7 +28,7 @@ package enum Entry {
       }
       exit(0)
     } catch let error as TapeError {
-      StandardOutput.note("tapedeck: \(TerminalText.escaped(error.description, keepingLines: true))")
+      StandardOutput.note("tapedeck: \(error.description)")
       exit(error.exitCode)
     } catch {
       root.exit(withError: error)

@@ -120,8 +120,8 @@ enum ChatGrammar: ChunkGrammar {
     case .false, nil: break
     default: keep(members.isFinal, "is_final", of: cursor, &builder.extra)
     }
-    note(members.model, "model", of: cursor, frame: frame, \.model, in: &builder)
-    note(members.provider, "provider", of: cursor, frame: frame, \.provider, in: &builder)
+    note(members.model, "model", of: cursor, frame: frame, &builder.model, &builder.defects, &builder.extra)
+    note(members.provider, "provider", of: cursor, frame: frame, &builder.provider, &builder.defects, &builder.extra)
     guard let telemetry = members.telemetry, telemetry.kind == .object else {
       return keep(members.telemetry, "telemetry", of: cursor, &builder.extra)
     }
@@ -129,13 +129,11 @@ enum ChatGrammar: ChunkGrammar {
   }
 
   private static func note(
-    _ slice: JSONSlice?, _ name: StaticString, of cursor: JSONCursor, frame: Int,
-    _ field: WritableKeyPath<GenerationBuilder, NamedOnce>, in builder: inout GenerationBuilder
+    _ slice: JSONSlice?, _ name: StaticString, of cursor: JSONCursor, frame: Int, _ field: inout NamedOnce,
+    _ defects: inout DefectLog, _ extra: inout ExtraFields
   ) {
-    guard let slice, slice.kind == .string else { return keep(slice, name, of: cursor, &builder.extra) }
-    if let change = builder[keyPath: field].note(slice, of: cursor) {
-      builder.defects.add(.modelChanged, frame: frame, change)
-    }
+    guard let slice, slice.kind == .string else { return keep(slice, name, of: cursor, &extra) }
+    if let change = field.note(slice, of: cursor) { defects.add(.modelChanged, frame: frame, change) }
   }
 
   /// The first value that is a text and not empty stays. A value of another kind is kept as extra.

@@ -223,8 +223,9 @@ extension CallHead {
   /// The Content-Type without its parameters, in lower case; nil if there is none.
   var mediaType: String? {
     headers.first("content-type").map { value in
-      let type = value.prefix { $0 != ";" }.lowercased()
-      return String(type.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+      var type = value.utf8.prefix { $0 != 0x3B }.drop { $0 == 0x20 }
+      while type.last == 0x20 { type.removeLast() }
+      return Substring(type).lowercased()
     }
   }
 }

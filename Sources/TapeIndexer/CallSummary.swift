@@ -27,6 +27,8 @@ struct CallSummary {
   var gapBytes = 0
   /// nil while the call is open.
   var leafHash: [UInt8]?
+  /// It was decoded from a segment.
+  var isDecoded = false
 
   /// The row.
   func row() -> CallRow {

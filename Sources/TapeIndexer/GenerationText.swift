@@ -27,7 +27,8 @@ extension Generation {
     var text = text
     if hasBase64(&text) { text = withoutInlineMedia(.string(text)).string ?? text }
     guard let limit, text.utf8.count > limit else { return text }
-    return String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit)))
+    let end = text.unicodeScalars.index(text.startIndex, offsetBy: limit, limitedBy: text.endIndex)
+    return end.map { String(text.unicodeScalars[..<$0]) } ?? text
   }
 
   /// With memchr, as the standard library's search took a quarter of all of indexing.

@@ -10,6 +10,8 @@ package struct IndexReport: Sendable, Equatable {
   /// Calls that were taken out because they are erased.
   package var erasedCalls = 0
   package var segments = 0
+  /// Of the calls written those in segments that were decoded, as their outlines did not tell enough.
+  package var decodedCalls = 0
   /// Journals that had something new.
   package var journals = 0
   /// Response bytes of the calls written.

@@ -230,6 +230,7 @@ final class IndexSession {
     try onWrite()
     try transaction.upsert(summary.row(), id: summary.open.id, content: withContent ? summary.content() : nil)
     report.calls += 1
+    if summary.isDecoded { report.decodedCalls += 1 }
     report.rawBytes += summary.bytes
   }
 

@@ -13,6 +13,7 @@ extension CallSummary {
       self = read
     } else {
       self.init(try sealed.call(), sealed.location, leafHash: sealed.leafHash, problem: problem)
+      isDecoded = true
     }
   }
 

@@ -52,7 +52,7 @@ package struct CallOutline: Sendable, Equatable {
     /// Where in the frame's JSON the value is: keys joined by `.`, list elements as `[i]`, where i is the element's
     /// `index` member if it has one, else its position. Bytes of keys other than letters, digits, `_` and `-` are
     /// written `%XX`. A second value of the same path in one frame has `~2` behind it, and so on. What stands before the
-    /// first `:` is a root `type` that tells events with equal fields apart. Fields of lines that are no JSON begin with `/`.
+    /// first `:` is the root's `type` and `index` members, as in `delta[0]:text`, that tell events with equal fields apart. Fields of lines that are no JSON begin with `/`.
     package var path: String
     /// The raw values joined.
     package var bytes: [UInt8]
@@ -68,7 +68,7 @@ package struct CallOutline: Sendable, Equatable {
     package var firstFrame: Int?
     /// Arrival of that frame, ns since the call's start; nil in calls without clock.
     package var firstNs: Int64?
-    /// The raw value in the last frame that has one: what counts for fields that are replaced, not added to.
+    /// Of numbers the last: the raw value in the last frame that has one. Empty for text.
     package var lastValue: [UInt8]
 
     package init(

@@ -44,7 +44,7 @@ struct ImportCommand: ParsableCommand {
       for outcome in result.outcomes { StandardOutput.write("\(outcome.id)\n") }
       guard let failure = result.failure else { continue }
       hasFailed = true
-      StandardOutput.note("tapedeck: \(TerminalText.escaped("\(failure)", keepingLines: true))")
+      StandardOutput.note("tapedeck: \(failure)")
     }
     // What came before an error stays, and can be asked for.
     try importer.finish()

@@ -89,11 +89,11 @@ def captures():
 
 
 SAMPLE_HEAD = (
-    "# %s 1767225600000000000 2 17 2\n"
+    "# %s 1767225600000000000 2 16 2\n"
     'open {"id":"%s","started_at_ns":1767225600000000000,"origin":"proxy","upstream":"u","method":"POST","path":"/p",'
     '"headers":[],"has_times":true,"redactions":[]}\ncuts 2\n'
     'head {"offset_ns":1,"status":200,"http_version":"1.1","headers":[["a","b"]]}\n'
-    'end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":17,"sha256":"=","gap_frames":0,"gap_bytes":0,'
+    'end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":16,"sha256":"=","gap_frames":0,"gap_bytes":0,'
     '"clock_step_ns":0}\n' % (CALL, CALL)
 ).encode()
 
@@ -111,7 +111,7 @@ def blocks():
         [SAMPLE_HEAD.replace(b"true", b"false"), text, b"", b"", b"", b"\x00"]))
     put("literal", "raw-times", b"\1" + part.join([SAMPLE_HEAD, text, b"", b"", b"\xff\xff\xff\xff\xff", proofs]))
     # Where the blocks are says the target: the numbers here are only of the right form.
-    entry = "%s 1767225600000000000 42 2 17 %s\n" % (CALL, "ab" * 32)
+    entry = "%s 1767225600000000000 42 2 16 %s\n" % (CALL, "ab" * 32)
     put("index", "entries", ("# tree 0\n# id\n" + entry).encode())
     put("index", "erased", ("# tree 9223372036854775807\n%s 1 42 - - %s\n" % (CALL, "ab" * 32)).encode())
     put("index", "old", (entry[:-66] + "\n").encode())
@@ -136,6 +136,28 @@ def notes():
     put("note", "edge", separator * 3 + b"\x7f" + b"\xff" * 7 + b"\x7f" + b"\xff" * 7 + bytes(64))
 
 
+def proofs():
+    checkpoint = "tapedeck/2026-01-01T00:00:00.000000000Z\n2\n" + base64.b64encode(bytes(32)).decode() + "\n"
+    common = {"format": "tapedeck-proof/1", "call_id": CALL, "leaf": "ab" * 32, "leaf_number": 1}
+    rest = {"inclusion": ["cd" * 32], "checkpoint": checkpoint}
+    call = {"salt": SALT, "raw_sha256": "01" * 32, "times_sha256": "02" * 32, "open": open_json(), "request": "x",
+            "head": None, "end": None}
+    bare = {"salt": SALT, "raw_sha256": "01" * 32, "times_sha256": "02" * 32, "meta_sha256": "03" * 32}
+    for name, parts in dict(call=call, bare=bare, erased={"erased": True}, removed={"removed": True}).items():
+        put("proof", name, json.dumps({**common, **parts, **rest}).encode())
+    put("proof", "consistency", json.dumps(
+        {"format": "tapedeck-consistency/1", "old": checkpoint, "new": checkpoint, "consistency": ["cd" * 32]}).encode())
+    leaf = "%s %s\n" % (CALL, "ab" * 32)
+    most = 1 << 48
+    trees = {
+        "one": "# tree 0 1\n" + leaf, "two": "# tree 0 1\n%s\x1e# tree 1 1 %s\n%s" % (leaf, "ab" * 32, leaf),
+        "same": "# tree 0 1\n%s\x1e# tree 0 1\n%s" % (leaf, leaf),
+        "far": "# tree %d 1\n%s\x1e# tree %d 1\n%s" % (most, leaf, most - 1, leaf), "count": "# tree 0 %d\n%s" % (most, leaf),
+    }
+    for name, text in trees.items():
+        put("tree", name, (checkpoint + "\x1e" + text).encode())
+
+
 def main():
     for vector in vectors("sse.json"):
         data = base64.b64decode(vector["input_base64"])
@@ -158,6 +180,7 @@ def main():
     journals()
     blocks()
     notes()
+    proofs()
     captures()
 
 

@@ -50,9 +50,10 @@ import Testing
     let page = Dictionary(uniqueKeysWithValues: try rows("Constants").dropFirst().map { ($0[0], $0[1]) })
     #expect(
       page == [
-        "journal magic": JournalFormat.magic, "segment magic": SegmentFormat.magic, "block coding": "literal/1",
+        "journal magic": JournalFormat.magic, "segment magic": SegmentFormat.magic, "block coding": "template/1",
         "store version": "\(Store.version)", "largest key frame": "\(JournalFormat.largestKey)",
         "frames per key frame": "\(JournalFormat.framesPerKey)", "calls per block": "\(SegmentFormat.callsPerBlock)",
+        "text per block": "\(SegmentFormat.textPerBlock)", "cuts magic": hex(SegmentFormat.cutsMagic),
         "bytes per block": "\(SegmentFormat.bytesPerBlock)", "bytes per segment": "\(SegmentFormat.bytesPerSegment)",
         "window log": "\(SegmentFormat.windowLog)", "times magic": hex(SegmentFormat.timesMagic),
         "sums magic": hex(SegmentFormat.sumsMagic), "proofs magic": hex(SegmentFormat.proofsMagic),

@@ -68,7 +68,7 @@ import Testing
     let files = MemoryFiles()
     let store = try memoryStore(files)
     let writer = try JournalWriter(store: store, log: quiet)
-    let expected = record(writer, &generator, calls: 300)
+    let expected = record(writer, &generator, calls: 600)
     try writer.close()
     let name = try #require(Sealer(store: store, log: quiet).seal().segments.first)
     let entries = try SegmentReader(store: store, name: name).entries
@@ -91,7 +91,7 @@ import Testing
     let files = MemoryFiles()
     let store = try memoryStore(files)
     let writer = try JournalWriter(store: store, log: quiet)
-    let expected = record(writer, &generator, calls: 300)
+    let expected = record(writer, &generator, calls: 600)
     try writer.close()
     let name = try #require(Sealer(store: store, log: quiet).seal().segments.first)
     let entries = try SegmentReader(store: store, name: name).entries
@@ -152,9 +152,10 @@ import Testing
     let text = try run("/usr/bin/zstd", "-dc", path)
     #expect(text.status == 0)
     let shown = String(decoding: text.output, as: UTF8.self)
-    #expect(shown.hasPrefix("tapedeck-segment/1 literal/1\n"))
+    #expect(shown.hasPrefix("tapedeck-segment/1 template/1\n"))
     #expect(shown.contains("# \(open.id) "))
-    #expect(shown.contains("the questiondata: what is our refund policy?\n\n"))
+    #expect(shown.contains("\(open.id) /request the question\n"))
+    #expect(shown.contains("\(open.id) /frame data: what is our refund policy?␛0A␛0A\n"))
   }
 
   private func run(_ program: String, _ arguments: String...) throws -> (status: Int32, output: Data) {

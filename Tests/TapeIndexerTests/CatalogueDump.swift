@@ -18,7 +18,7 @@ func dump(_ path: String, without hidden: Set<String> = []) throws -> [String] {
       }
       lines += rows.sorted()
     }
-    for word in ["hel", "lo", "weather", "数", "refund", "utrecht", "question"] {
+    for word in ["hel", "lo", "weather", "数", "refund", "utrecht", "question", "hello", "policy", "tool1", "part"] {
       var found: [String] = []
       try snapshot.query(
         "SELECT call_id FROM calls WHERE call_key IN (SELECT rowid FROM call_fts WHERE call_fts MATCH ?) ORDER BY 1",

@@ -42,7 +42,10 @@ extension MemoryDisk {
     change { $0.faults[$0.operations + number] = fault }
   }
 
-  package func clearFaults() { change { $0.faults = [:] } }
+  package func clearFaults() {
+    change { ($0.faults, $0.failingSyncs, $0.failingTruncates) = ([:], 0, 0) }
+  }
+
   package var operations: Int { change { $0.operations } }
 
   /// What was asked for, by everyone, since the last time that this was asked.

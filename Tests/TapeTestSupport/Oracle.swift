@@ -44,8 +44,8 @@ package final class Oracle {
     var openPiece = Piece(count: 0)
     var headPiece = Piece(count: 0)
     var endPiece = Piece(count: 0)
-    /// Something of it was handed over without tape.
-    var hasGap = false
+    /// A loss of power took pieces of it that were not synced: it need not be what its end says.
+    var mayBeHurt = false
     var index: [Int64: Int] = [:]
 
     init(_ open: CallOpen) { self.open = open }
@@ -68,14 +68,29 @@ package final class Oracle {
 
   package var callIDs: [CallID] { calls.keys.sorted() }
 
-  /// The archive lies behind a loss of power: what was not synced was never promised, and the rest is as good as synced.
+  /// A recorder died: what its clients did not get they never will.
+  package func died(_ session: RecorderSession) {
+    for call in session.calls {
+      call.forEachPiece { if $0.grip == .none { $0.isGivenUp = true } }
+    }
+  }
+
+  /// The power went: of what was not synced nothing is promised any more.
   package func powerWent() {
     for call in calls.values {
+      var isHurt = false
       call.forEachPiece { piece in
-        if piece.grip < .synced { (piece.grip, piece.isGivenUp) = (.none, true) }
+        guard piece.grip < .synced else { return }
+        (piece.grip, piece.isGivenUp) = (.none, true)
+        isHurt = true
       }
-      call.hasGap = true
+      if isHurt { call.mayBeHurt = true }
     }
+  }
+
+  /// A disk has lied about its syncs.
+  package func nothingIsSynced() {
+    for call in calls.values { call.forEachPiece { if $0.grip == .synced { $0.grip = .written } } }
   }
 
   /// What is on tape now has survived, and has to go on surviving.
@@ -106,7 +121,9 @@ package final class Oracle {
         problems.append("call \(id) lost its head")
       }
       problems += check(call, taped, grip, mayMiss: mayMiss).map { "call \(id): \($0)" }
-      if !isDamaged, let problem = integrityProblem(of: taped) { problems.append("call \(id): \(problem)") }
+      if !isDamaged, !call.mayBeHurt, let problem = integrityProblem(of: taped) {
+        problems.append("call \(id): \(problem)")
+      }
     }
     for id in tape.keys where calls[id] == nil { problems.append("call \(id) was never made") }
     return problems
@@ -168,7 +185,7 @@ package final class RecorderSession {
   private let oracle: Oracle
   private let isStrict: Bool
   private var waiting: [Oracle.Call] = []
-  private var mine: [Oracle.Call] = []
+  private(set) var calls: [Oracle.Call] = []
   private var isFailing = false
 
   package init(
@@ -182,7 +199,7 @@ package final class RecorderSession {
   package func open(_ open: CallOpen) -> Handle {
     let call = Oracle.Call(open)
     oracle.add(call)
-    mine.append(call)
+    calls.append(call)
     let handle = Handle(call: call, handle: writer.open(open))
     // The writer writes these later, whatever happens.
     touch(call)
@@ -212,6 +229,13 @@ package final class RecorderSession {
     // A tail that was cut off is a frame too.
     if let last = handle.call.frames.indices.last { handle.call.frames[last].isWhole = true }
     writer.end(handle.handle, offsetNs: offsetNs, cause: cause)
+    touch(handle.call)
+  }
+
+  /// Nothing more is known of this call.
+  package func abandon(_ handle: Handle) {
+    writer.abandon(handle.handle)
+    if let last = handle.call.frames.indices.last { handle.call.frames[last].isWhole = true }
     touch(handle.call)
   }
 
@@ -253,7 +277,6 @@ package final class RecorderSession {
     for frame in call.frames.indices {
       for piece in call.frames[frame].pieces.indices where call.frames[frame].pieces[piece].grip == .none {
         call.frames[frame].pieces[piece].isGivenUp = true
-        call.hasGap = true
       }
     }
   }
@@ -267,7 +290,7 @@ package final class RecorderSession {
   }
 
   private func settle() {
-    for call in mine { call.forEachPiece { if $0.grip == .written { $0.grip = .synced } } }
+    for call in calls { call.forEachPiece { if $0.grip == .written { $0.grip = .synced } } }
   }
 
   package func close() throws {

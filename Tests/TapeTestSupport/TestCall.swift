@@ -9,6 +9,7 @@ package struct TestCall: Sendable {
   package var origin = CallOpen.Origin.proxy
   /// The request's body.
   package var request: [UInt8] = Array("{}".utf8)
+  package var path = "/v2/deployments/stream"
   package var headers: [HeaderField] = []
   package var hasTimes = true
   /// nil: no response came.
@@ -34,8 +35,7 @@ package struct TestCall: Sendable {
 
   package var open: CallOpen {
     CallOpen(
-      id: id, startedAtNs: startedAtNs, origin: origin, upstream: "http://127.0.0.1:9", path: "/v2/deployments/stream",
-      headers: headers, body: request, keyFingerprint: "00112233445566778899", hasTimes: hasTimes,
+      id: id, startedAtNs: startedAtNs, origin: origin, upstream: "http://127.0.0.1:9", path: path, headers: headers, body: request, keyFingerprint: "00112233445566778899", hasTimes: hasTimes,
       redactions: ["header:authorization"], salt: [UInt8](repeating: UInt8(truncatingIfNeeded: id.low), count: 16))
   }
 

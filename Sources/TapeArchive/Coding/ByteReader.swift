@@ -10,6 +10,15 @@ struct ByteReader {
 
   var isAtEnd: Bool { position >= bytes.count }
 
+  /// Bytes from here to the end.
+  var left: Int { max(0, bytes.count - position) }
+
+  mutating func byte() -> UInt8? {
+    guard position < bytes.count else { return nil }
+    defer { position += 1 }
+    return bytes[position]
+  }
+
   mutating func take(_ count: Int) -> ArraySlice<UInt8>? {
     guard count >= 0, count <= bytes.count - position else { return nil }
     defer { position += count }

@@ -7,10 +7,15 @@ package import TapeTypes
 /// space, strings escaped as `JSONValue` does, absent knowledge leaves its key out. The
 /// body and the salt are no part of it. Changing any byte of this changes every leaf hash.
 package enum CallCoding {
-  package static func json(_ open: CallOpen) -> [UInt8] {
+  package static func json(_ open: CallOpen) -> [UInt8] { json(open, isNamed: true) }
+
+  /// - Parameter isNamed: false where id and start stand beside the JSON.
+  static func json(_ open: CallOpen, isNamed: Bool) -> [UInt8] {
     var object = Object()
-    object.add("id", .string(open.id.description))
-    object.add("started_at_ns", .int(open.startedAtNs))
+    if isNamed {
+      object.add("id", .string(open.id.description))
+      object.add("started_at_ns", .int(open.startedAtNs))
+    }
     object.add("origin", .string(open.origin.rawValue))
     object.add("upstream", .string(open.upstream))
     object.add("method", .string(open.method))
@@ -35,14 +40,18 @@ package enum CallCoding {
   package static func json(_ end: CallEnd) -> [UInt8] { json(end, sha256: end.sha256.map { Hex.string($0) }) }
 
   /// With another text in place of the hash: the segment writes `=` for a hash that follows from the bytes.
-  package static func json(_ end: CallEnd, sha256: String?) -> [UInt8] {
+  ///
+  /// - Parameter isCounted: false where the number of frames and bytes stands beside the JSON.
+  package static func json(_ end: CallEnd, sha256: String?, isCounted: Bool = true) -> [UInt8] {
     var object = Object()
     object.add("offset_ns", end.offsetNs.map { .int($0) })
     object.add("cause", .string(end.cause.rawValue))
     object.add("detail", end.detail.map { .string($0) })
     object.add("client_closed_ns", end.clientClosedNs.map { .int($0) })
-    object.add("frames", .int(end.frames))
-    object.add("bytes", .int(end.bytes))
+    if isCounted {
+      object.add("frames", .int(end.frames))
+      object.add("bytes", .int(end.bytes))
+    }
     object.add("sha256", sha256.map { .string($0) })
     object.add("gap_frames", .int(end.gapFrames))
     object.add("gap_bytes", .int(end.gapBytes))
@@ -52,15 +61,24 @@ package enum CallCoding {
   }
 
   package static func open(_ value: JSONValue, body: [UInt8], salt: [UInt8]) -> CallOpen? {
+    guard let id = value["id"]?.string.flatMap({ CallID($0) }), let started = value["started_at_ns"]?.integer else {
+      return nil
+    }
+    return open(value, id: id, startedAtNs: Int64(started), body: body, salt: salt)
+  }
+
+  /// The same where id and start stand beside the JSON.
+  static func open(
+    _ value: JSONValue, id: CallID, startedAtNs: Int64, body: [UInt8], salt: [UInt8]
+  ) -> CallOpen? {
     guard
-      let id = value["id"]?.string.flatMap({ CallID($0) }), let started = value["started_at_ns"]?.integer,
       let origin = value["origin"]?.string.flatMap({ CallOpen.Origin(rawValue: $0) }),
       let upstream = value["upstream"]?.string, let method = value["method"]?.string, let path = value["path"]?.string,
       let headers = headers(value["headers"]), let hasTimes = value["has_times"]?.bool,
       let redactions = value["redactions"]?.array
     else { return nil }
     return CallOpen(
-      id: id, startedAtNs: Int64(started), origin: origin, upstream: upstream, method: method, path: path,
+      id: id, startedAtNs: startedAtNs, origin: origin, upstream: upstream, method: method, path: path,
       headers: headers, body: body, keyFingerprint: value["key_fingerprint"]?.string, hasTimes: hasTimes,
       redactions: redactions.compactMap { $0.string }, salt: salt)
   }
@@ -75,11 +93,15 @@ package enum CallCoding {
       decoded: value["decoded"]?.string)
   }
 
-  /// - Parameter derived: gives the hash that `=` stands for.
-  package static func end(_ value: JSONValue, derived: () -> [UInt8]? = { nil }) -> CallEnd? {
+  /// - Parameters:
+  ///   - counted: numbers of frames and bytes that stand beside the JSON, for where it has none.
+  ///   - derived: gives the hash that `=` stands for.
+  package static func end(
+    _ value: JSONValue, counted: (frames: Int, bytes: Int)? = nil, derived: () -> [UInt8]? = { nil }
+  ) -> CallEnd? {
     guard
       let cause = value["cause"]?.string.flatMap({ CallEnd.Cause(rawValue: $0) }),
-      let frames = value["frames"]?.integer, let bytes = value["bytes"]?.integer,
+      let frames = value["frames"]?.integer ?? counted?.frames, let bytes = value["bytes"]?.integer ?? counted?.bytes,
       let gapFrames = value["gap_frames"]?.integer, let gapBytes = value["gap_bytes"]?.integer,
       let clockStep = value["clock_step_ns"]?.integer
     else { return nil }

@@ -23,10 +23,12 @@ package struct LeafParts: Equatable, Sendable {
   }
 
   /// In one go where `LeafHasher` takes a step for each frame: twice as fast, with the same result.
-  package init(of call: RecordedCall) {
+  ///
+  /// - Parameter rawHash: SHA-256 of the response, where it is known already.
+  package init(of call: RecordedCall, rawHash: [UInt8]? = nil) {
     salt = call.open.salt
     meta = LeafHasher.metaHash(open: call.open, head: call.head, end: call.end)
-    raw = Array(SHA256.hash(data: call.raw))
+    raw = rawHash ?? Array(SHA256.hash(data: call.raw))
     let hasTimes = call.open.hasTimes
     var words: [UInt64] = []
     words.reserveCapacity(call.frameCount * 2 + 2)

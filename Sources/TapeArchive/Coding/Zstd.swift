@@ -10,12 +10,25 @@ struct ZstdError: Error, Equatable, CustomStringConvertible {
 final class ZstdCompressor {
   private let context: OpaquePointer
 
+  /// What is compressed.
+  enum Content {
+    case any
+    /// Text: looked through longer for matches than the middle levels do.
+    case text
+    /// Text full of ids and hashes: in it short matches are chance, and cost more than what they replace.
+    case ids
+  }
+
   /// - Parameter level: 1 to 22; the window stays within ``SegmentFormat/windowLog`` at every level.
-  init(level: Int) throws(ZstdError) {
+  init(level: Int, for content: Content = .any) throws(ZstdError) {
     guard let context = ZSTD_createCCtx() else { throw ZstdError(description: "no memory for a zstd compressor") }
     self.context = context
     try Zstd.check(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(level)))
     try Zstd.check(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1))
+    if content != .any, (6...12).contains(level) {
+      try Zstd.check(ZSTD_CCtx_setParameter(context, ZSTD_c_searchLog, 6))
+      if content == .ids { try Zstd.check(ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, 6)) }
+    }
     // Levels up to 19 stay below it by themselves.
     if level > 19 { try Zstd.check(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, Int32(SegmentFormat.windowLog))) }
   }

@@ -1,5 +1,11 @@
 internal import TapeTypes
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// Reads one journal's records in order, over a buffer of its own. Total: any bytes whatever are
 /// read as records, damage and a tail.
 final class JournalCursor {
@@ -11,8 +17,10 @@ final class JournalCursor {
     case bad
   }
 
-  /// A search for the next record behind damage checks so many bytes at most.
-  private static let resyncLimit = 4 << 30
+  /// A search for the next record behind damage looks at so many bytes at most, those of candidates counted again.
+  private static let resyncLimit = 1 << 30
+  /// Of a record that says it is larger, the last byte is looked at before the rest is read.
+  private static let trustedSize = 1 << 20
 
   private let files: any TapeFiles
   let descriptor: Int32
@@ -77,9 +85,16 @@ final class JournalCursor {
         examined += size ?? 64
         statedEnd = size.map { offset + $0 }
         return .bad
-      case .needs(let more): needed = more
+      case .needs(let more):
+        if more > Self.trustedSize, more <= remaining, try byte(at: offset + more - 1) != 0x0A { return .bad }
+        needed = more
       }
     }
+  }
+
+  /// nil if the file became shorter.
+  private func byte(at offset: Int) throws(FileError) -> UInt8? {
+    try files.read(descriptor, offset..<(offset + 1)).first
   }
 
   /// At least `needed` bytes from `offset` on, if the file has them before the limit.
@@ -132,10 +147,12 @@ final class JournalCursor {
     while position < limit, examined < Self.resyncLimit {
       let bytes = try fill(position, 1)
       guard !bytes.isEmpty else { return false }
-      guard let newline = bytes.firstIndex(of: 0x0A) else {
+      guard let newline = lineFeed(in: bytes) else {
         position += bytes.count
+        examined += bytes.count
         continue
       }
+      examined += newline
       let candidate = position + newline + 1
       if case .record(let record) = try record(at: candidate, checking: true) {
         offset = record.offset
@@ -144,6 +161,11 @@ final class JournalCursor {
       position = candidate
     }
     return false
+  }
+
+  private func lineFeed(in bytes: UnsafeRawBufferPointer) -> Int? {
+    guard let base = bytes.baseAddress, let found = memchr(base, 0x0A, bytes.count) else { return nil }
+    return UnsafeRawPointer(found) - base
   }
 
   /// Where the last whole batch at or behind `offset` ends, or `offset`. Moves nothing.

@@ -82,7 +82,7 @@ final class JournalFile {
         cursor.seek(offset)
         let bytes = cursor.limit - offset
         found(
-          end == nil
+          end == nil && bytes <= JournalFormat.largestRecord
             ? .tornTail(offset: offset, bytes: bytes)
             : .damage(offset: offset, "its last \(bytes) bytes are not what was written"))
         return

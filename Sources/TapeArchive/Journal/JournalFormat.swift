@@ -18,6 +18,8 @@ package enum JournalFormat {
   package static let framesPerKey = 64
   /// No number of a record but a time is larger, nor one in the name of a file.
   static let largestCount = 1 << 48
+  /// A record that says it has more is none: no frame and no request comes near it. Nor is more than that a torn tail.
+  static let largestRecord = 1 << 29
   /// No record's first line is longer.
   static let longestLine = 512
   /// Bytes of the checksum and the space behind it.

@@ -57,6 +57,7 @@ struct JournalRecord {
       return line.count == JournalFormat.longestLine ? .bad(size: nil) : .needs(bytes.count + 1)
     }
     let size = newline + 1 + payload + 1
+    guard payload <= JournalFormat.largestRecord else { return .bad(size: nil) }
     guard size <= bytes.count else { return .needs(size) }
     guard bytes[size - 1] == 0x0A else { return .bad(size: size) }
     if let seed, let base = bytes.baseAddress {

@@ -211,17 +211,19 @@ extension JournalWriter {
     syncer.follow(next.descriptor, retiring: journal.descriptor, sync: syncOld)
     journal = next
     isRollAsked = false
-    places.append((unsynced.end, JournalOrigin(sequence: next.sequence, offset: next.size)))
+    places.append((unsynced.end, next.sequence, next.size, old != nil))
     return true
   }
 
-  /// Where the byte at this position was written; at the end of a journal rather than at the start of the next.
+  /// Where the byte at this position was written: in the last journal that repeats it, or behind that. At the end of a
+  /// journal rather than at the start of the next, whose header need not be synced.
   private func place(of position: Int) -> JournalOrigin {
     // The first journal's header is nothing that anybody misses.
     if position == 0 { return JournalOrigin(sequence: 1, offset: 0) }
-    let next = places.dropFirst().firstIndex { position <= $0.position } ?? places.count
-    let (start, place) = places[next - 1]
-    return JournalOrigin(sequence: place.sequence, offset: place.offset + position - start)
+    let base = places.lastIndex { $0.repeats && $0.position <= position } ?? 0
+    let next = places[(base + 1)...].firstIndex { position <= $0.position } ?? places.count
+    let start = places[next - 1]
+    return JournalOrigin(sequence: start.sequence, offset: start.offset + position - start.position)
   }
 
   /// - Parameter rewriting: records of calls that have ended come along, so their ids are needed too.

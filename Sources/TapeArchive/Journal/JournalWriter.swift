@@ -40,7 +40,7 @@ package final class JournalWriter {
   /// Written and not known to be synced; rewritten elsewhere when a sync fails.
   @exclusivity(unchecked) var unsynced = UnsyncedBytes()
   /// Where each journal's batches begin behind its first, with their `position` as `UnsyncedBytes` counts.
-  @exclusivity(unchecked) var places: [(position: Int, place: JournalOrigin)]
+  @exclusivity(unchecked) var places: [(position: Int, sequence: Int, offset: Int, repeats: Bool)]
   /// Calls whose last records are among the unsynced ones; `position` as `UnsyncedBytes` counts.
   @exclusivity(unchecked) var endedUnsynced: [(position: Int, number: Int, id: CallID, progress: CallSlot.Progress)] =
     []
@@ -69,7 +69,7 @@ package final class JournalWriter {
     nextLookNs = clock.monotonicNs() + 1_000_000_000
     do {
       journal = try OpenJournal.create(store: store, writer: writer, sequence: 1, chain: .init(), clock: clock)
-      places = [(0, JournalOrigin(sequence: 1, offset: journal.size))]
+      places = [(0, 1, journal.size, false)]
       syncer = JournalSyncer(files: store.files, directory: store.archivePath, options: options)
       syncer.follow(journal.descriptor, retiring: nil, sync: false)
       try syncer.start()

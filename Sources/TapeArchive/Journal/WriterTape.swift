@@ -15,7 +15,10 @@ final class CallTrack {
   var problems: [String] = []
   /// Where its records are, when asked for: journal and offset.
   var records: [(sequence: Int, offset: Int)] = []
-  var bytes = 0
+  var requestBytes = 0
+  /// Of the response, on tape.
+  private(set) var frames = 0
+  private(set) var bytes = 0
 
   init(number: Int, id: CallID, location: CallLocation, startedAtNs: Int64, sequence: Int) {
     self.number = number
@@ -23,6 +26,11 @@ final class CallTrack {
     self.location = location
     self.startedAtNs = startedAtNs
     self.sequence = sequence
+  }
+
+  func count(_ frame: UnsafeRawBufferPointer) {
+    frames += 1
+    bytes += frame.count
   }
 }
 
@@ -76,6 +84,7 @@ final class WriterTape {
     guard let call = JournalOpen.parse(record, &fields) else { return ("an open record that makes no sense", nil) }
     let track = CallTrack(
       number: number, id: call.id, location: location, startedAtNs: call.startedAtNs, sequence: sequence)
+    track.requestBytes = call.body.count
     if keepsRecords { track.records.append((sequence, record.offset)) }
     tracks[number] = track
     resumed[number] = nil
@@ -142,7 +151,7 @@ final class WriterTape {
     case .frame, .delta:
       guard let time = fields.time(), let first = fields.count() else { return "a frame record that makes no sense" }
       let body: (UnsafeRawBufferPointer) throws -> Void = { bytes in
-        track.bytes += bytes.count
+        track.count(bytes)
         try deliver(.frame(track.id, offsetNs: time, bytes))
       }
       if kind == .frame {
@@ -159,7 +168,7 @@ final class WriterTape {
       guard let frames = fields.count(), let bytes = fields.count() else { return "a gap record that makes no sense" }
       let time = track.decoder.pendingOffsetNs
       outcome = try track.decoder.gap(index: index, frames: frames) { tail in
-        track.bytes += tail.count
+        track.count(tail)
         try deliver(.frame(track.id, offsetNs: time, tail))
       }
       if case .duplicate = outcome { return nil }
@@ -174,7 +183,7 @@ final class WriterTape {
   private func tail(_ track: CallTrack, _ deliver: Deliver) throws {
     let time = track.decoder.pendingOffsetNs
     _ = try track.decoder.tail { bytes in
-      track.bytes += bytes.count
+      track.count(bytes)
       try deliver(.frame(track.id, offsetNs: time, bytes))
     }
   }

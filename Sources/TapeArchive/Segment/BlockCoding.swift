@@ -32,6 +32,8 @@ struct EncodedBlock: Equatable {
     }
   }
 
+  /// Bytes of the file that the parts were read from.
+  var storedBytes = 0
   private var parts = [[UInt8]](repeating: [], count: Role.allCases.count)
 
   init() {}
@@ -52,7 +54,6 @@ protocol BlockCoding: Sendable {
   /// The parts that a block has, in the order of the file.
   static var roles: [EncodedBlock.Role] { get }
   init() throws
-  func encode(_ items: [SegmentItem]) throws -> EncodedBlock
   /// What a block's head names. Without leaf hashes, but for tombstones.
   func entries(head: [UInt8], blockOffset: Int) throws -> [SegmentEntry]
   /// Total: throws on what `encode` does not make, whatever the bytes.
@@ -68,6 +69,6 @@ protocol OutlineCoding: BlockCoding {
 
 enum BlockCodings {
   /// What the sealer writes.
-  static var current: any BlockCoding.Type { LiteralCoding.self }
-  static var all: [any BlockCoding.Type] { [LiteralCoding.self] }
+  static var current: any BlockCoding.Type { TemplateCoding.self }
+  static var all: [any BlockCoding.Type] { [TemplateCoding.self, LiteralCoding.self] }
 }

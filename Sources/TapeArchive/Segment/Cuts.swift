@@ -4,23 +4,6 @@
 /// number. Between two such numbers stands the length of a frame that does not. `414` are 414 frames as predicted,
 /// `3 120 0 7` three as predicted, one of 120 bytes, none, one of 7.
 enum Cuts {
-  static func encode(_ ends: [Int], in raw: [UInt8]) -> String {
-    var numbers: [Int] = []
-    var run = 0
-    var start = 0
-    for end in ends {
-      if end == predictedEnd(raw, from: start) {
-        run += 1
-      } else {
-        numbers += [run, end - start]
-        run = 0
-      }
-      start = end
-    }
-    if run > 0 || numbers.isEmpty { numbers.append(run) }
-    return numbers.map(String.init).joined(separator: " ")
-  }
-
   /// nil if the text does not give `count` frames that make up all of `raw`.
   static func decode(_ text: ArraySlice<UInt8>, count: Int, in raw: [UInt8]) -> [Int]? {
     var ends: [Int] = []

@@ -2,56 +2,13 @@ internal import Crypto
 internal import TapeJSON
 internal import TapeTypes
 
-/// `literal/1`: requests and responses as they are, one call behind the other.
+/// `literal/1`: requests and responses as they are, one call behind the other. Segments of this coding are read, and
+/// no longer made.
 struct LiteralCoding: BlockCoding {
   static let name = "literal/1"
   static let roles: [EncodedBlock.Role] = [.head, .text, .times, .proofs]
 
   init() {}
-
-  // MARK: Encoding
-
-  func encode(_ items: [SegmentItem]) throws -> EncodedBlock {
-    let calls = items.compactMap(\.call)
-    var head: [UInt8] = []
-    var payload: [UInt8] = []
-    payload.reserveCapacity(calls.reduce(0) { $0 + $1.open.body.count + $1.raw.count })
-    var proofs: [UInt8] = []
-    for item in items {
-      guard let call = item.call else {
-        if case .tombstone(let tombstone) = item { TombstoneLines.append(tombstone, to: &head) }
-        continue
-      }
-      Self.append(call, to: &head)
-      payload += call.open.body
-      payload += call.raw
-      proofs.append(varint: call.open.salt.count)
-      proofs += call.open.salt
-    }
-    let times = try TimesCoding.encode(calls.filter { $0.open.hasTimes }.map(\.frameOffsetsNs))
-    var block = EncodedBlock()
-    block[.head] = head
-    block[.text] = payload
-    block[.times] = times
-    block[.proofs] = proofs
-    return block
-  }
-
-  private static func append(_ call: RecordedCall, to head: inout [UInt8]) {
-    func line(_ word: String, _ json: [UInt8]) {
-      head += Array(word.utf8) + [0x20] + json + [0x0A]
-    }
-    let numbers = "\(call.open.startedAtNs) \(call.frameCount) \(call.raw.count) \(call.open.body.count)"
-    line("# \(call.open.id)", Array(numbers.utf8))
-    line("open", CallCoding.json(call.open))
-    if !call.frameEnds.isEmpty { line("cuts", Array(Cuts.encode(call.frameEnds, in: call.raw).utf8)) }
-    if let response = call.head { line("head", CallCoding.json(response)) }
-    if let end = call.end {
-      // A hash that follows from the bytes would only be 32 bytes that no compressor can shorten.
-      let follows = end.sha256 == Array(SHA256.hash(data: call.raw))
-      line("end", follows ? CallCoding.json(end, sha256: "=") : CallCoding.json(end))
-    }
-  }
 
   // MARK: Decoding
 
@@ -142,7 +99,7 @@ struct LiteralCoding: BlockCoding {
     let parts = String(decoding: value, as: UTF8.self).split(separator: " ")
     guard parts.count == 5, let id = CallID(String(parts[0])), let started = Int(parts[1]), let frames = Int(parts[2]),
       let bytes = Int(parts[3]), let body = Int(parts[4]), frames >= 0, bytes >= 0, body >= 0,
-      frames <= SegmentFormat.mostFrames
+      SegmentFormat.allows(frames: frames, bytes: bytes)
     else { throw BlockError("a call's first line") }
     return Item(id: id, startedAtNs: started, tombstone: nil, frames: frames, bytes: bytes, bodyBytes: body)
   }

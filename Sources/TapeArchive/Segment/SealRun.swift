@@ -49,8 +49,11 @@ struct SealRun {
 
   // MARK: Journals
 
-  /// What an interrupted seal or a process that died while it made a journal left.
+  /// What an interrupted seal or a process that died while it made a journal or the store left.
   func removeLeftovers() throws {
+    for name in try store.files.list(store.path) where name.hasPrefix(Store.marker + ".") && name.hasSuffix(".tmp") {
+      try store.files.unlink(store.path + "/" + name)
+    }
     for name in try store.archiveFiles() where name.hasSuffix(".tmp") {
       let path = store.archivePath + "/" + name
       let descriptor = try store.files.open(path, .read)
@@ -102,11 +105,13 @@ struct SealRun {
     let path = store.archivePath + "/" + tail.file
     let journal = try store.files.open(path, .readWrite)
     defer { store.files.close(journal) }
-    let bytes = try store.files.read(journal, tail.offset..<(tail.offset + tail.bytes))
     let aside = try store.files.open(path + ".torn", .readWrite)
     defer { store.files.close(aside) }
     try store.files.truncate(aside, to: 0)
-    try store.files.writeAll(aside, bytes)
+    for start in stride(from: tail.offset, to: tail.offset + tail.bytes, by: 1 << 20) {
+      let end = min(tail.offset + tail.bytes, start + 1 << 20)
+      try store.files.writeAll(aside, try store.files.read(journal, start..<end))
+    }
     try store.files.sync(aside)
     try store.files.syncDirectory(store.archivePath)
     try store.files.truncate(journal, to: tail.offset)
@@ -169,7 +174,7 @@ struct SealRun {
       var end = start
       var bytes = 0
       while end < calls.count, bytes < SegmentFormat.bytesPerSegment {
-        bytes += calls[end].track.bytes
+        bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
       try write(calls[start..<end])
@@ -178,8 +183,9 @@ struct SealRun {
   }
 
   private func fits(_ track: CallTrack) -> Bool {
-    erasing.wants(track.id)
-      || track.bytes <= SegmentFormat.largestFrame / 2 && track.records.count <= SegmentFormat.mostFrames
+    if erasing.wants(track.id) { return true }
+    return track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
+      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {
@@ -193,6 +199,7 @@ struct SealRun {
       guard let call = try item.loader.load(item.track) else {
         throw BlockError("call \(item.track.id) cannot be read any more")
       }
+      note(call, item)
       guard erasing.wants(call.open.id) else {
         try segment.add(.call(call))
         continue
@@ -202,7 +209,7 @@ struct SealRun {
       report.erasedCalls.append(call.open.id)
     }
     try segment.finish()
-    try verify(segment)
+    try segment.readBack(orElse: "its journal is kept")
     try store.files.rename(segment.temporaryPath, to: segment.path)
     try store.files.syncDirectory(store.archivePath)
     tree?.append(segment.leaves)
@@ -223,19 +230,16 @@ struct SealRun {
     return growing
   }
 
-  /// Reads the segment back: every call must have the leaf hash that it had in its journal.
-  private func verify(_ segment: SegmentWriter) throws {
-    var next = 0
-    try SegmentReader(store: store, name: segment.name + ".tmp").forEachItem { item, _, leaf in
-      guard next < segment.leaves.count, segment.leaves[next] == leaf else {
-        throw TapeError(
-          .failed, "call \(item.id) did not come back from \(segment.name) as it was; its journal is kept")
-      }
-      next += 1
+  /// A call that is not what its end says is sealed as it is, and its journals are kept.
+  private mutating func note(_ call: RecordedCall, _ item: Pending) {
+    guard let problem = integrityProblem(of: call) else { return }
+    let journals = Set(item.track.records.map(\.sequence))
+    for index in closed.indices where closed[index].writer == item.writer && journals.contains(closed[index].sequence) {
+      closed[index].isDamaged = true
     }
-    guard next == segment.leaves.count else {
-      throw TapeError(.failed, "\(segment.name) lacks calls that it should have; their journals are kept")
-    }
+    report.damage.append(
+      Damage(
+        file: item.track.location.file, offset: item.track.location.offset, calls: [call.open.id], message: problem))
   }
 
   /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept

@@ -17,6 +17,8 @@ final class SegmentFile {
   /// What is wrong with the seek table, if that had to be done without.
   private(set) var problem: String?
   private(set) var coding: any BlockCoding = LiteralCoding()
+  /// The zstd level that it says it has; nil where it does not.
+  private(set) var level: Int?
   private let decompressor: ZstdDecompressor
   /// The frame behind the index that has the CRC32C of every frame before it; nil in files of the first programs.
   private var sumsFrame: Frame?
@@ -96,6 +98,7 @@ final class SegmentFile {
           + "(\(words.dropFirst().joined(separator: " "))); use a newer tapedeck")
     }
     coding = try known.init()
+    level = SegmentFormat.level(in: text)
     frames = [Frame(offset: 0, size: frameSize, content: text.count)]
   }
 
@@ -122,7 +125,7 @@ final class SegmentFile {
     var footer = ByteReader(try store.files.read(descriptor, (size - 9)..<size))
     guard let count = footer.uint32().map(Int.init), footer.take(1) == [0],
       footer.uint32() == SegmentFormat.seekFooterMagic,
-      count >= 2, count * 8 + 17 <= size
+      count >= 2, count <= SegmentFormat.mostZstdFrames, count * 8 + 17 <= size
     else { throw BlockError("its seek table does not end as one does") }
     let start = size - 17 - count * 8
     var table = ByteReader(try store.files.read(descriptor, start..<(size - 9)))
@@ -179,7 +182,10 @@ final class SegmentFile {
 
   // MARK: Content
 
-  func indexText() throws -> [UInt8] { try zstd(frames.count - 1) }
+  /// Ids and leaf hashes are random: a fifth of the text is as short as it gets, so nothing honest claims much more.
+  func indexText() throws -> [UInt8] {
+    try zstd(frames.count - 1, limit: min(SegmentFormat.largestFrame, 1 << 20 + 64 * frames[frames.count - 1].size))
+  }
 
   func index() throws -> SegmentIndex {
     let index = try SegmentIndex(try indexText())
@@ -200,11 +206,12 @@ final class SegmentFile {
   func items(inBlock block: Int, only id: CallID? = nil) throws -> [SegmentItem] {
     let first = 1 + block * framesPerBlock
     var position = first
-    let encoded = try EncodedBlock(roles) { role in
+    var encoded = try EncodedBlock(roles) { role in
       defer { position += 1 }
       if let magic = role.skippableMagic { return try skippable(position, magic) }
       return try zstd(position)
     }
+    encoded.storedBytes = frames[first..<position].reduce(0) { $0 + $1.size }
     return try coding.decode(encoded, only: id)
   }
 
@@ -237,6 +244,7 @@ final class SegmentFile {
   /// The bytes of one frame as they are in the file.
   private func bytes(_ index: Int) throws -> [UInt8] {
     let frame = frames[index]
+    guard frame.size <= SegmentFormat.largestFrame else { throw BlockError("a frame of \(frame.size) bytes") }
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }
     if let sums, index < sums.count, sums[index] != CRC32C.of(bytes) {
@@ -245,9 +253,9 @@ final class SegmentFile {
     return bytes
   }
 
-  private func zstd(_ index: Int) throws -> [UInt8] {
+  private func zstd(_ index: Int, limit: Int = SegmentFormat.largestFrame) throws -> [UInt8] {
     // The frame states its size and has a checksum: what the seek table says of its content is for other tools.
-    try decompressor.decompress(try bytes(index), limit: SegmentFormat.largestFrame)
+    try decompressor.decompress(try bytes(index), limit: limit)
   }
 
   private func skippable(_ index: Int, _ magic: UInt32) throws -> [UInt8] {

@@ -33,14 +33,18 @@ package struct SealedCall {
 
   /// The whole call: the first of a block's that is asked for has the block decoded.
   ///
-  /// - Throws: if it is not what was written.
+  /// - Throws: if it is not what was written; `forEachOutline` reports that.
   package func call() throws -> RecordedCall {
     if let decoded { return decoded }
-    guard let call = try block?.call(index) else { throw BlockError("its index does not fit its calls") }
+    guard let call = try readBlock() else { throw BlockError("its index does not fit its calls") }
     guard TapeArchive.leafHash(of: call) == leafHash else {
       throw BlockError("the call is not the one whose leaf hash is in the index")
     }
     return call
+  }
+
+  private func readBlock() throws -> RecordedCall? {
+    do { return try block?.call(index) } catch { throw BlockError("\(error)") }
   }
 }
 
@@ -53,7 +57,7 @@ extension SegmentReader {
   package func forEachOutline(onDamage: (Damage) throws -> Void, _ body: (SealedCall) throws -> Void) throws {
     try forEachBlock(onDamage: onDamage) { number, location, expected in
       let block = SegmentBlock(file: file, number: number, entries: expected)
-      func report(_ error: BlockError, _ calls: [CallID]) throws {
+      func report(_ error: any Error, _ calls: [CallID]) throws {
         try onDamage(Damage(file: name, offset: location.offset, calls: calls, message: "\(error)"))
       }
       var outlines: [CallOutline?]?
@@ -61,7 +65,7 @@ extension SegmentReader {
         let hasLeaves = expected.allSatisfy { $0.leafHash != nil }
         outlines = hasLeaves ? try block.outlines() : nil
         if outlines != nil { try block.checkRest() }
-      } catch let error as BlockError {
+      } catch {
         return try report(error, expected.map(\.id))
       }
       guard let outlines else {

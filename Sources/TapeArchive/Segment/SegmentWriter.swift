@@ -3,11 +3,13 @@ internal import TapeTypes
 /// Writes one segment to a temporary file, block by block.
 final class SegmentWriter {
   let name: String
-  private let store: Store
+  let store: Store
   private let descriptor: Int32
-  private let compressor: ZstdCompressor
-  private let coding: any BlockCoding
-  private var block: [SegmentItem] = []
+  private let heads: ZstdCompressor
+  private let texts: ZstdCompressor
+  private let level: Int
+  private var block = TemplateEncoder()
+  private var blockItems: [SegmentEntry] = []
   private var blockBytes = 0
   private var seekTable: [UInt8] = []
   private var frames = 0
@@ -23,8 +25,7 @@ final class SegmentWriter {
   /// Blocks that were written.
   private(set) var blockCount = 0
   /// Leaf hashes in the order of the file: what reading it back has to give.
-  var leaves: [[UInt8]] { index.entries.compactMap(\.leafHash) + blockLeaves }
-  private var blockLeaves: [[UInt8]] = []
+  var leaves: [[UInt8]] { (index.entries + blockItems).compactMap(\.leafHash) }
 
   var path: String { store.archivePath + "/" + name }
   var temporaryPath: String { path + ".tmp" }
@@ -33,43 +34,54 @@ final class SegmentWriter {
   init(store: Store, name: String, level: Int, place: TreePlace?) throws {
     self.store = store
     self.name = name
-    compressor = try ZstdCompressor(level: level)
-    coding = try BlockCodings.current.init()
+    self.level = level
+    heads = try ZstdCompressor(level: level, for: .ids)
+    texts = try ZstdCompressor(level: level, for: .text)
     index = SegmentIndex(place: place)
     let path = store.archivePath + "/" + name + ".tmp"
     if try store.files.status(path) != nil { try store.files.unlink(path) }
     descriptor = try store.files.open(path, .create)
-    let text = "\(SegmentFormat.magic) \(BlockCodings.current.name)\n\(SegmentFormat.explanation)"
-    try add(zstd: Array(text.utf8))
+    let text = SegmentFormat.start(coding: TemplateCoding.name, level: level)
+    try add(zstd: Array(text.utf8), heads)
   }
 
   deinit { if !isClosed { store.files.close(descriptor) } }
 
   func add(_ item: SegmentItem) throws {
     let bytes = item.rawBytes
-    if !block.isEmpty, blockBytes + bytes > SegmentFormat.bytesPerBlock { try endBlock() }
-    blockLeaves.append(item.leafHash)
-    block.append(item)
+    if blockItems.count == SegmentFormat.callsPerBlock || block.textBytes >= SegmentFormat.textPerBlock
+      || !blockItems.isEmpty && blockBytes + bytes > SegmentFormat.bytesPerBlock
+    {
+      try endBlock()
+    }
+    switch item {
+    case .tombstone(let tombstone):
+      block.add(tombstone)
+      blockItems.append(SegmentEntry(item, blockOffset: size, tombstone.leafHash))
+    case .call(let call):
+      let hashes = LeafParts(of: call)
+      block.add(call, rawHash: hashes.raw)
+      blockItems.append(SegmentEntry(item, blockOffset: size, hashes.leaf))
+    }
     blockBytes += bytes
     rawBytes += bytes
     calls += 1
-    if block.count == SegmentFormat.callsPerBlock { try endBlock() }
   }
 
   private func endBlock() throws {
-    guard !block.isEmpty else { return }
-    for (item, leaf) in zip(block, blockLeaves) { index.entries.append(SegmentEntry(item, blockOffset: size, leaf)) }
-    blockLeaves.removeAll()
+    guard !blockItems.isEmpty else { return }
+    index.entries += blockItems
     blockCount += 1
-    let encoded = try coding.encode(block)
-    for role in type(of: coding).roles {
+    let encoded = try block.finish()
+    for role in TemplateCoding.roles {
       if let magic = role.skippableMagic {
         try add(skippable: magic, encoded[role])
       } else {
-        try add(zstd: encoded[role])
+        try add(zstd: encoded[role], role == .head ? heads : texts)
       }
     }
-    block.removeAll()
+    block = TemplateEncoder()
+    blockItems.removeAll()
     blockBytes = 0
   }
 
@@ -92,7 +104,8 @@ final class SegmentWriter {
   /// Writes what is left, index and seek table, and syncs.
   func finish() throws {
     try endBlock()
-    try add(zstd: index.text)
+    // It is small, and half of it are hashes: what a higher level finds in it are not matches by chance.
+    try add(zstd: index.text, try ZstdCompressor(level: max(level, 13)))
     try add(skippable: SegmentFormat.sumsMagic, sums)
     var table: [UInt8] = []
     table.append(uint32: SegmentFormat.seekTableMagic)
@@ -107,7 +120,7 @@ final class SegmentWriter {
     isClosed = true
   }
 
-  private func add(zstd bytes: [UInt8]) throws {
+  private func add(zstd bytes: [UInt8], _ compressor: ZstdCompressor) throws {
     guard bytes.count <= SegmentFormat.largestFrame else {
       throw BlockError("a call of \(bytes.count) bytes is larger than a segment takes")
     }

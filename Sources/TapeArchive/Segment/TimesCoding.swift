@@ -9,33 +9,42 @@ internal import TapeTypes
 enum TimesCoding {
   private static let escape: UInt8 = 255
 
-  static func encode(_ calls: [[Int64]]) throws(ZstdError) -> [UInt8] {
+  /// The symbols of a call's gaps; what else they need goes to `bits`.
+  static func symbols(_ offsets: [Int64], _ bits: inout BitWriter) -> [UInt8] {
     var symbols: [UInt8] = []
-    var bits = BitWriter()
-    for offsets in calls {
-      var previous: Int64 = 0
-      for offset in offsets {
-        let (gap, overflow) = offset.subtractingReportingOverflow(previous)
-        previous = offset
-        if !overflow, gap >= 0, gap < 16 {
-          symbols.append(UInt8(gap))
-        } else if !overflow, gap >= 16, gap < 1 << 33 {
-          let exponent = 63 - gap.leadingZeroBitCount
-          symbols.append(UInt8(16 + 8 * (exponent - 4) + Int(gap >> (exponent - 3)) & 7))
-          bits.append(UInt64(gap), count: exponent - 3)
-        } else {
-          symbols.append(escape)
-          bits.append(UInt64(bitPattern: gap), count: 64)
-        }
+    symbols.reserveCapacity(offsets.count)
+    var previous: Int64 = 0
+    for offset in offsets {
+      let (gap, overflow) = offset.subtractingReportingOverflow(previous)
+      previous = offset
+      if !overflow, gap >= 0, gap < 16 {
+        symbols.append(UInt8(gap))
+      } else if !overflow, gap >= 16, gap < 1 << 33 {
+        let exponent = 63 - gap.leadingZeroBitCount
+        symbols.append(UInt8(16 + 8 * (exponent - 4) + Int(gap >> (exponent - 3)) & 7))
+        bits.append(UInt64(gap), count: exponent - 3)
+      } else {
+        symbols.append(escape)
+        bits.append(UInt64(bitPattern: gap), count: 64)
       }
     }
-    guard !symbols.isEmpty else { return [] }
-    let frame = try ZstdCompressor(level: 9).compress(symbols)
-    var out: [UInt8] = []
-    out.append(varint: frame.count)
-    return out + frame + bits.finish()
+    return symbols
   }
 
+  /// The gap of a symbol.
+  @inline(__always)
+  static func gap(_ byte: UInt8, _ bits: inout BitReader) throws(BlockError) -> Int64 {
+    let symbol = Int(byte)
+    if symbol < 16 { return Int64(symbol) }
+    let exponent = (symbol - 16) / 8 + 4
+    let isEscape = byte == escape
+    guard isEscape || exponent < 33 else { throw BlockError("a time's symbol") }
+    guard let low = bits.next(isEscape ? 64 : exponent - 3) else { throw BlockError("too few bits of times") }
+    if isEscape { return Int64(bitPattern: low) }
+    return Int64(8 + (symbol - 16) % 8) << (exponent - 3) | Int64(low)
+  }
+
+  /// Reads the times of `literal/1`: one zstd frame of the symbols of all calls.
   struct Decoder {
     private var symbols: [UInt8] = []
     private var position = 0
@@ -45,7 +54,7 @@ enum TimesCoding {
       guard !bytes.isEmpty else { return }
       var reader = ByteReader(bytes)
       guard let count = reader.varint(), let frame = reader.take(count) else { throw BlockError("the times' symbols") }
-      symbols = try ZstdDecompressor().decompress(Array(frame), limit: SegmentFormat.largestFrame)
+      symbols = try ZstdDecompressor().decompress(Array(frame), limit: SegmentFormat.mostFrames)
       bits = BitReader(Array(bytes[reader.position...]))
     }
 
@@ -58,7 +67,8 @@ enum TimesCoding {
       offsets.reserveCapacity(count)
       var offset: Int64 = 0
       for _ in 0..<count {
-        offset &+= try gap()
+        offset &+= try TimesCoding.gap(symbols[position], &bits)
+        position += 1
         offsets.append(offset)
       }
       return offsets
@@ -66,19 +76,10 @@ enum TimesCoding {
 
     mutating func skip(_ count: Int) throws(BlockError) {
       guard count <= symbols.count - position else { throw BlockError("too few times") }
-      for _ in 0..<count { _ = try gap() }
-    }
-
-    private mutating func gap() throws(BlockError) -> Int64 {
-      let symbol = Int(symbols[position])
-      position += 1
-      if symbol < 16 { return Int64(symbol) }
-      let exponent = (symbol - 16) / 8 + 4
-      let isEscape = symbol == Int(TimesCoding.escape)
-      guard isEscape || exponent < 33 else { throw BlockError("a time's symbol") }
-      guard let low = bits.next(isEscape ? 64 : exponent - 3) else { throw BlockError("too few bits of times") }
-      if isEscape { return Int64(bitPattern: low) }
-      return Int64(8 + (symbol - 16) % 8) << (exponent - 3) | Int64(low)
+      for _ in 0..<count {
+        _ = try TimesCoding.gap(symbols[position], &bits)
+        position += 1
+      }
     }
   }
 }

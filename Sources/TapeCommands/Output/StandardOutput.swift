@@ -22,9 +22,9 @@ package enum StandardOutput {
     write((isTerminal ? TerminalText.escapedJSON(json) : json) + [0x0A])
   }
 
-  /// One line to stderr.
+  /// A line, or several, to stderr. It may name what others named: control characters are shown, not obeyed.
   package static func note(_ line: String) {
-    let bytes = Array((line + "\n").utf8)
+    let bytes = Array((TerminalText.escaped(line, keepingLines: true) + "\n").utf8)
     _ = bytes.withUnsafeBytes { systemWrite(2, $0.baseAddress, $0.count) }
   }
 

@@ -33,6 +33,8 @@ extension FuzzTarget {
       try ArchiveState.check(call)
       places.append((call, place))
     }
+    let report = try Verifier(store: store).run()
+    try expect(damaged == 0 || !report.damage.isEmpty, "damage that verify does not see")
     let names = places.map { $0.call.open.id }
     for (call, place) in places where names.count(where: { $0 == call.open.id }) == 1 {
       let again = try ArchiveReader(store: store).call(at: place, id: call.open.id)
@@ -73,11 +75,11 @@ struct SegmentScript {
     static let sample = Block(
       Array(
         """
-        # 01KDVDNA00ABCDEFGHJKMNPQRS 1767225600000000000 2 17 2
+        # 01KDVDNA00ABCDEFGHJKMNPQRS 1767225600000000000 2 16 2
         open {"id":"01KDVDNA00ABCDEFGHJKMNPQRS","started_at_ns":1767225600000000000,"origin":"proxy","upstream":"u",\
         "method":"POST","path":"/p","headers":[],"has_times":true,"redactions":[]}
         cuts 2
-        end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":17,"sha256":"=","gap_frames":0,"gap_bytes":0,\
+        end {"offset_ns":9,"cause":"end_of_body","frames":2,"bytes":16,"sha256":"=","gap_frames":0,"gap_bytes":0,\
         "clock_step_ns":0}
 
         """.utf8) + [0xFF, 0x1E] + Array("{}data: a\n\ndata:\n\n".utf8) + [0xFF, 0x1E, 0xFF, 0x1E, 5, 4, 0xFF, 0x1E]

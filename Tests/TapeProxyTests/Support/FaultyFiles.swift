@@ -1,10 +1,21 @@
 import Synchronization
 import TapeArchive
 
-/// The real file system, but for a disk that can be full.
+/// The real file system, but for a disk that can be full, and syncs that can be made to wait.
 final class FaultyFiles: TapeFiles {
   private let real = SystemFiles()
   private let full = Mutex(false)
+  private let holds = Mutex(false)
+  private let goOn = Gate()
+  /// Opened by each sync that is held.
+  let syncBegan = Gate()
+
+  func holdSyncs() { holds.withLock { $0 = true } }
+  func letSyncsGo() {
+    holds.withLock { $0 = false }
+    // Whoever waits: the recording thread, and the syncer's.
+    for _ in 0..<4 { goOn.open() }
+  }
 
   var isFull: Bool {
     get { full.withLock { $0 } }
@@ -23,7 +34,13 @@ final class FaultyFiles: TapeFiles {
   }
   func size(_ descriptor: Int32) throws(FileError) -> Int { try real.size(descriptor) }
   func truncate(_ descriptor: Int32, to bytes: Int) throws(FileError) { try real.truncate(descriptor, to: bytes) }
-  func sync(_ descriptor: Int32) throws(FileError) { try real.sync(descriptor) }
+  func sync(_ descriptor: Int32) throws(FileError) {
+    if holds.withLock({ $0 }) {
+      syncBegan.open()
+      try? goOn.pass()
+    }
+    try real.sync(descriptor)
+  }
   func lock(_ descriptor: Int32, _ mode: LockMode, wait: Bool) throws(FileError) -> Bool {
     try real.lock(descriptor, mode, wait: wait)
   }

@@ -99,6 +99,12 @@ final class Socket: @unchecked Sendable {
     }
   }
 
+  /// Something has come that was not received yet.
+  var hasBytes: Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&request, 1, 0) > 0
+  }
+
   func halfClose() { shutdown(descriptor, CInt(SHUT_WR)) }
 
   func close() {

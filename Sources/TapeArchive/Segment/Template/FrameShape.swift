@@ -1,0 +1,215 @@
+internal import TapeTypes
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// Frames of one call that are the same but for what their holes hold. Knows them by its first frame.
+final class FrameShape {
+  /// The first frame of this shape, in the response.
+  let example: Range<Int>
+  /// What may vary, in the example.
+  let tokens: [FrameToken]
+  private(set) var isHole: [Bool]
+  /// Tokens that are holes, and the literal bytes before each and behind the last, in the response.
+  private(set) var holes: [Int] = []
+  private(set) var literals: [Range<Int>]
+  private var kinds: [FrameToken.Kind] = []
+  var count = 1
+  /// The shape that followed this one last.
+  var next = 0
+
+  init(example: Range<Int>, tokens: [FrameToken]) {
+    self.example = example
+    self.tokens = tokens
+    isHole = [Bool](repeating: false, count: tokens.count)
+    literals = [example]
+  }
+
+  // MARK: Matching
+
+  /// True if the frame is of this shape with the present holes; then `spans` has start and end of each hole's value.
+  @inline(__always)
+  func matches(_ raw: UnsafePointer<UInt8>, _ frame: Range<Int>, _ spans: UnsafeMutablePointer<Int>) -> Bool {
+    literals.withUnsafeBufferPointer { literals in
+      kinds.withUnsafeBufferPointer { kinds in
+        var position = frame.lowerBound
+        let end = frame.upperBound
+        for index in kinds.indices {
+          let literal = literals[index]
+          guard literal.count <= end - position,
+            memcmp(raw + literal.lowerBound, raw + position, literal.count) == 0
+          else { return false }
+          position += literal.count
+          spans[2 * index] = position
+          position = Self.valueEnd(raw, position, end, kinds[index])
+          guard position >= 0 else { return false }
+          spans[2 * index + 1] = position
+        }
+        let literal = literals[kinds.count]
+        return literal.count == end - position && memcmp(raw + literal.lowerBound, raw + position, literal.count) == 0
+      }
+    }
+  }
+
+  /// Behind the value that begins at `start`; negative if none does.
+  @inline(__always)
+  private static func valueEnd(_ raw: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ kind: FrameToken.Kind) -> Int {
+    var position = start
+    switch kind {
+    case .string:
+      while position < end {
+        let byte = raw[position]
+        if byte == 0x22 { return position }
+        if byte < 0x20 { return -1 }
+        position += byte == 0x5C ? 2 : 1
+      }
+      return -1
+    case .number:
+      while position < end, FrameLexer.isOfNumber(raw[position]) { position += 1 }
+      return position > start ? position : -1
+    case .line:
+      while position < end, raw[position] != 0x0A, raw[position] != 0x0D { position += 1 }
+      return position > start ? position : -1
+    }
+  }
+
+  // MARK: Widening
+
+  /// Takes in a frame with these tokens, if it is of this shape but for more holes.
+  func widen(_ raw: UnsafePointer<UInt8>, _ frame: Range<Int>, _ others: [FrameToken]) -> Bool {
+    guard others.count == tokens.count, hasSkeleton(raw, frame, others) else { return false }
+    for (index, other) in others.enumerated() where !isHole[index] {
+      let own = tokens[index].range
+      isHole[index] =
+        own.count != other.range.count
+        || memcmp(raw + example.lowerBound + own.lowerBound, raw + frame.lowerBound + other.range.lowerBound, own.count)
+          != 0
+    }
+    compile()
+    return true
+  }
+
+  /// Makes holes of what looks random in a frame that came once, so that it does not stand among what is alike.
+  func setApartNoise(_ raw: UnsafePointer<UInt8>) {
+    guard count == 1 else { return }
+    for (index, token) in tokens.enumerated() where token.kind == .string && token.range.count >= 128 {
+      let bytes = UnsafeBufferPointer(start: raw + example.lowerBound + token.range.lowerBound, count: token.range.count)
+      isHole[index] = ColumnMode.looksRandom(bytes)
+    }
+    if isHole.contains(true) { compile() }
+  }
+
+  private func compile() {
+    holes = isHole.indices.filter { isHole[$0] }
+    kinds = holes.map { tokens[$0].kind }
+    literals = []
+    var start = example.lowerBound
+    for hole in holes {
+      literals.append(start..<(example.lowerBound + tokens[hole].range.lowerBound))
+      start = example.lowerBound + tokens[hole].range.upperBound
+    }
+    literals.append(start..<example.upperBound)
+  }
+
+  /// True if both frames have the same bytes between their tokens.
+  private func hasSkeleton(_ raw: UnsafePointer<UInt8>, _ frame: Range<Int>, _ others: [FrameToken]) -> Bool {
+    var own = 0
+    var other = 0
+    for index in 0...tokens.count {
+      let ownEnd = index < tokens.count ? tokens[index].range.lowerBound : example.count
+      let otherEnd = index < tokens.count ? others[index].range.lowerBound : frame.count
+      guard ownEnd - own == otherEnd - other,
+        memcmp(raw + example.lowerBound + own, raw + frame.lowerBound + other, ownEnd - own) == 0
+      else { return false }
+      guard index < tokens.count else { break }
+      guard tokens[index].kind == others[index].kind else { return false }
+      own = tokens[index].range.upperBound
+      other = others[index].range.upperBound
+    }
+    return true
+  }
+
+  /// Of the bytes between the tokens.
+  static func skeletonHash(_ frame: UnsafeBufferPointer<UInt8>, _ tokens: [FrameToken]) -> Int {
+    var hasher = Hasher()
+    var start = 0
+    for token in tokens {
+      hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(frame)[start..<token.range.lowerBound]))
+      hasher.combine(token.kind.rawValue)
+      start = token.range.upperBound
+    }
+    hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(frame)[start...]))
+    return hasher.finalize()
+  }
+}
+
+/// The shapes of one call's frames, in the order in which they first came.
+struct CallShapes {
+  private(set) var shapes: [FrameShape] = []
+  /// For each frame its shape.
+  private(set) var frames: [Int32] = []
+
+  /// Shapes with holes are looked for as long as there are fewer than this.
+  private static let mostShapes = 64
+  /// From so many on, a member such as `type` does not make a shape of its own any more: it may be a counter.
+  private static let mostSplit = 24
+
+  init(_ call: RecordedCall) {
+    frames.reserveCapacity(call.frameCount)
+    call.raw.withUnsafeBufferPointer { raw in
+      // An empty buffer has no address; its frames are empty.
+      var nothing: UInt8 = 0
+      withUnsafePointer(to: &nothing) { find(call, raw.baseAddress ?? $0) }
+    }
+  }
+
+  private mutating func find(_ call: RecordedCall, _ raw: UnsafePointer<UInt8>) {
+    let spans = UnsafeMutablePointer<Int>.allocate(capacity: 2 * FrameLexer.mostTokens + 2)
+    defer { spans.deallocate() }
+    var known: [Int: [Int]] = [:]
+    var last = 0
+    var start = 0
+    for end in call.frameEnds {
+      let shape = match(raw, start..<end, last, spans) ?? lexed(raw, start..<end, &known)
+      if last < shapes.count { shapes[last].next = shape }
+      last = shape
+      frames.append(Int32(shape))
+      start = end
+    }
+    for shape in shapes { shape.setApartNoise(raw) }
+  }
+
+  /// A shape that the frame has already. The likely ones are tried first.
+  private func match(
+    _ raw: UnsafePointer<UInt8>, _ frame: Range<Int>, _ last: Int, _ spans: UnsafeMutablePointer<Int>
+  ) -> Int? {
+    guard !shapes.isEmpty else { return nil }
+    let next = shapes[last].next
+    if shapes[next].matches(raw, frame, spans) {
+      shapes[next].count += 1
+      return next
+    }
+    for index in 0..<min(shapes.count, Self.mostShapes) where index != next && shapes[index].matches(raw, frame, spans) {
+      shapes[index].count += 1
+      return index
+    }
+    return nil
+  }
+
+  private mutating func lexed(_ raw: UnsafePointer<UInt8>, _ frame: Range<Int>, _ known: inout [Int: [Int]]) -> Int {
+    let bytes = UnsafeBufferPointer(start: raw + frame.lowerBound, count: frame.count)
+    let tokens =
+      shapes.count < Self.mostShapes ? FrameLexer.tokens(bytes, splitsByMembers: shapes.count < Self.mostSplit) : []
+    let hash = FrameShape.skeletonHash(bytes, tokens)
+    for index in known[hash] ?? [] where shapes[index].widen(raw, frame, tokens) {
+      shapes[index].count += 1
+      return index
+    }
+    shapes.append(FrameShape(example: frame, tokens: tokens))
+    known[hash, default: []].append(shapes.count - 1)
+    return shapes.count - 1
+  }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import TapeArchive
+import TapeTypes
+import Testing
+
+/// Without being asked, what was written is synced: after 200 ms, or at once when it is a MiB.
+@Suite struct SyncTests {
+  @Test(arguments: [(intervalMs: 200, bytes: 1000), (1 << 30, 1 << 20)])
+  func whatWasWrittenIsSynced(intervalMs: Int, bytes: Int) throws {
+    var generator = Seeded(state: 1)
+    let files = MemoryFiles()
+    let store = try memoryStore(files)
+    var options = JournalOptions()
+    #expect((options.syncIntervalMs, options.syncBytes) == (200, 1 << 20))
+    options.syncIntervalMs = intervalMs
+    let writer = try JournalWriter(store: store, options: options, log: quiet)
+    let open = makeOpen(&generator)
+    let call = writer.open(open)
+    writer.frame(call, 1, [UInt8](repeating: 0x61, count: bytes))
+    #expect(writer.flush() == .written)
+    func survives() throws -> Bool {
+      let survived = try memoryStore(MemoryFiles(disk: files.disk.after(.nothing)))
+      return try Collector.all(survived).calls[open.id]?.raw.count == bytes
+    }
+    // As long as it takes on this machine; forever would be a failure.
+    for _ in 0..<2000 where try !survives() { usleep(10_000) }
+    #expect(try survives())
+    try writer.close()
+  }
+
+  @Test func aSyncThatFailsAtTheEndIsMadeGood() throws {
+    let oracle = Oracle()
+    let disk = MemoryDisk()
+    let clock = ManualClock()
+    let store = try memoryStore(MemoryFiles(disk: disk), clock: clock)
+    let session = try RecorderSession(store: store, options: quietOptions(), clock: clock, oracle: oracle)
+    var generator = Seeded(state: 2)
+    let call = session.open(makeOpen(&generator))
+    session.frame(call, offsetNs: 1, Array("data: x\n\n".utf8))
+    session.end(call, offsetNs: 2, cause: .endOfBody)
+    disk.failSyncs(1)
+    try session.close()
+    for loss in PowerLoss.states(seed: 3) {
+      try recover(disk.after(loss), oracle, promised: .synced, mayDamage: true, "power loss \(loss)")
+    }
+  }
+
+  /// Two journals that follow a failed sync: the one that repeats is where the records are, also for what comes next.
+  @Test(arguments: [0, 1, 2, 3]) func journalsAfterAFailedSyncGoOnFromEachOther(failures: Int) throws {
+    let oracle = Oracle()
+    let disk = MemoryDisk()
+    let clock = ManualClock()
+    let store = try memoryStore(MemoryFiles(disk: disk), clock: clock)
+    let session = try RecorderSession(
+      store: store, options: quietOptions(rollBytes: 1500), clock: clock, oracle: oracle)
+    var generator = Seeded(state: 4)
+    let call = session.open(makeOpen(&generator))
+    for step in 0..<12 {
+      session.frame(call, offsetNs: Int64(step), [UInt8](repeating: UInt8(0x61 + step), count: 300) + [0x0A, 0x0A])
+      session.flush()
+      if step % 3 == failures % 3 {
+        disk.failSyncs(step < 3 * failures ? 1 : 0)
+        session.sync()
+      }
+      try recover(disk.copy(), oracle, promised: .written, "step \(step)")
+      for loss in PowerLoss.states(seed: UInt64(step)) {
+        try recover(disk.after(loss), oracle, promised: .synced, mayDamage: true, "step \(step), power loss \(loss)")
+      }
+    }
+    session.end(call, offsetNs: 99, cause: .endOfBody)
+    try session.close()
+    try recover(disk.copy(), oracle, promised: .synced, "closed")
+  }
+}
