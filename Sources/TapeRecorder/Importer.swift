@@ -1,5 +1,6 @@
 package import Logging
 package import TapeArchive
+package import TapeRedaction
 package import TapeTypes
 
 /// Takes calls that others recorded into the archive.
@@ -14,6 +15,8 @@ package final class Importer {
     package var startedAtNs: Int64?
     /// Import also what is there already.
     package var again = false
+    /// What must not get on tape.
+    package var redactions: [RedactionRule] = []
 
     package init(request: [UInt8]? = nil, startedAtNs: Int64? = nil, again: Bool = false) {
       self.request = request
@@ -41,6 +44,8 @@ package final class Importer {
   let options: Options
   private let log: Logger
   private let secrets: Secrets
+  /// nil without rules.
+  let redactor: Redactor?
   var known: ImportKnownCalls
   private var writer: JournalWriter?
 
@@ -50,6 +55,7 @@ package final class Importer {
     self.options = options
     self.log = log
     secrets = Secrets(fingerprintKey: try store.fingerprintKey())
+    redactor = options.redactions.isEmpty ? nil : try Redactor(options.redactions)
     known = try ImportKnownCalls(store: store, log: log)
   }
 
@@ -114,11 +120,19 @@ package final class Importer {
 
   // MARK: For the readers of each format
 
-  /// Removes secrets; a capture whose secrets were removed before stays as it is, so that its leaf hash does.
+  /// A frame as it may be on tape.
+  func redacted(_ frame: UnsafeRawBufferPointer, isEvent: Bool) -> [UInt8]? {
+    guard let redactor, redactor.hasResponseRules else { return nil }
+    return redactor.frame(Array(frame), isEvent: isEvent)
+  }
+
+  /// Removes secrets, and what rules say; a capture whose secrets were removed before stays as it is, so that its leaf hash does.
   func clean(_ open: CallOpen) -> CallOpen {
     var cleaned = open
     secrets.clean(&cleaned)
-    return cleaned.headers == open.headers && cleaned.path == open.path ? open : cleaned
+    var open = cleaned.headers == open.headers && cleaned.path == open.path ? open : cleaned
+    redactor?.clean(&open)
+    return open
   }
 
   func begin(_ open: CallOpen, head: CallHead?) throws -> JournalWriter.Handle {

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import TapeArchive
 internal import TapeCommands
+internal import TapeConfiguration
 internal import TapeIndexer
 internal import TapeQuery
 internal import TapeRecorder
@@ -35,6 +36,7 @@ struct ImportCommand: ParsableCommand {
     var options = Importer.Options(again: again)
     options.request = try request.map(Self.read)
     options.startedAtNs = try startedAt.map { try TimeParser.moment($0, zone: .utc, nowNs: Self.nowNs) }
+    options.redactions = try Configuration.load(store.config).redactions
     let store = try store.open(.writing)
     let importer = try Importer(store: store, options: options, log: Console.logger)
     var hasFailed = false

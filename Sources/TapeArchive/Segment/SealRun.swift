@@ -167,9 +167,9 @@ struct SealRun {
   }
 
   private func fits(_ track: CallTrack) -> Bool {
-    erasing.wants(track.id)
-      || track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
-        && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
+    if erasing.wants(track.id) { return true }
+    return track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
+      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {
