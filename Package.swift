@@ -45,6 +45,10 @@ let package = Package(
     .target(name: "TapeJSON", swiftSettings: strict),
     .target(name: "TapeSSE", swiftSettings: strict),
 
+    // What must not get on tape, and the configuration file that says so.
+    .target(name: "TapeRedaction", dependencies: ["TapeTypes", "TapeJSON"], swiftSettings: strict),
+    .target(name: "TapeConfiguration", dependencies: ["TapeTypes", "TapeRedaction"], swiftSettings: strict),
+
     // Recorder -> archive -> indexer -> catalogue -> query.
     .target(
       name: "TapeArchive",
@@ -52,12 +56,14 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "TapeRecorder",
-      dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "CCurl", "CTapeShims", crypto, logging],
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeRedaction", "TapeArchive", "CCurl", "CTapeShims", crypto, logging,
+      ],
       swiftSettings: strict),
     .target(
       name: "TapeProxy",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "CTapeShims", logging,
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeArchive", "TapeRecorder", "CTapeShims", logging,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -113,7 +119,7 @@ let package = Package(
       name: "TapeCommands",
       dependencies: [
         "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeIndexer", "TapeQuery", "TapeReplay", "TapeExport",
-        "TapePricing", "TapeCatalogue", "CTapeShims", arguments, logging,
+        "TapePricing", "TapeCatalogue", "TapeConfiguration", "TapeRedaction", "CTapeShims", arguments, logging,
       ],
       exclude: ["manual.py", "tapedeck.service"], swiftSettings: strict),
     .executableTarget(name: "tapedeck", dependencies: ["TapeCommands", arguments], swiftSettings: strict),
@@ -121,7 +127,7 @@ let package = Package(
       name: "tapedeck-live",
       dependencies: [
         "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
-        "TapeReplay", "TapeWeb", "TapeDemo", arguments, logging,
+        "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
 
@@ -129,6 +135,11 @@ let package = Package(
     .target(
       name: "TapeTestSupport", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", logging],
       path: "Tests/TapeTestSupport", swiftSettings: strict),
+    .testTarget(
+      name: "TapeRedactionTests", dependencies: ["TapeRedaction", "TapeTypes", "TapeJSON"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeConfigurationTests", dependencies: ["TapeConfiguration", "TapeRedaction", "TapeTypes"],
+      swiftSettings: strict),
     .testTarget(name: "TapeTypesTests", dependencies: ["TapeTypes"], swiftSettings: strict),
     .testTarget(name: "TapeJSONTests", dependencies: ["TapeJSON"], swiftSettings: strict),
     .testTarget(name: "TapeSSETests", dependencies: ["TapeSSE", "TapeJSON"], swiftSettings: strict),

@@ -1,4 +1,5 @@
 package import ArgumentParser
+package import TapeConfiguration
 package import TapeArchive
 internal import Foundation
 
@@ -10,11 +11,23 @@ package struct StoreOption: ParsableArguments {
       discussion: "Default: $TAPEDECK_STORE, else $XDG_DATA_HOME/tapedeck, else ~/.local/share/tapedeck.",
       valueName: "dir"))
   package var store: String?
+  @Option(
+    help: ArgumentHelp(
+      "The configuration file.",
+      discussion: "Default: $XDG_CONFIG_HOME/tapedeck/config.toml, else ~/.config/tapedeck/config.toml.",
+      valueName: "file"))
+  package var config: String?
 
   package init() {}
 
-  package var path: String {
-    Store.locate(flag: store, environment: ProcessInfo.processInfo.environment)
+  /// The flag, else the environment, else the configuration file, else the usual place.
+  ///
+  /// - Throws: `TapeError` `.usage` for a configuration file that makes no sense.
+  package func path() throws -> String { try path(Configuration.load(config)) }
+
+  package func path(_ configuration: Configuration) -> String {
+    Store.locate(
+      flag: configuration.setting("store", flag: store), environment: ProcessInfo.processInfo.environment)
   }
 
   /// The store for a command that changes it and has no business making one.
@@ -27,6 +40,6 @@ package struct StoreOption: ParsableArguments {
 
   /// - Throws: `TapeError` that says what is wrong with the directory.
   package func open(_ access: Store.Access) throws -> Store {
-    try Store(path: path, access: access)
+    try Store(path: path(), access: access)
   }
 }

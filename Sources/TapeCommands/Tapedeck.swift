@@ -18,7 +18,9 @@ package struct Tapedeck: ParsableCommand {
         """,
       version: Entry.version,
       groupedSubcommands: [
-        CommandGroup(name: "Record", subcommands: record + [IndexCommand.self, SealCommand.self, RepackCommand.self]),
+        CommandGroup(
+          name: "Record",
+          subcommands: record + [IndexCommand.self, SealCommand.self, RepackCommand.self, ConfigCommand.self]),
         CommandGroup(
           name: "Ask",
           subcommands: [

@@ -44,7 +44,8 @@ struct OutlineColumn {
       guard isLine ? OutlineColumn.isInLine(column.bytes) : OutlineColumn.isText(column.bytes) else { return nil }
       switch fate {
       case .joined: values = .joined(firstFrame: first)
-      case .joinedOnce where !column.hasRepeat: values = .joined(firstFrame: first)
+      // Escapes could hide a repeat.
+      case .joinedOnce where !column.hasRepeat && !column.bytes.contains(0x5C): values = .joined(firstFrame: first)
       case .extra: values = .any(mark)
       case .joinedOnce, .each: return nil
       }

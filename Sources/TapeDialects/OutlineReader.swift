@@ -47,9 +47,7 @@ struct OutlineReader {
       guard read(run, from: first) else { return nil }
       first += run.count
     }
-    guard first == outline.frames, isExact || (reconstructor.hasEventStream && !reconstructor.hasEventsAfterDone) else {
-      return nil
-    }
+    guard first == outline.frames, isExact || reconstructor.hasEventStream else { return nil }
     var generation = reconstructor.finish(end: outline.end, bodyBytes: outline.bytes)
     return isExact || OutlineMarks.replace(in: &generation, columns) ? generation : nil
   }
@@ -79,7 +77,8 @@ struct OutlineReader {
     let (bytes, defects) = (reconstructor.textBytes, reconstructor.defects)
     let marked = fill(template, at: frames.lowerBound)
     consume()
-    // The marks are where texts are joined, and nothing else came with them. A defect may quote any value.
+    // The marks are where texts are joined, and nothing else came with them: the frame was not cut
+    // off. A defect may quote any value, or say that the frame was not read.
     guard isKnown || (reconstructor.defects == defects && (marked == 0 || reconstructor.textBytes == bytes + marked))
     else { return false }
     guard frames.count > 1 else { return true }

@@ -237,8 +237,6 @@ extension Reconstructor {
   var textBytes: Int { builder.textBytes }
   var defects: Int { builder.defects.total }
   var hasEventStream: Bool { isEventStream }
-  /// Events came after `[DONE]`: nothing of them was read.
-  var hasEventsAfterDone: Bool { builder.defects.count(of: .afterDone) > 0 }
 
   /// Frames that need not be read come next.
   mutating func skip(frames count: Int) { frames += count }

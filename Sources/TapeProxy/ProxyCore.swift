@@ -1,5 +1,6 @@
 import Logging
 import TapeRecorder
+import TapeRedaction
 import TapeTypes
 
 /// What all connections of one proxy share. Owned by the loop's thread.
@@ -95,6 +96,7 @@ final class ProxyCore {
       open.redactions.append(EnsureUsage.note)
     }
     open.body = body
+    loop.redactor?.clean(&open)
     return UpstreamRequest(
       upstream: options.upstream, method: request.method, target: target,
       headers: UpstreamRequest.forwarded(request.headers, to: options.upstream), body: body, hasBody: request.hasBody,

@@ -1,4 +1,5 @@
 import TapeArchive
+import TapeRedaction
 import TapeSSE
 import TapeTypes
 
@@ -26,9 +27,12 @@ final class CallTape {
   /// The first bytes of the frame that has not ended; a `[DONE]` can come in pieces.
   @exclusivity(unchecked) private var pending: [UInt8] = []
   private static let longestDone = 256
+  /// nil unless rules say what of the response must not get on tape.
+  private let redacted: RedactedFrames?
 
   /// Stages the open record.
-  init(_ open: CallOpen, zeroNs: Int64, journal: JournalWriter, tally: BatchTally) {
+  init(_ open: CallOpen, zeroNs: Int64, journal: JournalWriter, tally: BatchTally, redactor: Redactor?) {
+    redacted = redactor.flatMap { $0.hasResponseRules ? RedactedFrames($0) : nil }
     self.tally = tally
     id = open.id
     self.zeroNs = zeroNs
@@ -41,6 +45,7 @@ final class CallTape {
   func head(_ head: CallHead) {
     let isStream = HeaderRules.mediaType(head.headers.first("content-type")) == "text/event-stream"
     splitter = FrameSplitter(mode: isStream ? .events : .opaque)
+    redacted?.isEvent = isStream
     journal.head(handle, head)
   }
 
@@ -53,7 +58,7 @@ final class CallTape {
   private func deliver(_ piece: FrameSplitter.Piece, _ offsetNs: Int64, _ bytes: UnsafeRawBufferPointer) {
     switch piece {
     case .part:
-      journal.part(handle, offsetNs: offsetNs, bytes)
+      if let redacted { redacted.add(bytes) } else { journal.part(handle, offsetNs: offsetNs, bytes) }
       if pending.count + bytes.count <= Self.longestDone {
         pending.append(contentsOf: bytes)
         if pending.withUnsafeBytes({ Self.isDone($0) }) { sawDone = true }
@@ -63,7 +68,11 @@ final class CallTape {
       }
     case .frame:
       tally.frames &+= 1
-      journal.frame(handle, offsetNs: offsetNs, bytes)
+      if let redacted {
+        redacted.end(bytes) { journal.frame(handle, offsetNs: offsetNs, $0) }
+      } else {
+        journal.frame(handle, offsetNs: offsetNs, bytes)
+      }
       if pending.isEmpty {
         if bytes.count <= Self.longestDone, Self.isDone(bytes) { sawDone = true }
       } else {

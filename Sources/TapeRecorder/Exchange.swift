@@ -74,7 +74,7 @@ package final class Exchange {
     guard tape == nil else { return }
     var open = request.open
     if request.zeroNs == nil { open.startedAtNs = loop.wallNow }
-    tape = CallTape(open, zeroNs: zeroNs, journal: loop.journal, tally: loop.tally)
+    tape = CallTape(open, zeroNs: zeroNs, journal: loop.journal, tally: loop.tally, redactor: loop.redactor)
     loop.counters.opened()
     request.open.body = []
     request.open.headers = []

@@ -1,6 +1,7 @@
 import Crypto
 import TapeArchive
 import TapeJSON
+import TapeRedaction
 import TapeSSE
 import TapeTypes
 
@@ -14,17 +15,19 @@ struct ImportRawCapture {
 
   func run() throws -> Importer.Outcome {
     let start = try head()
-    let hash = try contentHash()
+    let isJSON = start.first { $0 > 0x20 } == 0x7B
+    let hash = try contentHash(isJSON ? .opaque : .events)
     let started = try importer.options.startedAtNs ?? Self.created(start) ?? file.modifiedNs()
-    let body = importer.options.request ?? []
+    var open = CallOpen(
+      id: Importer.freshID(startedAtNs: started), startedAtNs: started, origin: .import,
+      body: importer.options.request ?? [], hasTimes: false, redactions: [Importer.assumedHead],
+      salt: Importer.freshSalt())
+    importer.redactor?.clean(&open)
+    let body = open.body
     let content = ImportKnownCalls.Content(raw: hash, body: ImportHash.of(body))
     if !importer.options.again, let id = try importer.known.find(startedAtNs: started, content) {
       return Importer.Outcome(id: id, isNew: false)
     }
-    let isJSON = start.first { $0 > 0x20 } == 0x7B
-    let open = CallOpen(
-      id: Importer.freshID(startedAtNs: started), startedAtNs: started, origin: .import, body: body, hasTimes: false,
-      redactions: [Importer.assumedHead], salt: Importer.freshSalt())
     let type = isJSON ? "application/json" : "text/event-stream"
     let head = CallHead(offsetNs: nil, status: 200, headers: [HeaderField("content-type", type)])
     try write(open, head, isJSON ? .opaque : .events)
@@ -36,11 +39,13 @@ struct ImportRawCapture {
     let handle = try importer.begin(open, head: head)
     let journal = try importer.journal()
     var splitter = FrameSplitter(mode: mode)
+    let redacted = redactedFrames(mode)
     let deliver: FrameSplitter.Delivery = { piece, _, bytes in
-      if piece == .part {
-        journal.part(handle, offsetNs: nil, bytes)
-      } else {
-        journal.frame(handle, offsetNs: nil, bytes)
+      switch (piece, redacted) {
+      case (.part, nil): journal.part(handle, offsetNs: nil, bytes)
+      case (.frame, nil): journal.frame(handle, offsetNs: nil, bytes)
+      case (.part, let redacted?): redacted.add(bytes)
+      case (.frame, let redacted?): redacted.end(bytes) { journal.frame(handle, offsetNs: nil, $0) }
       }
     }
     file.rewind()
@@ -58,11 +63,29 @@ struct ImportRawCapture {
     return try file.chunk().map { Array($0.prefix(Self.searchedBytes)) } ?? []
   }
 
-  private func contentHash() throws -> [UInt8] {
+  /// Of what gets on tape.
+  private func contentHash(_ mode: FrameSplitter.Mode) throws -> [UInt8] {
     var hash = SHA256()
     file.rewind()
-    while let chunk = try file.chunk() { hash.update(bufferPointer: chunk) }
+    guard let redacted = redactedFrames(mode) else {
+      while let chunk = try file.chunk() { hash.update(bufferPointer: chunk) }
+      return Array(hash.finalize())
+    }
+    var splitter = FrameSplitter(mode: mode)
+    let deliver: FrameSplitter.Delivery = { piece, _, bytes in
+      if piece == .part { redacted.add(bytes) } else { redacted.end(bytes) { hash.update(bufferPointer: $0) } }
+    }
+    while let chunk = try file.chunk() { splitter.feed(chunk, offsetNs: 0, deliver) }
+    splitter.finish(deliver)
     return Array(hash.finalize())
+  }
+
+  /// nil unless rules say what of a response must not get on tape.
+  private func redactedFrames(_ mode: FrameSplitter.Mode) -> RedactedFrames? {
+    guard let redactor = importer.redactor, redactor.hasResponseRules else { return nil }
+    let frames = RedactedFrames(redactor)
+    frames.isEvent = mode == .events
+    return frames
   }
 
   /// The first `created` in the data of a frame, or of a body that is JSON.

@@ -34,6 +34,11 @@ final class ImportTimedCapture {
     /// What is done with it when it ends.
     let choice: Choice
     var hasEnded = false
+    /// Something of its response was taken out: what the capture says of the whole is not true of the tape.
+    var isRedacted = false
+    var isEvents: Bool {
+      head.map { HeaderRules.mediaType($0.headers.first("content-type")) == "text/event-stream" } ?? true
+    }
     /// The call in the journal; nil while its frames wait here.
     var handle: JournalWriter.Handle?
     var waiting = RecordedCall(open: CallOpen(id: CallID(high: 0, low: 0), startedAtNs: 0, origin: .import, salt: []))
@@ -162,6 +167,14 @@ final class ImportTimedCapture {
   }
 
   private func frame(_ call: Call, _ bytes: UnsafeRawBufferPointer, _ offset: Int64) throws {
+    guard let redacted = importer.redacted(bytes, isEvent: call.isEvents) else {
+      return try take(call, bytes, offset)
+    }
+    call.isRedacted = true
+    try redacted.withUnsafeBytes { try take(call, $0, offset) }
+  }
+
+  private func take(_ call: Call, _ bytes: UnsafeRawBufferPointer, _ offset: Int64) throws {
     call.note(bytes)
     if call.choice == .skip { return }
     guard let handle = call.handle else {
@@ -207,6 +220,10 @@ final class ImportTimedCapture {
     let journal = try importer.journal()
     let time = call.open.hasTimes ? offset : nil
     switch end {
+    case .exact(let end) where call.isRedacted:
+      journal.end(
+        handle, offsetNs: end.offsetNs, cause: end.cause, detail: end.detail, clientClosedNs: end.clientClosedNs,
+        sawDone: end.sawDone, clockStepNs: end.clockStepNs)
     case .exact(let end): journal.end(handle, asGiven: end)
     case .how(let cause):
       journal.end(handle, offsetNs: time, cause: cause, clientClosedNs: cause == .clientClosed ? time : nil)

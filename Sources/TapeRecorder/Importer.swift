@@ -1,5 +1,6 @@
 package import Logging
 package import TapeArchive
+package import TapeRedaction
 package import TapeTypes
 
 /// Takes calls that others recorded into the archive.
@@ -14,6 +15,8 @@ package final class Importer {
     package var startedAtNs: Int64?
     /// Import also what is there already.
     package var again = false
+    /// What must not get on tape.
+    package var redactions: [RedactionRule] = []
 
     package init(request: [UInt8]? = nil, startedAtNs: Int64? = nil, again: Bool = false) {
       self.request = request
@@ -41,6 +44,8 @@ package final class Importer {
   let options: Options
   private let log: Logger
   private let secrets: Secrets
+  /// nil without rules.
+  let redactor: Redactor?
   var known: ImportKnownCalls
   private var writer: JournalWriter?
 
@@ -50,6 +55,7 @@ package final class Importer {
     self.options = options
     self.log = log
     secrets = Secrets(fingerprintKey: try store.fingerprintKey())
+    redactor = options.redactions.isEmpty ? nil : try Redactor(options.redactions)
     known = try ImportKnownCalls(store: store, log: log)
   }
 
@@ -59,6 +65,8 @@ package final class Importer {
     package var outcomes: [Outcome]
     /// Why the rest of the file was not imported: `TapeError` `.failed` with file and line for what cannot be.
     package var failure: (any Error)?
+    /// What else there is to be told of the file, for people.
+    package var remark: String?
   }
 
   /// Imports one file; what it is shows in its name or its first bytes. The next one can be imported also after a
@@ -69,6 +77,7 @@ package final class Importer {
       switch try kind(file) {
       case .timed: return ImportTimedCapture(importer: self, file: file).run()
       case .raw: return FileResult(outcomes: [try ImportRawCapture(importer: self, file: file).run()])
+      case .tape: return try ImportTape(importer: self, file: file).run()
       }
     } catch {
       return FileResult(outcomes: [], failure: error)
@@ -82,17 +91,20 @@ package final class Importer {
     return result.outcomes
   }
 
-  private enum Kind { case timed, raw }
+  private enum Kind { case timed, raw, tape }
 
   private func kind(_ file: ImportFile) throws -> Kind {
     let name = file.path.lowercased()
     if name.hasSuffix(".sse") { return .raw }
     if name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") { return .timed }
-    if name.hasSuffix(".har") || name.hasSuffix(".tape") {
-      throw TapeError(.failed, "cannot import \(file.path): this version reads .sse and timed captures (.jsonl) only")
+    if name.hasSuffix(".har") {
+      throw TapeError(
+        .failed, "cannot import \(file.path): this version reads .sse, timed captures (.jsonl) and tapes (.tape) only")
     }
     defer { file.rewind() }
+    if name.hasSuffix(".tape") { return .tape }
     guard let line = try file.line() else { return .raw }
+    if line.starts(with: TapeFile.magicName.utf8) { return .tape }
     return TimedLine(line) == nil ? .raw : .timed
   }
 
@@ -108,11 +120,19 @@ package final class Importer {
 
   // MARK: For the readers of each format
 
-  /// Removes secrets; a capture whose secrets were removed before stays as it is, so that its leaf hash does.
+  /// A frame as it may be on tape.
+  func redacted(_ frame: UnsafeRawBufferPointer, isEvent: Bool) -> [UInt8]? {
+    guard let redactor, redactor.hasResponseRules else { return nil }
+    return redactor.frame(Array(frame), isEvent: isEvent)
+  }
+
+  /// Removes secrets, and what rules say; a capture whose secrets were removed before stays as it is, so that its leaf hash does.
   func clean(_ open: CallOpen) -> CallOpen {
     var cleaned = open
     secrets.clean(&cleaned)
-    return cleaned.headers == open.headers && cleaned.path == open.path ? open : cleaned
+    var open = cleaned.headers == open.headers && cleaned.path == open.path ? open : cleaned
+    redactor?.clean(&open)
+    return open
   }
 
   func begin(_ open: CallOpen, head: CallHead?) throws -> JournalWriter.Handle {

@@ -1,4 +1,5 @@
 public import Logging
+public import TapeRedaction
 package import TapeTypes
 
 #if canImport(Glibc)
@@ -26,6 +27,8 @@ public struct RecorderOptions: Sendable {
   /// Forward bytes only after they are synced to disk, not just written.
   public var isStrict = false
   public var onArchiveFailure = ArchiveFailurePolicy.pass
+  /// What must not get on tape; the client gets it all the same.
+  public var redactions: [RedactionRule] = []
   /// How calls of `TapeRecorder` came to be made.
   package var origin = CallOpen.Origin.library
   public var logger = Logger(label: "tapedeck")
@@ -34,8 +37,9 @@ public struct RecorderOptions: Sendable {
 
   /// Refuses at the start what would fail every call.
   ///
-  /// - Throws: `TapeError(.usage)` that names a CA file that cannot be read.
+  /// - Throws: `TapeError(.usage)` that names a CA file that cannot be read, or what is wrong with a redaction rule.
   func check() throws(TapeError) {
+    for rule in redactions { try rule.check() }
     guard let caFile else { return }
     // Read, not just opened: a directory can be opened.
     let file = open(caFile, O_RDONLY | O_CLOEXEC)

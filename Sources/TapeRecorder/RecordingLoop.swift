@@ -2,6 +2,7 @@ import CCurl
 import Logging
 import Synchronization
 package import TapeArchive
+package import TapeRedaction
 package import TapeTypes
 
 /// The one loop of a recorder: clients, upstream and the journal on one thread.
@@ -15,6 +16,8 @@ package final class RecordingLoop: @unchecked Sendable {
   package let options: RecorderOptions
   package let buffers = BufferPool()
   package let secrets: Secrets
+  /// nil without rules.
+  package let redactor: Redactor?
   package let counters = RecordingCounters()
   let multi: CurlMulti
   let journal: JournalWriter
@@ -41,6 +44,7 @@ package final class RecordingLoop: @unchecked Sendable {
     events = try EventLoop()
     multi = try CurlMulti(loop: events)
     secrets = Secrets(fingerprintKey: try store.fingerprintKey())
+    redactor = options.redactions.isEmpty ? nil : try Redactor(options.redactions)
     self.journal = try JournalWriter(store: store, options: journalOptions, log: log)
     sweepTimer = events.makeTimer { [unowned self] in self.sweep(now: $0) }
     sweepTimer?.set(now + Self.restNs)

@@ -1,5 +1,6 @@
 import Synchronization
 public import TapeArchive
+import TapeRedaction
 import TapeTypes
 
 /// Makes HTTP calls and tapes their responses while they stream.
@@ -66,6 +67,7 @@ public final class TapeRecorder: Sendable {
       method: request.method, path: upstream.target, headers: request.headers, salt: RecordingLoop.newSalt())
     loop.secrets.clean(&open)
     open.body = request.body
+    loop.redactor?.clean(&open)
     let upstreamRequest = UpstreamRequest(
       upstream: upstream, method: request.method, target: upstream.target,
       headers: UpstreamRequest.forwarded(request.headers, to: upstream), body: request.body,

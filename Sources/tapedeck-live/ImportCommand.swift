@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import TapeArchive
 internal import TapeCommands
+internal import TapeConfiguration
 internal import TapeIndexer
 internal import TapeQuery
 internal import TapeRecorder
@@ -12,9 +13,10 @@ struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: LiveCommand.import.abstract,
     discussion: """
-      Reads .sse captures (raw response bytes) and timed captures (.jsonl), and prints one call id a line, in the \
-      order of the input. What is in the archive already, with the same bytes, request and start, is skipped and \
-      its id printed; a timed capture that names a call_id is told by that alone. A file that cannot be read to its \
+      Reads .sse captures (raw response bytes), timed captures (.jsonl) and tapes (.tape), and prints one call id a \
+      line, in the order of the input. What is in the archive already, with the same bytes, request and start, is skipped and \
+      its id printed; a timed capture that names a call_id is told by that alone. A tape is checked first, with leaf \
+      hashes and proofs, and taken whole or not at all. A file that cannot be read to its \
       end leaves the calls that were complete, and the next one is read.
 
       Example: tapedeck import --request body.json stream.sse
@@ -34,12 +36,14 @@ struct ImportCommand: ParsableCommand {
     var options = Importer.Options(again: again)
     options.request = try request.map(Self.read)
     options.startedAtNs = try startedAt.map { try TimeParser.moment($0, zone: .utc, nowNs: Self.nowNs) }
+    options.redactions = try Configuration.load(store.config).redactions
     let store = try store.open(.writing)
     let importer = try Importer(store: store, options: options, log: Console.logger)
     var hasFailed = false
     for file in files {
       let result = importer.importCalls(of: file)
       for outcome in result.outcomes { StandardOutput.write("\(outcome.id)\n") }
+      if let remark = result.remark { StandardOutput.note("tapedeck: \(TerminalText.escaped(remark))") }
       guard let failure = result.failure else { continue }
       hasFailed = true
       StandardOutput.note("tapedeck: \(failure)")

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import TapeArchive
 internal import TapeCommands
+internal import TapeConfiguration
 internal import TapeIndexer
 internal import TapeJSON
 internal import TapeQuery
@@ -34,8 +35,10 @@ struct RecordCommand: AsyncParsableCommand {
   )
   var method: String?
   @Option(help: "PEM file of the authorities to trust instead of the system's.") var caFile: String?
-  @Option(help: ArgumentHelp("End the call when nothing came for so long; 0 never does.", valueName: "duration"))
-  var idleTimeout = "10m"
+  @Option(
+    help: ArgumentHelp(
+      "End the call when nothing came for so long; 0 never does (default: 10m).", valueName: "duration"))
+  var idleTimeout: String?
   @OptionGroup var store: StoreOption
 
   func run() async throws {
@@ -43,9 +46,12 @@ struct RecordCommand: AsyncParsableCommand {
     var options = RecorderOptions()
     options.logger = Console.logger
     options.origin = .record
-    options.caFile = caFile ?? trustedByEnvironment()
-    options.idleTimeoutSeconds = Double(try Durations.nanoseconds(idleTimeout, flag: "--idle-timeout")) / 1e9
-    let recorder = try TapeRecorder(store: store.path, options: options)
+    let configured = try Configuration.load(store.config)
+    options.redactions = configured.redactions
+    options.caFile = configured.setting("ca-file", flag: caFile) ?? trustedByEnvironment()
+    let idle = configured.setting("idle-timeout", flag: idleTimeout) ?? "10m"
+    options.idleTimeoutSeconds = Double(try Durations.nanoseconds(idle, flag: "--idle-timeout")) / 1e9
+    let recorder = try TapeRecorder(store: store.path(configured), options: options)
     let stream = recorder.stream(request)
     StandardOutput.note("tapedeck: call \(stream.callID)")
     let ending = await copy(stream)

@@ -3,6 +3,7 @@ internal import Foundation
 internal import Logging
 internal import TapeArchive
 internal import TapeCommands
+internal import TapeConfiguration
 internal import TapeIndexer
 internal import TapeProxy
 internal import TapeRecorder
@@ -24,20 +25,37 @@ struct ServeCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Where requests go, with an optional path prefix. Without it only the page is served.", valueName: "url"))
   var upstream: String?
-  @Option(help: ArgumentHelp("Address of the proxy; port 0 picks one.", valueName: "host:port")) var listen =
-    "127.0.0.1:8484"
-  @Option(help: ArgumentHelp("Address of the web page, or off.", valueName: "host:port|off")) var ui = "127.0.0.1:8485"
-  @Flag(help: "Do not keep the catalogue up to date.") var noIndex = false
-  @Flag(help: "Do not turn closed journals into segments.") var noSeal = false
-  @Option(help: "sync: on disk within 200 ms. strict: forwarded only after it is on disk.") var durability = Durability
-    .sync
-  @Option(help: "pass: a stream goes on when the disk fails, the gap is counted. stop: it ends.")
-  var onArchiveFailure = OnFailure.pass
-  @Flag(help: "Ask upstream for usage although the caller did not; what was changed is on tape.") var ensureUsage =
-    false
-  @Flag(help: "Record a stream to its end although its client went away.") var drainOnAbort = false
-  @Option(help: ArgumentHelp("End a call when upstream is silent for so long; 0 never does.", valueName: "duration"))
-  var idleTimeout = "10m"
+  @Option(
+    help: ArgumentHelp("Address of the proxy; port 0 picks one (default: 127.0.0.1:8484).", valueName: "host:port"))
+  var listen: String?
+  @Option(
+    help: ArgumentHelp("Address of the web page, or off (default: 127.0.0.1:8485).", valueName: "host:port|off"))
+  var ui: String?
+  @Flag(inversion: .prefixedNo, help: "Keep the catalogue up to date (default: yes).") var index: Bool?
+  @Flag(inversion: .prefixedNo, help: "Turn closed journals into segments (default: yes).") var seal: Bool?
+  @Option(help: "sync: on disk within 200 ms (default). strict: forwarded only after it is on disk.")
+  var durability: Durability?
+  @Option(help: "pass: a stream goes on when the disk fails, the gap is counted (default). stop: it ends.")
+  var onArchiveFailure: OnFailure?
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Ask upstream for usage although the caller did not; what was changed is on tape (default: no).")
+  var ensureUsage: Bool?
+  @Flag(
+    inversion: .prefixedNo, help: "Record a stream to its end although its client went away (default: no).")
+  var drainOnAbort: Bool?
+  @Option(
+    help: ArgumentHelp(
+      "End a call when upstream is silent for so long; 0 never does (default: 10m).", valueName: "duration"))
+  var idleTimeout: String?
+  @Option(
+    help: ArgumentHelp(
+      "Remove segments all of whose calls are older; their leaf lists stay, so checkpoints verify.",
+      valueName: "90d"))
+  var keep: String?
+  @Option(
+    help: ArgumentHelp("Remove the oldest segments while the archive is larger.", valueName: "50G")) var keepBytes:
+    String?
   @Option(help: "PEM file of the authorities to trust for upstream instead of the system's.") var caFile: String?
   @OptionGroup var store: StoreOption
 
@@ -45,30 +63,54 @@ struct ServeCommand: AsyncParsableCommand {
   enum Durability: String, CaseIterable, ExpressibleByArgument { case sync, strict }
 
   func run() async throws {
-    let listenAddress = try ListenAddress(listen, flag: "--listen")
+    let configured = try Configuration.load(store.config)
+    let listenAddress = try ListenAddress(
+      configured.setting("listen", flag: listen) ?? "127.0.0.1:8484", flag: "--listen")
+    let ui = configured.setting("ui", flag: ui) ?? "127.0.0.1:8485"
+    let upstream = configured.setting("upstream", flag: upstream)
     let uiAddress = ui == "off" ? nil : try ListenAddress(ui, flag: "--ui")
     guard upstream != nil || uiAddress != nil else {
       throw TapeError(.usage, "nothing to serve: give --upstream URL to record, or leave --ui on")
     }
-    let options = try upstream.map { try proxyOptions($0, listenAddress) }
-    let store = try store.open(.writing)
+    let options = try upstream.map { try proxyOptions($0, listenAddress, configured) }
+    let retention = try self.retention(configured)
+    let (indexes, seals) = (
+      try configured.setting("index", flag: index, default: true),
+      try configured.setting("seal", flag: seal, default: true)
+    )
+    let store = try Store(path: store.path(configured), access: .writing)
     let stopping = StopFlag()
-    let session = ServeSession(store: store, indexes: !noIndex, seals: !noSeal, log: Console.logger)
+    let session = ServeSession(
+      store: store, indexes: indexes, seals: seals, retention: retention, log: Console.logger)
     Signals.handle { _, before in session.signalled(before: before, stopping) }
     try await session.run(proxy: options, listen: listenAddress, ui: uiAddress, stopping: stopping)
   }
 
-  private func proxyOptions(_ upstream: String, _ listen: ListenAddress) throws -> ProxyOptions {
+  private func retention(_ configured: Configuration) throws -> Retention? {
+    let keep = try configured.setting("keep", flag: keep).map { try Durations.nanoseconds($0, flag: "--keep") }
+    let bytes = try configured.setting("keep-bytes", flag: keepBytes).map { try ByteCounts.bytes($0, flag: "--keep-bytes") }
+    return keep == nil && bytes == nil ? nil : Retention(keepNs: keep, keepBytes: bytes)
+  }
+
+  private func proxyOptions(
+    _ upstream: String, _ listen: ListenAddress, _ configured: Configuration
+  ) throws -> ProxyOptions {
     var options = ProxyOptions(upstream: try UpstreamURL(upstream))
     options.listenHost = listen.host
     options.listenPort = listen.port
-    options.drainOnAbort = drainOnAbort
-    options.ensureUsage = ensureUsage
+    options.drainOnAbort = try configured.setting("drain-on-abort", flag: drainOnAbort, default: false)
+    options.ensureUsage = try configured.setting("ensure-usage", flag: ensureUsage, default: false)
     options.recorder.logger = Console.logger
-    options.recorder.caFile = caFile ?? trustedByEnvironment()
-    options.recorder.onArchiveFailure = onArchiveFailure == .stop ? .stop : .pass
-    options.recorder.isStrict = durability == .strict
-    options.recorder.idleTimeoutSeconds = Double(try Durations.nanoseconds(idleTimeout, flag: "--idle-timeout")) / 1e9
+    options.recorder.redactions = configured.redactions
+    options.recorder.caFile = configured.setting("ca-file", flag: caFile) ?? trustedByEnvironment()
+    let onFailure = try configured.setting(
+      "on-archive-failure", flag: onArchiveFailure?.rawValue, among: OnFailure.allCases.map(\.rawValue))
+    options.recorder.onArchiveFailure = onFailure == "stop" ? .stop : .pass
+    let durability = try configured.setting(
+      "durability", flag: durability?.rawValue, among: Durability.allCases.map(\.rawValue))
+    options.recorder.isStrict = durability == "strict"
+    let idle = configured.setting("idle-timeout", flag: idleTimeout) ?? "10m"
+    options.recorder.idleTimeoutSeconds = Double(try Durations.nanoseconds(idle, flag: "--idle-timeout")) / 1e9
     return options
   }
 }

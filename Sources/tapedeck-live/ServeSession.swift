@@ -14,10 +14,12 @@ final class ServeSession: Sendable {
   private let store: Store
   private let indexes: Bool
   private let seals: Bool
+  private let retention: Retention?
   private let log: Logger
   private let proxy = Mutex<ProxyServer?>(nil)
 
-  init(store: Store, indexes: Bool, seals: Bool, log: Logger) {
+  init(store: Store, indexes: Bool, seals: Bool, retention: Retention?, log: Logger) {
+    self.retention = retention
     self.store = store
     self.indexes = indexes
     self.seals = seals
@@ -78,9 +80,10 @@ final class ServeSession: Sendable {
     }
     if seals {
       workers.append(
-        Worker { [store, log] in
+        Worker { [store, log, retention] in
           while !stopping.isRaised {
             Self.seal(store, log)
+            retention?.run(on: store, log: log)
             // A call that is to be erased may end at any moment.
             let isErasing = (try? ErasureList.pending(in: store).contains { !$0.isOutOfArchive }) ?? false
             stopping.wait(seconds: isErasing ? 5 : 30)

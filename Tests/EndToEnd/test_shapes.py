@@ -94,6 +94,15 @@ def test_the_smaller_shapes(deck, name, arguments):
     compare(merged(value), documented(name))
 
 
+def test_the_shapes_of_trust(deck, tmp_path):
+    compare(merged(deck.json("verify")), documented("verify"))
+    compare(merged(deck.json("verify", "@1")), documented("verify-call"))
+    deck.run("seal")
+    compare(merged(deck.json("verify")), documented("verify"))
+    (tmp_path / "proof").write_text(deck.run("proof", "@1"))
+    compare(merged(deck.json("proof", "--check", tmp_path / "proof")), documented("proof-check"))
+
+
 def test_every_format_is_printed(deck):
     rows = [json.loads(line) for line in deck.run("calls", "--format", "ndjson").splitlines()]
     assert rows == deck.calls() and len(rows) == 11

@@ -299,24 +299,24 @@ class Segment:
     def __init__(self, path):
         data = path.read_bytes()
         self.frames = self.seek_table(data)
-        first = unzstd(self.frames[0][1]).split(b"\n", 1)[0].decode().split()
+        first = self.plain(self.frames[0]).split(b"\n", 1)[0].decode().split()
         if first[0] != "tapedeck-segment/1" or first[1] not in CODINGS:
             raise Damaged("it is a %s" % " ".join(first))
         kinds, decode = CODINGS[first[1]]
         body = self.frames[1:]
         if self.magic(body[-1][1]) == SUMS:
-            sums = self.skippable(body.pop()[1], SUMS)
+            sums = self.skippable(body.pop(), SUMS)
             stated = struct.unpack("<%dI" % (len(sums) // 4), sums)
-            if list(stated) != [crc32c(frame) for _, frame in self.frames[:-1]]:
+            if list(stated) != [crc32c(frame) for _, frame, _ in self.frames[:-1]]:
                 raise Damaged("frames are not what was written")
-        self.index(unzstd(body.pop()[1]))
+        self.index(self.plain(body.pop()))
         self.items = []
         places = []
         if len(body) % len(kinds):
             raise Damaged("frames that make up no block")
         for at in range(0, len(body), len(kinds)):
-            parts = [unzstd(frame) if kind is None else self.skippable(frame, kind)
-                     for kind, (_, frame) in zip(kinds, body[at:at + len(kinds)])]
+            parts = [self.plain(frame) if kind is None else self.skippable(frame, kind)
+                     for kind, frame in zip(kinds, body[at:at + len(kinds)])]
             items = decode(*parts)
             places += [body[at][0]] * len(items)
             self.items += items
@@ -327,23 +327,32 @@ class Segment:
         return struct.unpack_from("<I", frame)[0]
 
     @staticmethod
-    def skippable(frame, magic):
+    def plain(framed):
+        _, frame, stated = framed
+        content = unzstd(frame)
+        if len(content) != stated:
+            raise Damaged("a frame is not of the size that the seek table says")
+        return content
+
+    @staticmethod
+    def skippable(framed, magic):
+        _, frame, stated = framed
         kind, size, crc = struct.unpack_from("<III", frame)
-        if kind != magic or size != len(frame) - 8 or crc != crc32c(frame[12:]):
+        if stated or kind != magic or size != len(frame) - 8 or crc != crc32c(frame[12:]):
             raise Damaged("a skippable frame is not what was written")
         return frame[12:]
 
     @classmethod
     def seek_table(cls, data):
-        """(offset, bytes) of every frame before the seek table."""
+        """(offset, bytes, stated size of the content) of every frame before the seek table."""
         count, zero, magic = struct.unpack("<IBI", data[-9:])
         start = len(data) - 17 - 8 * count
         if zero or magic != 0x8F92EAB1 or struct.unpack_from("<II", data, start) != (SEEK, 8 * count + 9):
             raise Damaged("its seek table")
         frames, at = [], 0
         for place in range(count):
-            size, _ = struct.unpack_from("<II", data, start + 8 + 8 * place)
-            frames.append((at, data[at:at + size]))
+            size, content = struct.unpack_from("<II", data, start + 8 + 8 * place)
+            frames.append((at, data[at:at + size], content))
             at += size
         if at != start:
             raise Damaged("its seek table does not fit the file")

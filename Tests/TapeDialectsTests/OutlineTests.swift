@@ -54,6 +54,20 @@ import Testing
     return call
   }
 
+  /// Values that are in a column and that no event brings are not read with it.
+  @Test(arguments: ["data: [DONE]\n\n" + text("late") + text("later"), String(text("cut").dropLast())])
+  func whatIsNotReadIsNotJoined(end: String) {
+    let call = TapeDialectsTests.call(Array((Self.text("The") + Self.text(" quick") + Self.text(" fox") + end).utf8))
+    for seed: UInt64 in 0..<20 {
+      var maker = OutlineMaker(call, seed: seed, holes: 100)
+      if let read = generation(of: maker.outline()) { #expect(read == expected(call)) }
+    }
+  }
+
+  private static func text(_ words: String) -> String {
+    "data: {\"choices\":[{\"index\":0,\"message\":{\"content\":\"\(words)\"}}]}\n\n"
+  }
+
   /// Long streams of the usual kinds, with the usual templates, are never asked frame by frame.
   @Test(arguments: [
     (#"{"choices":[{"index":0,"message":{"role":"assistant","content":"%"}}]}"#, "content"),

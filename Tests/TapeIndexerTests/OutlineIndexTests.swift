@@ -114,6 +114,26 @@ import Testing
     return call
   }
 
+  /// What only pieces tell, and joined text does not: each of these is read otherwise when it is joined.
+  @Test(arguments: [
+    ["\\u00e9", "éa", "éab", "éabc"], ["a", "ab", "abc"], ["a", "ab", "abc", "x"], ["\\/", "/a", "/ab"],
+    ["The whole text ", "of a stream", " in three", "The whole text of a stream in three"],
+    ["The whole\\/text ", "of a stream", " in three", "The whole/text of a stream in three"],
+    ["\\ud83d", "\\ud83d\\ude00", "\\ud83d\\ude00!"], ["\\ud83d", "\\ude00", "\\ud83d", "x"],
+    ["", "", "late"], ["ha", "ha"], ["\u{7F}", "\u{7F}\u{7F}"],
+  ])
+  func piecesGiveTheSameRows(pieces: [String]) throws {
+    // A repeat is one in a final chunk only; the same in all frames, so that one column has all pieces.
+    let calls = [false, true].enumerated().map { number, isFinal in
+      var call = TestCall(number, startedAt: noon + Int64(number) * second)
+      for piece in pieces {
+        call.addChunk("\"is_final\":\(isFinal),\"choices\":[{\"index\":0,\"message\":{\"content\":\"\(piece)\"}}]")
+      }
+      return call
+    }
+    _ = try expectSameRows(calls)
+  }
+
   /// What streams are mostly like is told from their outlines.
   @Test func usualCallsAreNotDecoded() throws {
     let words = ["", "The", " quick", " brown", " fox", " jumps", " over", " it", "."]

@@ -4,11 +4,13 @@ package import TapeTypes
 package typealias UsageKeeper = @Sendable (RecordedCall) -> [UInt8]
 
 /// The calls that are to become tombstones, and how.
-struct Erasing {
+struct Erasing: Sendable {
   let list: ErasureList
   /// Wall clock, ns since 1970.
   let nowNs: Int64
   let keeper: UsageKeeper?
+
+  static let nothing = Erasing(list: ErasureList(), nowNs: 0, keeper: nil)
 
   func wants(_ id: CallID) -> Bool { list[id] != nil && !mustWait(id) }
 

@@ -28,7 +28,7 @@ struct SegmentErasure {
     if let problem = file.problem { throw file.corrupt(problem) }
     _ = try file.checkFrames()
     var outcome = Outcome(bytesBefore: try file.size())
-    let segment = try SegmentWriter(store: store, name: name, level: level, place: old.place)
+    let segment = try SegmentWriter(store: store, name: name, level: file.level ?? level, place: old.place)
     let canCopy = type(of: file.coding).name == BlockCodings.current.name
     var entries = old.entries[...]
     /// Blocks of the new file that are copies: which of the old one.

@@ -14,10 +14,7 @@ final class JournalFile {
   /// The reader has come to the end of a journal that grows no more.
   var isRead = false
   private var sawHeader = false
-  /// That of the last batch that was read, or of the header; nil behind damage.
-  private(set) var chain: [UInt8]?
-  /// The one that the header says the first batch continues.
-  private(set) var firstChain: [UInt8]?
+  private var chain: [UInt8]?
   private var batchHash = SHA256()
 
   /// nil when the file is gone, or something that is no file has its name.
@@ -139,7 +136,6 @@ final class JournalFile {
       let chain = fields.hex(), chain.count == JournalFormat.chainBytes
     else { return "the journal's header does not fit its name" }
     start(chain: chain)
-    firstChain = chain
     batchHash.update(bufferPointer: record.whole)
     return nil
   }

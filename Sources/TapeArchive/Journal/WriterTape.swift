@@ -146,6 +146,12 @@ final class WriterTape {
     _ record: JournalRecord, _ kind: JournalKind, _ track: CallTrack, _ fields: inout JournalFields, _ deliver: Deliver
   ) throws -> String? {
     guard let index = fields.count() else { return "a frame record that makes no sense" }
+    // What there is of a frame whose rest was lost is on tape all the same.
+    var cut: String?
+    if index > track.decoder.nextFrame, !track.decoder.pending.isEmpty {
+      cut = "the end of frame \(track.decoder.nextFrame) of this call is missing"
+      try tail(track, deliver)
+    }
     let outcome: FrameDecoder.Outcome
     switch kind {
     case .frame, .delta:
@@ -171,12 +177,12 @@ final class WriterTape {
         track.count(tail)
         try deliver(.frame(track.id, offsetNs: time, tail))
       }
-      if case .duplicate = outcome { return nil }
+      if case .duplicate = outcome { return cut }
       try deliver(.gap(track.id, frames: frames, bytes: bytes))
     default: return nil
     }
     if case .missing(let what) = outcome { return "\(what) of this call is missing" }
-    return nil
+    return cut
   }
 
   /// A frame that never ended is delivered as it is.

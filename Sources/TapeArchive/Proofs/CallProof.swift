@@ -84,7 +84,10 @@ package struct CallProof: Equatable, Sendable {
   package init(_ value: JSONValue) throws {
     var keys = ProofKeys(value)
     guard try keys.text("format") == Self.format else { throw ProofKeys.wrong("format") }
-    id = try keys.read("call_id") { $0.string.flatMap { CallID($0) } }
+    // As it is written here only: an id is read in either case.
+    id = try keys.read("call_id") { value in
+      value.string.flatMap { CallID($0) }.flatMap { .string($0.description) == value ? $0 : nil }
+    }
     leaf = try keys.hash("leaf")
     leafNumber = try keys.read("leaf_number") { $0.integer }
     if value["erased"] != nil || value["removed"] != nil {

@@ -60,3 +60,21 @@ package struct SubtreeCollector {
     current += 1
   }
 }
+
+/// Hashes any subtrees of a tree whose leaves are in memory, none of the large ones twice: for the proofs of many leaves.
+package struct SubtreeHashes {
+  private let leaves: [MerkleHash]
+  private var known: [Range<Int>: MerkleHash] = [:]
+
+  package init(_ leaves: [MerkleHash]) { self.leaves = leaves }
+
+  /// - Parameter range: not empty.
+  package mutating func hash(_ range: Range<Int>) -> MerkleHash {
+    guard range.count > 1 else { return leaves[range.lowerBound] }
+    if let hash = known[range] { return hash }
+    let middle = range.lowerBound + MerkleProof.split(range.count)
+    let hash = MerkleHash.node(hash(range.lowerBound..<middle), hash(middle..<range.upperBound))
+    if range.count >= 64 { known[range] = hash }
+    return hash
+  }
+}

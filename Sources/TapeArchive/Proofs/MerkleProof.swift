@@ -43,7 +43,7 @@ package enum MerkleProof {
   }
 
   /// The largest power of two below `count`, which is at least 2.
-  private static func split(_ count: Int) -> Int { 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount) }
+  static func split(_ count: Int) -> Int { 1 << (Int.bitWidth - 1 - (count - 1).leadingZeroBitCount) }
 
   /// True if the path leads from the leaf at this place to the root of a tree of this size.
   package static func verifyInclusion(

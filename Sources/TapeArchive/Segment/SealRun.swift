@@ -167,9 +167,9 @@ struct SealRun {
   }
 
   private func fits(_ track: CallTrack) -> Bool {
-    erasing.wants(track.id)
-      || track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
-        && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
+    if erasing.wants(track.id) { return true }
+    return track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
+      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
   }
 
   private mutating func write(_ calls: ArraySlice<Pending>) throws {
@@ -180,11 +180,11 @@ struct SealRun {
       writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
     let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
     for item in calls {
-      guard let call = try item.loader.load(item.track) else {
+      // What is loaded here and there is what was read in one go before, or nothing is sealed.
+      guard let call = try item.loader.load(item.track), call.raw.count == item.track.bytes else {
         throw BlockError("call \(item.track.id) cannot be read any more")
       }
       guard erasing.wants(call.open.id) else {
-        note(call, item)
         try segment.add(.call(call))
         continue
       }
@@ -212,18 +212,6 @@ struct SealRun {
     report.damage += growing.damage
     tree = growing
     return growing
-  }
-
-  /// A call that is not what its end says is sealed as it is, and its journals are kept.
-  private mutating func note(_ call: RecordedCall, _ item: Pending) {
-    guard let problem = integrityProblem(of: call) else { return }
-    let journals = Set(item.track.records.map(\.sequence))
-    for index in closed.indices where closed[index].writer == item.writer && journals.contains(closed[index].sequence) {
-      closed[index].isDamaged = true
-    }
-    report.damage.append(
-      Damage(
-        file: item.track.location.file, offset: item.track.location.offset, calls: [call.open.id], message: problem))
   }
 
   /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept

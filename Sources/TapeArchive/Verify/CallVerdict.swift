@@ -42,7 +42,7 @@ extension Verifier {
       }
       let tree = try ArchiveTree(store: store)
       var audit = try TreeAudit(tree: tree, kept: kept, wanted: id)
-      guard let found = audit.found else { return try inJournal(id, tree) }
+      guard let found = audit.found else { return try outsideTheTree(id, tree) }
       audit.compare(origin: try store.origin())
       var verdict = CallVerdict(
         id: id, place: found.part.isLeafList ? .removed : found.leaf.isErased ? .erased : .segment,
@@ -80,9 +80,17 @@ extension Verifier {
     }
   }
 
-  private func inJournal(_ id: CallID, _ tree: ArchiveTree) throws -> CallVerdict {
+  private func outsideTheTree(_ id: CallID, _ tree: ArchiveTree) throws -> CallVerdict {
     guard let (call, location) = try ArchiveReader(store: store).find(id) else {
       throw TapeError(.notFound, "the archive \(store.archivePath) has no call \(id)")
+    }
+    if SegmentFormat.parse(fileName: location.file) != nil {
+      // Its segment is so damaged that its place in the tree cannot be told.
+      var verdict = CallVerdict(
+        id: id, place: .segment, file: location.file, offset: location.offset, leaf: MerkleHash(leafHash(of: call)),
+        treeSize: tree.size)
+      check(&verdict)
+      return verdict
     }
     var verdict = CallVerdict(id: id, place: .journal, file: location.file, offset: location.offset)
     verdict.treeSize = tree.size

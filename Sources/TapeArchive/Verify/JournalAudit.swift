@@ -1,7 +1,7 @@
 internal import TapeTypes
 
-/// Checks all journals: the checksum of every record, the chain of the batches in and across journals, and of each call
-/// that has ended the count and the hash of its response.
+/// Checks all journals: the checksum of every record, the chain of the batches, that no journal is cut short or missing,
+/// and of each call that has ended the count and the hash of its response.
 struct JournalAudit {
   private let store: Store
   private let onBytes: (Int) -> Void
@@ -33,7 +33,8 @@ struct JournalAudit {
     let isAlive = try JournalListing.isAlive(writer, last: last, store: store)
     let tape = WriterTape()
     var calls = CallChecks()
-    var before: (sequence: Int, chain: [UInt8]?)?
+    var before: Int?
+    let ends = try JournalEnds(store: store, writer: writer, sequences: sequences)
     var isRefused = false
     for sequence in sequences {
       let name = JournalFormat.fileName(writer: writer, sequence: sequence)
@@ -42,15 +43,14 @@ struct JournalAudit {
         continue
       }
       journals += 1
-      var isTorn = false
       var found: [Damage] = []
-      try journal.read(isFinal: sequence != last || !isAlive) { finding in
+      let isFinal = sequence != last || !isAlive
+      try journal.read(isFinal: isFinal, end: isFinal ? ends[sequence] : nil) { finding in
         switch finding {
         case .damage(let offset, let message):
           let open = tape.tracks.values.map(\.id).sorted()
           found.append(Damage(file: name, offset: offset, calls: open, message: message))
         case .tornTail(let offset, let bytes):
-          isTorn = true
           let what =
             "its last \(bytes) bytes, from byte \(offset) on, are no whole record: its recorder died in a write"
           notes.append(VerifyReport.Note(.torn, file: name, what))
@@ -67,13 +67,15 @@ struct JournalAudit {
           found.append(Damage(file: name, offset: record.offset, calls: [call], message: message))
         }
       }
-      if let before, before.sequence == sequence - 1, let chain = before.chain, let first = journal.firstChain,
-        chain != first
-      {
-        let what = "it does not follow from the journal before: batches at the end of that one are missing"
-        found.append(Damage(file: name, offset: 0, calls: tape.tracks.values.map(\.id).sorted(), message: what))
+      if let before, before < sequence - 1 {
+        let gone = try (before + 1..<sequence).filter { try isGone(writer, $0) }
+        if !gone.isEmpty {
+          let names = gone.map { JournalFormat.fileName(writer: writer, sequence: $0) }.joined(separator: ", ")
+          let what = "journals go in order when their calls are sealed, and one before it is missing: \(names)"
+          found.append(Damage(file: name, offset: 0, calls: tape.tracks.values.map(\.id).sorted(), message: what))
+        }
       }
-      before = (sequence, isTorn ? nil : journal.chain)
+      before = sequence
       isRefused = isRefused || journal.isRefused
       damage += found
       bytes += journal.cursor.limit
@@ -88,6 +90,13 @@ struct JournalAudit {
       if !gone.isEmpty { notes.append(VerifyReport.Note(.lost, file: name, calls: gone, Self.lostMessage)) }
       lost += gone
     }
+  }
+
+  /// A journal that is not there, nor kept as a damaged one.
+  private func isGone(_ writer: CallID, _ sequence: Int) throws(FileError) -> Bool {
+    let name = JournalFormat.fileName(writer: writer, sequence: sequence)
+    if try store.hasArchiveFile(name + ".damaged") { return false }
+    return try !store.hasArchiveFile(name)
   }
 
   static let lostMessage = "the recorder died before the call ended; what it had is kept"

@@ -14,6 +14,14 @@ extension FuzzTarget {
     try read(file.finish(index: nil))
   }
 
+  /// The same of `template/1`.
+  static let template = FuzzTarget("template", longestInput: 16_384) { input in
+    guard let (choice, rest) = input.variant else { return }
+    var file = SegmentScript(coding: "template/1")
+    file.addBlock(.init(template: rest, isRaw: choice & 1 == 1), roles: [.head, .text, .cuts, .times, .proofs])
+    try read(file.finish(index: nil))
+  }
+
   /// A segment whose index and seek table are anything: index, `FF 1E`, seek table (none: the right one).
   static let index = FuzzTarget("index") { input in
     let parts = SegmentScript.parts(input)
@@ -69,6 +77,20 @@ struct SegmentScript {
       (head, text, cuts, proofs) = (parts[0], parts[1], parts[2], parts[5])
       let symbols = SegmentScript.zstd(parts[3])
       times = isRaw || parts[3].isEmpty ? parts[4] : SegmentScript.varint(symbols.count) + symbols + parts[4]
+    }
+
+    /// Of `template/1`: head, text, the streams runs, misses and lengths, symbols and bits of the times, proofs.
+    ///
+    /// - Parameter isRaw: cuts and times are what the input has first of their parts.
+    init(template input: [UInt8], isRaw: Bool) {
+      let parts = SegmentScript.parts(input) + Array(repeating: [], count: 8)
+      (head, text, proofs) = (parts[0], parts[1], parts[7])
+      func stream(_ bytes: [UInt8]) -> [UInt8] {
+        let frame = bytes.isEmpty ? [] : SegmentScript.zstd(bytes)
+        return SegmentScript.varint(frame.count) + frame
+      }
+      cuts = isRaw ? parts[2] : stream(parts[2]) + stream(parts[3]) + stream(parts[4])
+      times = isRaw ? parts[5] : parts[5].isEmpty ? [] : [1] + stream(parts[5]) + parts[6]
     }
 
     /// One call of two frames.

@@ -12,7 +12,7 @@ import Testing
     let files = MemoryFiles()
     let store = try memoryStore(files)
     let writer = try JournalWriter(store: store, log: quiet)
-    for index in 0..<600 {
+    for index in 0..<(2 * SegmentFormat.callsPerBlock + 20) {
       let call = writer.open(makeOpen(&generator))
       writer.frame(call, 1, "data: \(index)\n\n")
       writer.end(call, offsetNs: 2, cause: .endOfBody)

@@ -19,14 +19,13 @@ struct ColumnFacts {
         lastIsWhole = piece.count == start && Self.equal(bytes, piece, 0..<start)
         if pieces > 0 {
           repeats = repeats || equalsLast || lastIsWhole
-          isCumulative =
-            isCumulative && piece.count >= before.count
-            && Self.equal(bytes, piece.lowerBound..<(piece.lowerBound + before.count), before)
+          isCumulative = isCumulative && isText && PieceText.starts(bytes, piece, with: before)
         }
         pieces += 1
         before = piece
         start += length
       }
+      if isText, pieces > 1 { lastIsWhole = lastIsWhole || PieceText.same(bytes, before, 0..<before.lowerBound) }
     }
     hasRepeat = repeats
     isPlain = isText && (pieces < 2 || !isCumulative && !lastIsWhole)
