@@ -40,24 +40,25 @@ import Testing
     #expect(try decode(text, escapes) == example.bytes)
   }
 
-  @Test(arguments: 0..<2000) func anyBytesComeBack(seed: Int) throws {
+  @Test(arguments: 0..<20) func anyBytesComeBack(seed: Int) throws {
     var generator = Seeded(state: UInt64(seed))
     let parts: [[UInt8]] = [
       Array(#"\u00e9"#.utf8), Array(#"\u00E9"#.utf8), Array(#"\ud83d"#.utf8), Array(#"\ude42"#.utf8), [0x5C],
-      [0x5C, 0x75],
-      Array("␛".utf8), Array("é".utf8), [0xC3], [0xE2, 0x90], [0], [0x0A], [0x7F], Array("word ".utf8), [0xC2, 0x80],
-      [0xED, 0xA0, 0x80], [0xF0, 0x9F], Array("<0>".utf8), Array("(AA)".utf8),
+      [0x5C, 0x75], Array("␛".utf8), Array("é".utf8), [0xC3], [0xE2, 0x90], [0], [0x0A], [0x7F], Array("word ".utf8),
+      [0xC2, 0x80], [0xED, 0xA0, 0x80], [0xF0, 0x9F], Array("<0>".utf8), Array("(AA)".utf8),
     ]
-    var bytes: [UInt8] = []
-    for _ in 0..<Int.random(in: 0..<12, using: &generator) {
-      // Half of the time escapes only, so that they are shown as characters.
-      let range = seed % 2 == 0 ? 0..<6 : 0..<parts.count
-      bytes += parts[Int.random(in: range, using: &generator)]
+    for _ in 0..<100 {
+      var bytes: [UInt8] = []
+      for _ in 0..<Int.random(in: 0..<12, using: &generator) {
+        // Half of the time escapes only, so that they are shown as characters.
+        let range = seed % 2 == 0 ? 0..<6 : 0..<parts.count
+        bytes += parts[Int.random(in: range, using: &generator)]
+      }
+      let (text, escapes) = encode(bytes)
+      #expect(try decode(text, escapes) == bytes)
+      let string = try #require(String(validating: text, as: UTF8.self))
+      #expect(string.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
     }
-    let (text, escapes) = encode(bytes)
-    #expect(try decode(text, escapes) == bytes)
-    let string = try #require(String(validating: text, as: UTF8.self))
-    #expect(string.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
   }
 
   @Test(arguments: ["␛", "␛0", "␛0a", "␛G0", "␛(", "␛(A)", "␛(A=A)", "␛<0>", "␛<"]) func whatIsNoEscapeIsRefused(

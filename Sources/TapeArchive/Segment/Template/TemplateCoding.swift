@@ -22,7 +22,7 @@ struct TemplateCoding: OutlineCoding {
   func outlines(head: [UInt8], text: [UInt8]) throws -> [CallOutline?] {
     let items = try TemplateHead.parse(head)
     return try text.withUnsafeBufferPointer { text in
-      let lines = try TemplateText(items, text, wanted: { _ in true })
+      let lines = try TemplateText(items, text)
       return try items.enumerated().map { index, item in
         item.tombstone == nil ? try outline(item, lines.calls[index]) : nil
       }
@@ -95,22 +95,23 @@ struct TemplateCoding: OutlineCoding {
 
   private func items(_ block: EncodedBlock, only id: CallID?) throws -> [HashedItem] {
     let items = try TemplateHead.parse(block[.head])
+    let target = id.map { id in items.firstIndex { $0.id == id } ?? items.count }
+    if target == items.count { return [] }
     try checkSizes(items, block, only: id)
-    let text = block[.text]
-    return try text.withUnsafeBufferPointer { text in
-      // Every column of words before the one that is wanted teaches the predictor.
-      let lines = try TemplateText(items, text, wanted: { _ in true })
-      let ends = try self.ends(items, lines, block[.cuts])
+    return try block[.text].withUnsafeBufferPointer { text in
+      let lines = try TemplateText(items, text, only: target)
+      let ends = try self.ends(items, lines, block[.cuts], only: target)
       var salts = ByteReader(block[.proofs])
       var times = try GroupedTimes.Decoder(block[.times])
       var calls: [HashedItem] = []
-      for (index, item) in items.enumerated() {
+      for (index, item) in items.prefix(target.map { $0 + 1 } ?? items.count).enumerated() {
+        let isWanted = target == nil || target == index
         if let tombstone = item.tombstone {
-          if id == nil || id == item.id { calls.append(HashedItem(item: .tombstone(tombstone))) }
+          if isWanted { calls.append(HashedItem(item: .tombstone(tombstone))) }
           continue
         }
         guard let length = salts.varint(), let salt = salts.take(length) else { throw BlockError("too few salts") }
-        if let id, id != item.id {
+        guard isWanted else {
           if item.hasTimes { try times.skip(item.frames) }
           continue
         }
@@ -119,7 +120,7 @@ struct TemplateCoding: OutlineCoding {
         let parts = try CallParts(item, body: lines.calls[index].body, salt: Array(salt))
         calls.append(parts.call(raw: assembled.raw, ends: assembled.ends, offsets: offsets))
       }
-      guard salts.isAtEnd, times.isAtEnd else { throw BlockError("bytes that belong to no call") }
+      guard target != nil || salts.isAtEnd && times.isAtEnd else { throw BlockError("bytes that belong to no call") }
       return calls
     }
   }
@@ -135,24 +136,38 @@ struct TemplateCoding: OutlineCoding {
   }
 
   /// For each call and column the ends of its values in the joined bytes; empty for numbers.
-  private func ends(_ items: [TemplateHead], _ lines: TemplateText, _ cuts: [UInt8]) throws -> [[[Int]]] {
+  ///
+  /// - Parameter target: the one call whose ends are wanted; of those behind it only what has to be skipped is read.
+  private func ends(
+    _ items: [TemplateHead], _ lines: TemplateText, _ cuts: [UInt8], only target: Int?
+  ) throws -> [[[Int]]] {
     var decoder = try CutDecoder(cuts)
     var ends = items.map { [[Int]](repeating: [], count: $0.columns.count) }
     for isNoise in [false, true] {
       for (index, item) in items.enumerated() where !item.columns.isEmpty {
+        // Behind the one that is wanted there is something to skip only where noise comes last.
+        if let target, isNoise ? index > target || !items[target].hasNoise : index > target && !items[target].hasNoise {
+          break
+        }
         let counts = try item.valueCounts()
         for (number, column) in item.columns.enumerated() {
           guard let mode = column.mode, (mode == .noise) == isNoise else { continue }
-          let bytes = lines.calls[index].columns[number]
-          ends[index][number] =
-            switch mode {
-            case .words: try bytes.withUnsafeBufferPointer { try decoder.words(count: counts[number], of: $0) }
-            case .lengths, .noise: try decoder.lengths(count: counts[number], size: bytes.count)
+          let bytes = lines.calls[index].columns.isEmpty ? [] : lines.calls[index].columns[number]
+          switch mode {
+          case .words:
+            guard index <= target ?? index else { continue }
+            ends[index][number] = try bytes.withUnsafeBufferPointer { try decoder.words(count: counts[number], of: $0) }
+          case .lengths, .noise:
+            if target == nil || target == index {
+              ends[index][number] = try decoder.lengths(count: counts[number], size: bytes.count)
+            } else {
+              try decoder.skipLengths(count: counts[number])
             }
+          }
         }
       }
     }
-    guard decoder.isAtEnd else { throw BlockError("cuts that belong to no call") }
+    guard target != nil || decoder.isAtEnd else { throw BlockError("cuts that belong to no call") }
     return ends
   }
 }

@@ -217,6 +217,9 @@ struct TemplateHead {
     }
   }
 
+  /// Some column's text stands behind all other text.
+  var hasNoise: Bool { columns.contains { $0.mode == .noise && $0.firstFrame != nil } }
+
   /// How many values each column has.
   func valueCounts() throws -> [Int] {
     var counts = [Int](repeating: 0, count: columns.count)
