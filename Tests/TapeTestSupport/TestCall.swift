@@ -35,7 +35,8 @@ package struct TestCall: Sendable {
 
   package var open: CallOpen {
     CallOpen(
-      id: id, startedAtNs: startedAtNs, origin: origin, upstream: "http://127.0.0.1:9", path: path, headers: headers, body: request, keyFingerprint: "00112233445566778899", hasTimes: hasTimes,
+      id: id, startedAtNs: startedAtNs, origin: origin, upstream: "http://127.0.0.1:9", path: path, headers: headers,
+      body: request, keyFingerprint: "00112233445566778899", hasTimes: hasTimes,
       redactions: ["header:authorization"], salt: [UInt8](repeating: UInt8(truncatingIfNeeded: id.low), count: 16))
   }
 
