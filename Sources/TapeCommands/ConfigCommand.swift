@@ -19,7 +19,8 @@ struct ConfigCommand: ParsableCommand {
     func run() throws {
       let loaded = try file.map { try Configuration.read($0) } ?? Configuration.load(store.config)
       guard let path = loaded.path else {
-        throw TapeError(.usage, "there is no configuration file: name one, or see schema/config.md for where it is read")
+        throw TapeError(
+          .usage, "there is no configuration file: name one, or see schema/config.md for where it is read")
       }
       for key in Configuration.keys {
         if let value = loaded.text(key.name) { StandardOutput.write("\(key.name) = \(TerminalText.escaped(value))\n") }

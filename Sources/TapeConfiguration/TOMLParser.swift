@@ -266,7 +266,8 @@ struct TOMLParser {
       let count = byte == 0x75 ? 4 : 8
       let digits = String(decoding: bytes[position..<min(position + count, bytes.count)], as: UTF8.self)
       guard digits.utf8.count == count, let scalar = UInt32(digits, radix: 16).flatMap(Unicode.Scalar.init) else {
-        throw TOMLError(place: start, message: "\\\(Character(Unicode.Scalar(byte))) needs \(count) hex digits of a character")
+        throw TOMLError(
+          place: start, message: "\\\(Character(Unicode.Scalar(byte))) needs \(count) hex digits of a character")
       }
       position += count
       out += Array(String(Character(scalar)).utf8)

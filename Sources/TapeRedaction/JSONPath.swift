@@ -31,7 +31,8 @@ struct JSONPath: Sendable, Equatable {
           steps.append(.anyElement)
         } else if let index = Int(inside), index >= 0 {
           steps.append(.element(index))
-        } else if inside.utf8.count >= 2, let quote = inside.first, quote == "\"" || quote == "'", inside.last == quote {
+        } else if inside.utf8.count >= 2, let quote = inside.first, quote == "\"" || quote == "'", inside.last == quote
+        {
           steps.append(.member(String(inside.dropFirst().dropLast())))
         } else {
           throw wrong("[\(inside)], where [*], [0] or [\"name\"] can be,")

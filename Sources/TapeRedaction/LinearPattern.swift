@@ -56,7 +56,9 @@ struct ScalarSet: Sendable {
   static let space = ScalarSet(ranges: [0x09...0x0D, 0x20...0x20, 0x85...0x85, 0xA0...0xA0, 0x2000...0x200A])
   static let newline = ScalarSet(ranges: [0x0A...0x0A])
   /// ASCII letters, digits and `_`, and everything beyond ASCII that is a letter in most scripts.
-  static let word = ScalarSet(ranges: [0x30...0x39, 0x41...0x5A, 0x5F...0x5F, 0x61...0x7A, 0xC0...0x1FFF, 0x2C00...0xD7FF])
+  static let word = ScalarSet(ranges: [
+    0x30...0x39, 0x41...0x5A, 0x5F...0x5F, 0x61...0x7A, 0xC0...0x1FFF, 0x2C00...0xD7FF,
+  ])
 
   func contains(_ scalar: UInt32) -> Bool { ranges.contains { $0.contains(scalar) } != isNegated }
 
@@ -107,7 +109,7 @@ private struct PatternMachine {
       current.removeAll(keepingCapacity: true)
       for thread in going { add(thread.at, thread.start, text, position, to: \.current) }
       if found == nil { add(0, position, text, position, to: \.current) }
-      if current.isEmpty { return found }
+      if current.isEmpty, found != nil { return found }
       next.removeAll(keepingCapacity: true)
       advance: for thread in current {
         switch program[thread.at] {

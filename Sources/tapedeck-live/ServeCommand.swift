@@ -88,7 +88,9 @@ struct ServeCommand: AsyncParsableCommand {
 
   private func retention(_ configured: Configuration) throws -> Retention? {
     let keep = try configured.setting("keep", flag: keep).map { try Durations.nanoseconds($0, flag: "--keep") }
-    let bytes = try configured.setting("keep-bytes", flag: keepBytes).map { try ByteCounts.bytes($0, flag: "--keep-bytes") }
+    let bytes = try configured.setting("keep-bytes", flag: keepBytes).map {
+      try ByteCounts.bytes($0, flag: "--keep-bytes")
+    }
     return keep == nil && bytes == nil ? nil : Retention(keepNs: keep, keepBytes: bytes)
   }
 

@@ -63,7 +63,9 @@ def segment(head=None, text=TEXT, times=b"", proofs=b"\x01\x07", index=None, sta
     frames += [skippable(0x184D2A51, times), skippable(0x184D2A52, proofs)]
     index = ("%s %d %d 2 16\n" % (CALL, START, block)).encode() if index is None else index
     frames.append(framed(index))
-    entries = entries or [(len(frame), 29 if not place else 0) for place, frame in enumerate(frames)]
+    contents = [start if start is not None else b"tapedeck-segment/1 literal/1\n", head, text, b"", b"", index]
+    entries = entries or [(len(frame), 0 if isinstance(content, tuple) else len(content))
+                          for frame, content in zip(frames, contents)]
     if table is None:
         table = struct.pack("<II", 0x184D2A5E, 8 * len(entries) + 9)
         table += b"".join(struct.pack("<II", size & 0xFFFFFFFF, content) for size, content in entries)

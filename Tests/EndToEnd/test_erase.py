@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from conftest import BIN, curl
+from test_shapes import documented, merged
 
 WHO = {"id": "user-anna-7731", "email": "anna.7731@example.com", "display_name": "Anna Zweifelsohne"}
 PROMPT = "Where is my pink umbrella"
@@ -111,6 +112,7 @@ def test_a_call_that_streams_is_erased_when_it_ends(tapedeck, upstream):
     curl(proxy.url, others(1))
     report = tapedeck.json("erase", "--identity", WHO["id"], "--yes")
     assert report["calls_erased"] == 0
+    assert merged(report) == documented("erase") and list(report) == list(documented("erase"))
     [pending] = report["pending"]
     assert "still streams" in pending["why"]
     # The client gets all of it.

@@ -9,10 +9,13 @@ extension Store {
   func everything(whole: Bool = true) throws -> (calls: [CallID: RecordedCall], damage: [Damage]) {
     var calls: [CallID: RecordedCall] = [:]
     var damage: [Damage] = []
+    var places: [CallLocation: Int] = [:]
     try ArchiveReader(store: self).allCalls(onDamage: { damage.append($0) }) { call, location in
       #expect(calls[call.open.id] == nil, "a call came twice")
       calls[call.open.id] = call
-      // Every place leads back to the call.
+      // Every place leads back to the call; of a block's calls some will do, since each takes the block's decoding.
+      guard places[location, default: 0] < 3 else { return }
+      places[location, default: 0] += 1
       let again = try ArchiveReader(store: self).call(at: location, id: call.open.id)
       #expect(again == call)
     }

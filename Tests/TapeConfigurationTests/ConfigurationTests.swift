@@ -33,10 +33,11 @@ import Testing
     #expect(configuration.text("upstream") == "https://api.orq.ai")
     #expect(configuration.text("listen") == "127.0.0.1:0")
     #expect(configuration.text("seal") == "false")
-    #expect(configuration.redactions == [
-      RedactionRule(path: "messages[*].content", places: [.request]),
-      RedactionRule(name: "mail", pattern: #"\w+@\w+\.com"#, replacement: "é \"x\""),
-    ])
+    #expect(
+      configuration.redactions == [
+        RedactionRule(path: "messages[*].content", places: [.request]),
+        RedactionRule(name: "mail", pattern: #"\w+@\w+\.com"#, replacement: "é \"x\""),
+      ])
   }
 
   @Test(arguments: [

@@ -13,12 +13,18 @@ import Testing
   }
 
   @Test(arguments: [
-    ("messages[*].content", #"{"messages":[{"content":"a","x":1},{"content":[{"text":"b"}]}]}"#,
-     #"{"messages":[{"content":"[redacted]","x":1},{"content":"[redacted]"}]}"#),
-    ("messages[1].content", #"{"messages":[{"content":"a"},{"content":"b"}]}"#,
-     #"{"messages":[{"content":"a"},{"content":"[redacted]"}]}"#),
-    ("inputs.*", #"{ "inputs" : { "a" : 1 , "b" : null, "c":{} } }"#,
-     #"{ "inputs" : { "a" : "[redacted]" , "b" : null, "c":"[redacted]" } }"#),
+    (
+      "messages[*].content", #"{"messages":[{"content":"a","x":1},{"content":[{"text":"b"}]}]}"#,
+      #"{"messages":[{"content":"[redacted]","x":1},{"content":"[redacted]"}]}"#
+    ),
+    (
+      "messages[1].content", #"{"messages":[{"content":"a"},{"content":"b"}]}"#,
+      #"{"messages":[{"content":"a"},{"content":"[redacted]"}]}"#
+    ),
+    (
+      "inputs.*", #"{ "inputs" : { "a" : 1 , "b" : null, "c":{} } }"#,
+      #"{ "inputs" : { "a" : "[redacted]" , "b" : null, "c":"[redacted]" } }"#
+    ),
     (#"a["b.c"]"#, #"{"a":{"b.c":"x","b":{"c":"y"}}}"#, #"{"a":{"b.c":"[redacted]","b":{"c":"y"}}}"#),
     ("k", #"{"k":"first","k":"second"}"#, #"{"k":"[redacted]","k":"[redacted]"}"#),
     ("none.here", #"{"a":1}"#, #"{"a":1}"#),
@@ -82,9 +88,12 @@ import Testing
 @Suite struct LinearPatternTests {
   @Test(arguments: [
     ("a+", "caaat", "c-t"), ("a+?", "caaat", "c---t"), ("colou?r", "color colour", "- -"), ("^a", "aa", "-a"),
-    ("a$", "aa", "a-"), ("[^a-c]+", "abcxyz", "abc-"), ("(ab|cd)+", "xabcdx", "x-x"), (#"\w+@\w+\.com"#, "to a@b.com!", "to -!"),
-    ("(?i)anna", "ANNA Anna", "- -"), ("a{2,3}", "aaaaa", "--"), ("a|ab", "ab", "-b"), ("[]a]", "]", "-"), ("数.", "a数据b", "a-b"),
-    (#"\bcat\b"#, "cat concat", "- concat"), (#"[\d-]+"#, "x1-2y", "x-y"), (".", "a\nb", "-\n-"), (#"a\.b"#, "a.b axb", "- axb"),
+    ("a$", "aa", "a-"), ("[^a-c]+", "abcxyz", "abc-"), ("(ab|cd)+", "xabcdx", "x-x"),
+    (#"\w+@\w+\.com"#, "to a@b.com!", "to -!"),
+    ("(?i)anna", "ANNA Anna", "- -"), ("a{2,3}", "aaaaa", "--"), ("a|ab", "ab", "-b"), ("[]a]", "]", "-"),
+    ("数.", "a数据b", "a-b"),
+    (#"\bcat\b"#, "cat concat", "- concat"), (#"[\d-]+"#, "x1-2y", "x-y"), (".", "a\nb", "-\n-"),
+    (#"a\.b"#, "a.b axb", "- axb"),
   ]) func itReplacesWhatMatches(pattern: String, text: String, expected: String) throws {
     #expect(try LinearPattern(parsing: pattern).replacing(text, with: "-") == expected)
   }

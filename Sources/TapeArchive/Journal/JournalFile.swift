@@ -78,6 +78,9 @@ final class JournalFile {
       } else {
         cursor.seek(offset)
         let bytes = cursor.limit - offset
+        if offset == 0, let other = try otherJournal() {
+          return found(.damage(offset: 0, "it is the journal \(other) under another name"))
+        }
         found(
           end == nil && bytes <= JournalFormat.largestRecord
             ? .tornTail(offset: offset, bytes: bytes)
@@ -88,6 +91,17 @@ final class JournalFile {
     if let end, size < end, cursor.offset == size {
       found(.damage(offset: size, "its last \(end - size) bytes are missing"))
     }
+  }
+
+  /// The name that its first record has, if that is another: a torn tail has none.
+  private func otherJournal() throws(FileError) -> String? {
+    let start = try files.read(cursor.descriptor, 0..<min(512, try size()))
+    let words = start.prefix { $0 != 0x0A }.split(separator: 0x20).map { String(decoding: $0, as: UTF8.self) }
+    guard words.count > 5, words[2] == "journal", words[3].hasPrefix(JournalFormat.magicName),
+      let writer = CallID(words[4]), let sequence = Int(words[5]), sequence > 0
+    else { return nil }
+    let other = JournalFormat.fileName(writer: writer, sequence: sequence)
+    return other == name ? nil : other
   }
 
   /// What its first batch says that it goes on from; nil if it says nothing, or is not whole.

@@ -5,14 +5,15 @@ struct SocketError: Error, CustomStringConvertible {
   init(_ what: String) { description = "\(what): \(String(cString: strerror(errno)))" }
 }
 
-/// A blocking loopback socket. Nothing waits for ever: after 20 s without bytes a read fails.
+/// A blocking loopback socket. Nothing waits for ever: after ten minutes without bytes a read fails (on a machine
+/// that runs all tests at once, a task may have to wait long for its turn).
 final class Socket: @unchecked Sendable {
   let descriptor: CInt
   private var isClosed = false
 
   init(descriptor: CInt) {
     self.descriptor = descriptor
-    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    var limit = timeval(tv_sec: 600, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     var one: CInt = 1
