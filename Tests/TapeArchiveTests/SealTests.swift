@@ -199,7 +199,7 @@ func segmentsIn(_ store: Store) -> [String] { store.archiveNames.filter { $0.has
     var expected: [RecordedCall] = []
     for _ in 0..<5 {
       let writer = try JournalWriter(store: store, log: quiet)
-      expected += record(writer, &generator, calls: 110)
+      expected += record(writer, &generator, calls: 70)
       try writer.close()
     }
     let report = try Sealer(store: store, log: quiet).seal()

@@ -68,7 +68,7 @@ import Testing
     let files = MemoryFiles()
     let store = try memoryStore(files)
     let writer = try JournalWriter(store: store, log: quiet)
-    let expected = record(writer, &generator, calls: 600)
+    let expected = record(writer, &generator, calls: 400)
     try writer.close()
     let name = try #require(Sealer(store: store, log: quiet).seal().segments.first)
     let entries = try SegmentReader(store: store, name: name).entries
@@ -91,7 +91,7 @@ import Testing
     let files = MemoryFiles()
     let store = try memoryStore(files)
     let writer = try JournalWriter(store: store, log: quiet)
-    let expected = record(writer, &generator, calls: 600)
+    let expected = record(writer, &generator, calls: 400)
     try writer.close()
     let name = try #require(Sealer(store: store, log: quiet).seal().segments.first)
     let entries = try SegmentReader(store: store, name: name).entries

@@ -79,11 +79,15 @@ final class ZstdDecompressor {
     return out
   }
 
-  func decompress(_ frame: [UInt8], limit: Int) throws(ZstdError) -> [UInt8] {
+  func decompress(_ frame: ArraySlice<UInt8>, limit: Int) throws(ZstdError) -> [UInt8] {
     let result = frame.withUnsafeBytes { buffer -> Result<[UInt8], ZstdError> in
       do throws(ZstdError) { return .success(try decompress(buffer, limit: limit)) } catch { return .failure(error) }
     }
     return try result.get()
+  }
+
+  func decompress(_ frame: [UInt8], limit: Int) throws(ZstdError) -> [UInt8] {
+    try decompress(frame[...], limit: limit)
   }
 }
 

@@ -290,18 +290,18 @@ final class SegmentFile {
   }
 
   /// The bytes of one frame as they are in the file.
-  private func bytes(_ index: Int) throws -> [UInt8] {
+  private func bytes(_ index: Int) throws -> ArraySlice<UInt8> {
     let frame = frames[index]
     guard frame.size <= SegmentFormat.largestFrame else { throw BlockError("a frame of \(frame.size) bytes") }
     if let window, frame.offset >= window.offset, frame.offset + frame.size <= window.offset + window.bytes.count {
-      return Array(window.bytes[(frame.offset - window.offset)...].prefix(frame.size))
+      return window.bytes[(frame.offset - window.offset)...].prefix(frame.size)
     }
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
     guard bytes.count == frame.size else { throw BlockError("it ends early") }
     if let sums, index < sums.count, sums[index] != CRC32C.of(bytes) {
       throw BlockError("\(frame.size) bytes at byte \(frame.offset) are not those that were written")
     }
-    return bytes
+    return bytes[...]
   }
 
   private func zstd(_ index: Int, limit: Int = SegmentFormat.largestFrame) throws -> [UInt8] {
@@ -313,12 +313,13 @@ final class SegmentFile {
     try Self.skippable(try bytes(index), magic)
   }
 
-  private static func skippable(_ bytes: [UInt8], _ magic: UInt32) throws -> [UInt8] {
-    var reader = ByteReader(bytes)
+  private static func skippable(_ bytes: ArraySlice<UInt8>, _ magic: UInt32) throws -> [UInt8] {
+    var reader = ByteReader(Array(bytes.prefix(12)))
+    let content = bytes.dropFirst(12)
     guard bytes.count >= 12, reader.uint32() == magic, reader.uint32().map(Int.init) == bytes.count - 8,
-      let crc = reader.uint32(), crc == CRC32C.of(bytes[12...])
+      let crc = reader.uint32(), crc == CRC32C.of(content)
     else { throw BlockError("a frame that zstd skips is not what was written") }
-    return Array(bytes[12...])
+    return Array(content)
   }
 
   // MARK: Every byte
@@ -339,7 +340,7 @@ final class SegmentFile {
     guard let frame = sumsFrame else { return false }
     guard frame.content == 0 else { throw BlockError("its seek table does not fit its checksums") }
     let bytes = try store.files.read(descriptor, frame.offset..<(frame.offset + frame.size))
-    var reader = ByteReader(try Self.skippable(bytes, SegmentFormat.sumsMagic))
+    var reader = ByteReader(try Self.skippable(bytes[...], SegmentFormat.sumsMagic))
     let read = frames.compactMap { _ in reader.uint32() }
     guard read.count == frames.count, reader.isAtEnd else { throw BlockError("its checksums do not fit its frames") }
     sums = read

@@ -9,7 +9,7 @@ package enum SegmentFormat {
   /// No frame needs a larger window than 2²³ bytes.
   package static let windowLog = 23
   /// A block is closed at so many calls, bytes of text, or bytes of requests and responses, whichever comes first.
-  package static let callsPerBlock = 500
+  package static let callsPerBlock = 300
   package static let textPerBlock = 1 << 20
   package static let bytesPerBlock = 256 << 20
   /// A segment is closed at so many bytes of requests and responses.

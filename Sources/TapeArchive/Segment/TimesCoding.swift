@@ -54,8 +54,8 @@ enum TimesCoding {
       guard !bytes.isEmpty else { return }
       var reader = ByteReader(bytes)
       guard let count = reader.varint(), let frame = reader.take(count) else { throw BlockError("the times' symbols") }
-      symbols = try ZstdDecompressor().decompress(Array(frame), limit: SegmentFormat.mostFrames)
-      bits = BitReader(Array(bytes[reader.position...]))
+      symbols = try ZstdDecompressor().decompress(frame, limit: SegmentFormat.mostFrames)
+      bits = BitReader(bytes, from: reader.position)
     }
 
     var isAtEnd: Bool { position == symbols.count && bits.isAtEnd }
@@ -120,7 +120,10 @@ struct BitReader {
   private var buffer: UInt64 = 0
   private var filled = 0
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ bytes: [UInt8], from position: Int = 0) {
+    self.bytes = bytes
+    self.position = position
+  }
 
   /// True when what is left is the padding of the last byte, all zero.
   var isAtEnd: Bool { position == bytes.count && filled < 8 && buffer == 0 }

@@ -11,7 +11,7 @@ struct CutDecoder {
     func symbols() throws -> ByteReader {
       guard let count = reader.varint(), let frame = reader.take(count) else { throw BlockError("the cuts' symbols") }
       if count == 0 { return ByteReader([]) }
-      return ByteReader(try decompressor.decompress(Array(frame), limit: SegmentFormat.largestFrame))
+      return ByteReader(try decompressor.decompress(frame, limit: SegmentFormat.largestFrame))
     }
     runs = try symbols()
     misses = try symbols()
@@ -47,20 +47,35 @@ struct CutDecoder {
   mutating func words(count: Int, of text: UnsafeBufferPointer<UInt8>) throws(BlockError) -> [Int] {
     var ends: [Int] = []
     ends.reserveCapacity(count)
+    try words(count: count, of: text) { ends.append($0) }
+    return ends
+  }
+
+  /// Learns from a column without keeping its ends.
+  mutating func skipWords(count: Int, of text: UnsafeBufferPointer<UInt8>) throws(BlockError) {
+    try words(count: count, of: text) { _ in }
+  }
+
+  @inline(__always)
+  private mutating func words(
+    count: Int, of text: UnsafeBufferPointer<UInt8>, _ take: (Int) -> Void
+  ) throws(BlockError) {
+    var left = count
     var position = 0
-    while ends.count < count {
-      guard let hits = Self.next(&runs), hits <= count - ends.count else { throw BlockError("a run of pieces") }
+    while left > 0 {
+      guard let hits = Self.next(&runs), hits <= left else { throw BlockError("a run of pieces") }
       for _ in 0..<hits {
         if position < text.count { position += predictor.prediction(CutPredictor.unit(text, position)) }
-        ends.append(position)
+        take(position)
       }
-      guard ends.count < count else { break }
+      left -= hits
+      guard left > 0 else { break }
       guard position < text.count else { throw BlockError("a piece behind the end of its text") }
       position = try miss(text, position)
-      ends.append(position)
+      take(position)
+      left -= 1
     }
     guard position == text.count else { throw BlockError("pieces that do not make up their text") }
-    return ends
   }
 
   private mutating func miss(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) throws(BlockError) -> Int {

@@ -58,7 +58,7 @@ enum GroupedTimes {
       let decompressor = try ZstdDecompressor()
       func frame() throws -> [UInt8] {
         guard let size = reader.varint(), let frame = reader.take(size) else { throw BlockError("the times' symbols") }
-        return try decompressor.decompress(Array(frame), limit: SegmentFormat.mostFrames)
+        return try decompressor.decompress(frame, limit: SegmentFormat.mostFrames)
       }
       guard let count = reader.varint(), count > 0, count <= GroupedTimes.mostGroups else {
         throw BlockError("the times' groups")
@@ -66,7 +66,7 @@ enum GroupedTimes {
       for _ in 0..<count { symbols.append(try frame()) }
       if count > 1 { groups = try frame() }
       positions = [Int](repeating: 0, count: count)
-      bits = BitReader(Array(bytes[reader.position...]))
+      bits = BitReader(bytes, from: reader.position)
     }
 
     var isAtEnd: Bool {

@@ -94,7 +94,7 @@ struct TemplateCoding: OutlineCoding {
   func decodeHashed(_ block: EncodedBlock) throws -> [HashedItem] { try items(block, only: nil) }
 
   private func items(_ block: EncodedBlock, only id: CallID?) throws -> [HashedItem] {
-    let items = try TemplateHead.parse(block[.head])
+    let items = try TemplateHead.parse(block[.head], upTo: id)
     let target = id.map { id in items.firstIndex { $0.id == id } ?? items.count }
     if target == items.count { return [] }
     try checkSizes(items, block, only: id)
@@ -156,6 +156,10 @@ struct TemplateCoding: OutlineCoding {
           switch mode {
           case .words:
             guard index <= target ?? index else { continue }
+            if index < target ?? 0 {
+              try skipWords(lines.calls[index].lessons[number], count: counts[number], &decoder)
+              continue
+            }
             ends[index][number] = try bytes.withUnsafeBufferPointer { try decoder.words(count: counts[number], of: $0) }
           case .lengths, .noise:
             if target == nil || target == index {
@@ -170,6 +174,12 @@ struct TemplateCoding: OutlineCoding {
     guard target != nil || decoder.isAtEnd else { throw BlockError("cuts that belong to no call") }
     return ends
   }
+}
+
+private func skipWords(_ value: TextValue?, count: Int, _ decoder: inout CutDecoder) throws {
+  let nothing = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+  guard let value else { return try decoder.skipWords(count: count, of: nothing) }
+  try value.withBytes { try decoder.skipWords(count: count, of: $0) }
 }
 
 /// The JSON lines of a call.

@@ -1,5 +1,11 @@
 internal import TapeTypes
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// What a block's head says of one call or tombstone.
 struct TemplateHead {
   struct Template {
@@ -38,7 +44,8 @@ struct TemplateHead {
   var order: [CallOutline.Run] = []
   var columns: [Column] = []
 
-  var hasTimes: Bool { open.firstRange(of: Self.hasTimesMember) != nil }
+  /// The call has a clock.
+  private(set) var hasTimes = false
 
   /// In canonical JSON these bytes stand outside of strings only, as inside of them quotes are escaped.
   private static let hasTimesMember = Array("\"has_times\":true".utf8)
@@ -46,7 +53,9 @@ struct TemplateHead {
   // MARK: Reading
 
   /// Total on any bytes; what it gives is consistent in itself.
-  static func parse(_ head: [UInt8]) throws -> [TemplateHead] {
+  ///
+  /// - Parameter id: what stands behind the call of this id is left out, if nothing of it is needed to read that call.
+  static func parse(_ head: [UInt8], upTo id: CallID? = nil) throws -> [TemplateHead] {
     var items: [TemplateHead] = []
     var start = 0
     try head.withUnsafeBufferPointer { head in
@@ -54,8 +63,9 @@ struct TemplateHead {
         guard let end = head.position(of: 0x0A, from: start) else { throw BlockError("a line without an end") }
         let line = UnsafeBufferPointer(rebasing: head[start..<end])
         start = end + 1
-        if line.starts(with: [0x23, 0x20]) {
+        if line.count > 2, line[0] == 0x23, line[1] == 0x20 {
           try items.last?.check()
+          if let id, let last = items.last, last.id == id, !last.hasNoise { return }
           items.append(try item(line))
         } else {
           guard !items.isEmpty else { throw BlockError("a line before the first call") }
@@ -100,7 +110,9 @@ struct TemplateHead {
       return
     }
     switch name {
-    case "open": open = try text(rest)
+    case "open":
+      open = try text(rest)
+      hasTimes = open.contains(Self.hasTimesMember)
     case "head": head = try text(rest)
     case "end": end = try text(rest)
     case "frame": try template(rest)
@@ -238,5 +250,21 @@ extension TapeText.Escapes {
       return (escapes, escapes.suffix.count + 1)
     }
     throw BlockError("a value without a space before it")
+  }
+}
+
+extension [UInt8] {
+  /// The first byte of `part` is looked for as fast as can be.
+  fileprivate func contains(_ part: [UInt8]) -> Bool {
+    withUnsafeBufferPointer { whole in
+      var start = 0
+      while let base = whole.baseAddress, let first = part.first, let found = whole.position(of: first, from: start),
+        found + part.count <= whole.count
+      {
+        if memcmp(base + found, part, part.count) == 0 { return true }
+        start = found + 1
+      }
+      return false
+    }
   }
 }

@@ -8,6 +8,8 @@ struct TemplateText {
     var frames: [[UInt8]?] = []
     /// For each column its values joined.
     var columns: [[UInt8]] = []
+    /// Of a call before the one that is wanted: the columns of words as they stand in the text.
+    var lessons: [TextValue?] = []
   }
 
   private(set) var calls: [Call] = []
@@ -31,8 +33,13 @@ struct TemplateText {
         }
         for column in item.columns {
           let isHere = column.firstFrame != nil && column.mode != .noise
-          let teaches = column.mode == .words && index < target ?? 0
-          call.columns.append(isHere ? try value(id, column.path, isWanted || teaches).orThrow() : [])
+          guard isHere, !isWanted, index < target ?? 0, column.mode == .words else {
+            call.columns.append(isHere ? try value(id, column.path, isWanted).orThrow() : [])
+            call.lessons.append(nil)
+            continue
+          }
+          call.columns.append([])
+          call.lessons.append(try line(id, column.path).orThrow())
         }
       }
       calls.append(call)
@@ -50,24 +57,39 @@ struct TemplateText {
   ///
   /// - Parameter isWanted: false to go on to the next line, with an empty value.
   private mutating func value(_ id: [UInt8], _ label: String, _ isWanted: Bool) throws -> [UInt8]? {
+    guard let line = try line(id, label) else { return nil }
+    return isWanted ? try line.decoded() : []
+  }
+
+  private mutating func line(_ id: [UInt8], _ label: String) throws -> TextValue? {
     let rest = UnsafeBufferPointer(rebasing: text[position...])
     let start = id + [0x20] + Array(label.utf8)
     guard rest.starts(with: start), rest.count > start.count, rest[start.count] == 0x20 || rest[start.count] == 0x5C
     else { return nil }
-    guard let end = rest.position(of: 0x0A, from: 0) else { throw BlockError("a line without an end") }
-    guard isWanted else {
-      position += end + 1
-      return []
-    }
+    guard let end = rest.position(of: 0x0A, from: start.count) else { throw BlockError("a line without an end") }
     let line = UnsafeBufferPointer(rebasing: rest[start.count..<end])
     let (escapes, from) = try TapeText.Escapes.parse(line)
     position += end + 1
-    return try TapeText.decode(UnsafeBufferPointer(rebasing: line[from...]), escapes)
+    return TextValue(text: UnsafeBufferPointer(rebasing: line[from...]), escapes: escapes)
   }
 }
 
-extension [UInt8]? {
-  fileprivate func orThrow() throws -> [UInt8] {
+/// A value as it stands in the text, which has to outlive it.
+struct TextValue {
+  let text: UnsafeBufferPointer<UInt8>
+  let escapes: TapeText.Escapes
+
+  func decoded() throws -> [UInt8] { try TapeText.decode(text, escapes) }
+
+  /// The value's bytes, without a copy where the text is they.
+  func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) throws -> Result) throws -> Result {
+    if escapes == .none, text.position(of: 0xE2, from: 0) == nil { return try body(text) }
+    return try decoded().withUnsafeBufferPointer(body)
+  }
+}
+
+extension Optional {
+  fileprivate func orThrow() throws -> Wrapped {
     guard let self else { throw BlockError("text that its head promises and that is not there") }
     return self
   }
