@@ -226,9 +226,13 @@ def test_a_proof_holds_without_the_archive_and_for_an_independent_reader(deck, t
     elsewhere.run("proof", "--check", path, "--checkpoint", kept)
     kept.write_text(kept.read_text().replace("\n12\n", "\n13\n"))
     elsewhere.run("proof", "--check", path, "--checkpoint", kept, code=2)
-    for key in ("call_id", "leaf", "salt", "open", "request", "end", "raw_sha256", "checkpoint"):
-        wrong = dict(proof)
-        wrong[key] = wrong[key].replace("0", "1") if "0" in wrong[key] else wrong[key] + " "
+    # Of an unsigned checkpoint nothing vouches for its first line, the archive's name; for size and root the path does.
+    name, rest = proof["checkpoint"].split("\n", 1)
+    changed = {key: proof[key].replace("0", "1") if "0" in proof[key] else proof[key] + " "
+               for key in ("call_id", "leaf", "salt", "open", "request", "end", "raw_sha256")}
+    changed["checkpoint"] = name + "\n" + (rest.replace("A", "B", 1) if "A" in rest else rest.replace("12", "13", 1))
+    for key, value in changed.items():
+        wrong = {**proof, key: value}
         path.write_text(json.dumps(wrong))
         elsewhere.run("proof", "--check", path, code=2)
     path.write_text("{}")
