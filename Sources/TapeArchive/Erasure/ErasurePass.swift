@@ -108,7 +108,7 @@ struct ErasurePass {
         guard wanted.contains(open.id) else { return }
         found[open.id] = .streaming
         writers[open.id] = JournalFormat.parse(fileName: location.file)?.writer
-      case .ended(let id, _), .lost(let id):
+      case .ended(let id, _), .lost(let id, _):
         guard found[id] != nil else { return }
         found[id] = list[id]?.keepsUsage == true && sealer.keeper == nil ? .usage : .journal("")
       case .sealed, .head, .frame, .part, .gap, .damage: break

@@ -14,7 +14,8 @@ struct SealRun {
   private var pendingBytes = 0
   /// Journals that were read to their end, and the numbers of their calls that are not sealed.
   private var closed: [Journal] = []
-  private var sealedBefore: Set<CallID>?
+  /// Calls that other segments name, and where these were found.
+  private var assumed: [(calls: [Pending], sealed: SealedCalls)] = []
   /// The store's tree, once it is needed.
   private var tree: GrowingTree?
 
@@ -108,11 +109,16 @@ struct SealRun {
   /// Seals what is left and removes the journals that are not needed any more.
   mutating func finish() throws {
     try sealPending()
+    try confirm()
     // Also where a seal that was interrupted left segments and no checkpoint of them.
     if !closed.isEmpty { try growTree().writeCheckpoint() }
-    for journal in closed where kept[journal.writer]?.contains(journal.sequence) != true {
+    for journal in closed where !isKept(journal) {
       let path = store.archivePath + "/" + journal.name
       if journal.isDamaged {
+        guard try !store.hasArchiveFile(journal.name + ".damaged") else {
+          log.error("\(journal.name) is damaged and stays, as there is a \(journal.name).damaged already")
+          continue
+        }
         try store.files.rename(path, to: path + ".damaged")
         log.error(
           "\(journal.name) was damaged; what could be read of it is sealed, and it is kept as \(journal.name).damaged")
@@ -128,12 +134,34 @@ struct SealRun {
 
   /// Of calls that were erased nothing stays in a journal that is kept for others.
   private func voidErased() throws {
-    for journal in closed where kept[journal.writer]?.contains(journal.sequence) == true {
+    for journal in closed where isKept(journal) {
       guard erasedWriters.contains(journal.writer) else { continue }
       let voided = try JournalErasure(store: store).void(
         buried, in: journal.name, writer: journal.writer, sequence: journal.sequence)
       if voided > 0 { log.notice("\(journal.name) was written again without erased calls") }
     }
+  }
+
+  private func isKept(_ journal: Journal) -> Bool { kept[journal.writer]?.contains(journal.sequence) == true }
+
+  /// Before a journal goes, those of its calls that were sealed by others are read where they should be: what a segment
+  /// names and does not give is sealed again.
+  private mutating func confirm() throws {
+    let going = Set(closed.filter { !isKept($0) }.map(\.name))
+    for (calls, sealed) in assumed {
+      let needed = calls.filter { item in
+        item.track.records.contains {
+          going.contains(JournalFormat.fileName(writer: item.writer, sequence: $0.sequence))
+        }
+      }
+      guard !needed.isEmpty else { continue }
+      let missing = try sealed.missing(needed.map(\.track.id))
+      for id in missing.sorted() {
+        log.error("call \(id) cannot be read from \(sealed.files[id]?.first ?? "its segment"), and is sealed again")
+      }
+      try write(needed.filter { missing.contains($0.track.id) })
+    }
+    assumed = []
   }
 
   private mutating func sealPending() throws {
@@ -148,11 +176,26 @@ struct SealRun {
     for item in pending where erasing.wants(item.track.id) || buried.contains(item.track.id) {
       erasedWriters.insert(item.writer)
     }
+    let others = pending.filter { sealed.files[$0.track.id] != nil }
+    if !others.isEmpty { assumed.append((others, sealed)) }
     let calls = pending.filter {
-      !sealed.contains($0.track.id) && fits($0.track) && !erasing.mustWait($0.track.id)
-    }.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
+      sealed.files[$0.track.id] == nil && fits($0.track) && !erasing.mustWait($0.track.id)
+    }
     pending = []
     pendingBytes = 0
+    try write(calls)
+  }
+
+  private mutating func alreadySealed() throws -> SealedCalls {
+    let sealed = try SealedCalls(pending.map(\.track.id), in: store)
+    buried.formUnion(sealed.erased)
+    report.damage += sealed.damage.filter { !report.damage.contains($0) }
+    return sealed
+  }
+
+  /// Writes calls into as many segments as they need, in the order of their start.
+  private mutating func write(_ calls: [Pending]) throws {
+    let calls = calls.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
     var start = 0
     while start < calls.count {
       var end = start
@@ -161,7 +204,7 @@ struct SealRun {
         bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
-      try write(calls[start..<end])
+      try writeSegment(calls[start..<end])
       start = end
     }
   }
@@ -172,12 +215,10 @@ struct SealRun {
       && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
   }
 
-  private mutating func write(_ calls: ArraySlice<Pending>) throws {
+  private mutating func writeSegment(_ calls: ArraySlice<Pending>) throws {
     guard let first = calls.first else { return }
     let last = calls.last { $0.writer == first.writer } ?? first
-    // Numbers of one writer mostly rise with the start, not always.
-    let name = SegmentFormat.fileName(
-      writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
+    let name = try freeName(first.writer, first: first.track.number, last: last.track.number)
     let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
     for item in calls {
       // What is loaded here and there is what was read in one go before, or nothing is sealed.
@@ -201,7 +242,19 @@ struct SealRun {
     report.sealedCalls += segment.calls
     report.rawBytes += segment.rawBytes
     report.segmentBytes += segment.size
-    for item in calls { sealedBefore?.insert(item.track.id) }
+  }
+
+  /// The name for a segment's first call. Never that of a file that is there: a damaged segment, or the leaf list of one
+  /// that was removed, is not written over.
+  private func freeName(_ writer: CallID, first: Int, last: Int) throws -> String {
+    // Numbers of one writer mostly rise with the start, not always.
+    var last = max(first, last)
+    while true {
+      let name = SegmentFormat.fileName(writer: writer, first: first, last: last)
+      let others = [name, LeafList.fileName(ofSegment: name)]
+      if try others.allSatisfy({ try store.files.status(store.archivePath + "/" + $0) == nil }) { return name }
+      last += 1
+    }
   }
 
   /// The store's tree as it is by now.
@@ -212,35 +265,5 @@ struct SealRun {
     report.damage += growing.damage
     tree = growing
     return growing
-  }
-
-  /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept
-  /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls.
-  private mutating func alreadySealed() throws -> Set<CallID> {
-    if let known = sealedBefore { return known }
-    var oldest = Int64.max
-    for journal in closed { oldest = min(oldest, Int64(clamping: journal.writer.milliseconds) * 1_000_000) }
-    // A day's grace for clocks that were set.
-    oldest -= 86_400 * 1_000_000_000
-    var sealed: Set<CallID> = []
-    for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
-      guard let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest else {
-        continue
-      }
-      do {
-        let segment = try SegmentReader(store: store, name: name)
-        for entry in segment.entries {
-          sealed.insert(entry.id)
-          if entry.isErased { buried.insert(entry.id) }
-        }
-        if let problem = segment.problem {
-          report.damage.append(Damage(file: name, offset: 0, calls: [], message: problem))
-        }
-      } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
-        report.damage.append(Damage(file: name, offset: 0, calls: [], message: error.description))
-      }
-    }
-    sealedBefore = sealed
-    return sealed
   }
 }
