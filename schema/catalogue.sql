@@ -186,7 +186,8 @@ CREATE TABLE sources (
   kind TEXT NOT NULL CHECK (kind IN ('journal', 'segment')),
   -- Bytes of the file that are in the catalogue; less than the file's size means: there is more to index.
   indexed_bytes INTEGER NOT NULL,
-  -- When the file was last changed, ns since 1970; 0 for journals. Erasing and repacking write a segment anew.
+  -- When the file was last changed, ns since 1970, if that was asked. Erasing and repacking write a segment anew; a
+  -- journal of this size and time is not read again, unless a call of its writer goes on.
   modified_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 

@@ -13,6 +13,11 @@ public struct CallLocation: Sendable, Hashable {
   }
 }
 
+extension Damage {
+  /// Every message about a file of a version that this program does not know has these words.
+  package static let newerVersion = "use a newer tapedeck"
+}
+
 /// Something in the archive that is not what was written, and whom it concerns.
 public struct Damage: Sendable, Equatable, CustomStringConvertible {
   /// Name of the file within `archive/`.

@@ -28,7 +28,8 @@ extension Integrity {
   /// The same of a call without end record.
   static func problem(_ loss: CallLoss?) -> String? {
     guard let loss, loss.missingFrames > 0 else { return nil }
-    return "the archive is damaged: \(loss.missingFrames) \(loss.missingFrames == 1 ? "frame is" : "frames are") missing"
+    return
+      "the archive is damaged: \(loss.missingFrames) \(loss.missingFrames == 1 ? "frame is" : "frames are") missing"
   }
 }
 

@@ -95,17 +95,23 @@ package struct Repacker {
 
   private func rewrite(_ reader: SegmentReader) throws -> SegmentWriter {
     let segment = try SegmentWriter(store: store, name: reader.name, level: level, place: reader.place)
-    var leaves: [[UInt8]] = []
-    try reader.forEachItem { item, _, leaf in
-      leaves.append(leaf)
-      try segment.add(item)
+    do {
+      var leaves: [[UInt8]] = []
+      try reader.forEachItem { item, _, leaf in
+        leaves.append(leaf)
+        try segment.add(item)
+      }
+      try segment.finish()
+      guard segment.leaves == leaves, leaves.count == reader.entries.count else {
+        throw TapeError(
+          .failed, "\(reader.name) did not give the same calls when it was repacked; it is left as it was")
+      }
+      try segment.readBack(orElse: "the segment is left as it was")
+      return segment
+    } catch {
+      segment.discard()
+      throw error
     }
-    try segment.finish()
-    guard segment.leaves == leaves, leaves.count == reader.entries.count else {
-      throw TapeError(.failed, "\(reader.name) did not give the same calls when it was repacked; it is left as it was")
-    }
-    try segment.readBack(orElse: "the segment is left as it was")
-    return segment
   }
 
   /// Puts the new file in the place of the old one, if that is any use.

@@ -87,9 +87,15 @@ package struct CatalogueTransaction {
       [.text(file), SQLValue(offset), .text(calls), .text(message)])
   }
 
-  /// Call ids whose state is `open`.
-  package func openCalls() throws -> [CallID] {
-    try String.fetchAll(database, sql: "SELECT call_id FROM calls WHERE state = 'open'").compactMap { CallID($0) }
+  /// The files with calls whose state is `open`.
+  package func filesOfOpenCalls() throws -> [String] {
+    try String.fetchAll(database, sql: "SELECT DISTINCT archive_file FROM calls WHERE state = 'open'")
+  }
+
+  /// What is said of files that cannot be indexed for a reason with these words.
+  package func damage(saying words: String) throws -> [(file: String, message: String)] {
+    let sql = "SELECT file, message FROM damage WHERE instr(message, ?) ORDER BY file, offset"
+    return try Row.fetchAll(database, sql: sql, arguments: [words]).map { ($0[0], $0[1]) }
   }
 
   package func count(_ sql: String) throws -> Int { try Int.fetchOne(database, sql: sql) ?? 0 }

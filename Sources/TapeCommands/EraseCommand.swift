@@ -73,7 +73,7 @@ struct EraseCommand: ParsableCommand {
     if let identity { return try erasure.find(.identity(identity)) }
     if let olderThan {
       let age = try Durations.nanoseconds(olderThan, flag: "--older-than")
-      return try erasure.find(.startedBefore(Self.nowNs - age))
+      return try erasure.find(.startedBefore(SystemClock().wallNs() - age))
     }
     var calls: [ErasableCall] = []
     for reference in call {
@@ -98,12 +98,6 @@ struct EraseCommand: ParsableCommand {
       guard let id = CallID(reference), try QueryEngine(store: store).keepsUsage(of: id) else { throw error }
       return ErasableCall(id: id, startedAtNs: Int64(id.milliseconds) * 1_000_000)
     }
-  }
-
-  private static var nowNs: Int64 {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
   }
 
   private func ask(_ calls: [ErasableCall]) throws {

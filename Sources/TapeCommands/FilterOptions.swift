@@ -1,12 +1,7 @@
 internal import ArgumentParser
+internal import TapeArchive
 internal import TapeQuery
 internal import TapeTypes
-
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
 
 /// The filters that every command over many calls takes.
 struct FilterOptions: ParsableArguments {
@@ -58,20 +53,14 @@ struct FilterOptions: ParsableArguments {
       filter.state = known
     }
     let zone = try timeZone()
-    filter.from = try from.map { try TimeParser.moment($0, zone: zone, nowNs: now) }
-    filter.to = try to.map { try TimeParser.moment($0, zone: zone, nowNs: now) }
+    filter.from = try from.map { try TimeParser.moment($0, zone: zone, nowNs: SystemClock().wallNs()) }
+    filter.to = try to.map { try TimeParser.moment($0, zone: zone, nowNs: SystemClock().wallNs()) }
     filter.minDurationNs = try minDuration.map { try Durations.nanoseconds($0, flag: "--min-duration") }
     return filter
   }
 
   func timeZone() throws -> TimeZoneRules {
     try tz.map(TimeZoneRules.init(named:)) ?? .utc
-  }
-
-  private var now: Int64 {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
   }
 }
 

@@ -17,6 +17,7 @@ struct IndexCommand: ParsableCommand {
     let indexer = Indexer(store: try store.openExisting(), log: Console.logger)
     let report = try indexer.run(rebuild: rebuild)
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
+    for file in report.refused { StandardOutput.note("tapedeck: \(file)") }
     StandardOutput.note(
       "tapedeck: indexed \(report.calls) calls from \(report.segments) segments and \(report.journals) journals")
     if let process = report.leftTo {

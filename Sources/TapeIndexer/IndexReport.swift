@@ -17,6 +17,8 @@ package struct IndexReport: Sendable, Equatable {
   /// Response bytes of the calls written.
   package var rawBytes = 0
   package var damage: [Damage] = []
+  /// Files of a version that this program does not know, each as a sentence; every run says them.
+  package var refused: [String] = []
   /// Set when another process indexes this store for as long as it lives, and this run left it to that one.
   package var leftTo: Int32?
 

@@ -17,12 +17,14 @@ final class IndexSession {
   private var tracked: [CallID: TrackedCall] = [:]
   /// What is indexed: file name → bytes. nil until read; nobody else writes it.
   private var sources: [String: Int]?
-  /// When each indexed segment had last been changed.
+  /// When each indexed file had last been changed.
   private var sourceTimes: [String: Int64] = [:]
   /// The last change of the archive's directory that all segments were asked for, if it was long enough ago to be sure.
   private var knownDirectoryNs: Int64?
   /// The catalogue knows of erased calls.
   var hasErased = false
+  /// Writers of calls that were open when this session began.
+  private var openWriters: Set<CallID> = []
   /// The journals were read once, so that `tracked` knows all open calls.
   private var hasPolled = false
   var report = IndexReport()
@@ -45,6 +47,9 @@ final class IndexSession {
   func catchUp(_ onProgress: (IndexProgress) -> Void) throws {
     // While this goes on a journal may be sealed: then its calls lie in a segment that the listing did not have.
     while try pass(refreshAll: true, onProgress) {}
+    report.refused = try writer.transaction { try $0.damage(saying: Damage.newerVersion) }.map {
+      "\($0.file) is not in the catalogue: \($0.message)"
+    }
   }
 
   /// One look at the archive for what is new.
@@ -82,6 +87,7 @@ final class IndexSession {
   private func firstSources() throws -> [String: Int] {
     try writer.transaction { transaction in
       sourceTimes = try transaction.sourceTimes()
+      openWriters = Set(try transaction.filesOfOpenCalls().compactMap { JournalFormat.parse(fileName: $0)?.writer })
       hasErased = try transaction.count("SELECT EXISTS (SELECT 1 FROM erased)") == 1
       return try transaction.sources()
     }
@@ -166,27 +172,42 @@ final class IndexSession {
     if hasPolled { return !journals.isEmpty || !tracked.isEmpty }
     if journals.contains(where: { sources[$0.name] != $0.bytes }) { return true }
     // Nothing was appended, but a writer may have died.
-    return try !writer.transaction { try $0.openCalls() }.isEmpty
+    return !openWriters.isEmpty
+  }
+
+  /// Writers of whose journals all is in the catalogue, and none of whose calls goes on.
+  private func settled(_ journals: [SourceFile], _ sources: [String: Int]) -> Set<CallID> {
+    let byWriter = Dictionary(grouping: journals) { JournalFormat.parse(fileName: $0.name)?.writer }
+    return Set(
+      byWriter.compactMap { writer, files in
+        guard let writer, !openWriters.contains(writer) else { return nil }
+        return files.allSatisfy { sources[$0.name] == $0.bytes && sourceTimes[$0.name] == $0.modifiedNs } ? writer : nil
+      })
   }
 
   /// Takes in what the journals have new, in one transaction with how far they were read.
   private func pollJournals(_ journals: [SourceFile], _ sources: [String: Int], refreshAll: Bool) throws {
     let now = clock.monotonicNs()
+    var read = journals
     try writer.transaction { transaction in
-      try follower.poll { event in try take(event, in: transaction) }
+      try follower.poll(skipping: settled(journals, sources)) { event in try take(event, in: transaction) }
+      // Sizes are those from before the reading: what came later is looked at again. So is what a writer has not
+      // committed yet: it counts once that is dead.
+      for index in read.indices {
+        read[index].bytes = min(read[index].bytes, follower.position(in: read[index].name) ?? .max)
+      }
       for (id, call) in tracked where call.isDirty {
         if !refreshAll, let written = call.writtenNs, now - written < Self.refreshNs { continue }
         try write(call.snapshot(), withContent: call.writtenNs == nil, in: transaction)
         tracked[id]?.isDirty = false
         tracked[id]?.writtenNs = now
       }
-      // Sizes are those from before the reading: what came later will be looked at again.
-      for file in journals where sources[file.name] != file.bytes {
-        try transaction.setSource(file.name, kind: "journal", bytes: file.bytes)
-        report.journals += 1
+      for file in read where sources[file.name] != file.bytes || sourceTimes[file.name] != file.modifiedNs {
+        try transaction.setSource(file.name, kind: "journal", bytes: file.bytes, modifiedNs: file.modifiedNs ?? 0)
+        if sources[file.name] != file.bytes { report.journals += 1 }
       }
     }
-    for file in journals { self.sources?[file.name] = file.bytes }
+    for file in read { note(file) }
     hasPolled = true
   }
 

@@ -13,7 +13,7 @@ struct SourceFile {
   var name: String
   var kind: Kind
   var bytes: Int
-  /// Of a segment, when it was last changed, ns since 1970; nil if that was not asked.
+  /// When it was last changed, ns since 1970; nil if that was not asked.
   var modifiedNs: Int64?
 
   /// What is in the archive now, by name.
@@ -32,8 +32,7 @@ struct SourceFile {
         // One that goes between listing and asking was sealed: it is no matter.
         guard let status = try store.files.status(store.archivePath + "/" + name) else { continue }
         files.append(
-          SourceFile(
-            name: name, kind: kind, bytes: status.bytes, modifiedNs: kind == .segment ? status.modifiedNs : nil))
+          SourceFile(name: name, kind: kind, bytes: status.bytes, modifiedNs: status.modifiedNs))
       }
       files += try store.archiveIntruders().map { SourceFile(name: $0.file, kind: .intruder, bytes: -1) }
       return files

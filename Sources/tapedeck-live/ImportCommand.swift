@@ -36,7 +36,7 @@ struct ImportCommand: ParsableCommand {
   func run() throws {
     var options = Importer.Options(again: again)
     options.request = try request.map(Self.read)
-    options.startedAtNs = try startedAt.map { try TimeParser.moment($0, zone: .utc, nowNs: Self.nowNs) }
+    options.startedAtNs = try startedAt.map { try TimeParser.moment($0, zone: .utc, nowNs: SystemClock().wallNs()) }
     options.redactions = try Configuration.load(store.config).redactions
     let store = try store.open(.writing)
     let importer = try Importer(store: store, options: options, log: Console.logger)
@@ -61,8 +61,6 @@ struct ImportCommand: ParsableCommand {
     try Indexer(store: store, log: Console.logger).run()
     if hasFailed { throw ExitCode(2) }
   }
-
-  private static var nowNs: Int64 { Int64(Date().timeIntervalSince1970 * 1000) * 1_000_000 }
 
   private static func read(_ path: String) throws -> [UInt8] {
     do {

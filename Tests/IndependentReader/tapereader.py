@@ -152,6 +152,13 @@ class JournalCall:
         if self.call.open["has_times"]:
             self.call.times.append(time)
 
+    def lose(self):
+        """There is no end: what is known to be missing stands in its place."""
+        if self.gap_frames or self.gap_bytes or self.missing:
+            missing = ',"missing_frames":%d' % self.missing if self.missing else ""
+            text = '{"gap_frames":%d,"gap_bytes":%d%s}' % (self.gap_frames, self.gap_bytes, missing)
+            self.call.end_json = text.encode()
+
     def tail(self):
         if self.pending:
             self.add(self.pending, self.pending_time)
@@ -241,7 +248,9 @@ class Writer:
             if index < call.next:
                 return None
             call.tail()
+            call.missing += max(0, index - call.next)
             call.next, call.key = index + int(fields[2]), None
+            call.gap_frames, call.gap_bytes = call.gap_frames + int(fields[2]), call.gap_bytes + int(fields[3])
             return None
         time = None if fields[2] == "-" else int(fields[2])
         at = int(fields[3])
@@ -253,6 +262,7 @@ class Writer:
         problem = None
         if index > call.next:
             problem = "frames %d to %d are missing" % (call.next, index - 1)
+            call.missing += index - call.next
             call.next, call.pending, call.key = index, b"", None
         if kind == "part":
             if at < len(call.pending):
@@ -262,7 +272,7 @@ class Writer:
         if kind == "delta":
             prefix, suffix = at, int(fields[4])
             if call.key is None:
-                call.next = index + 1
+                call.next, call.missing = index + 1, call.missing + 1
                 return problem or "the key frame of frame %d is missing" % index
             call.add(call.key[:prefix] + payload + call.key[len(call.key) - suffix:], time)
         else:
@@ -276,6 +286,7 @@ class Writer:
         """What has no end is lost; what there is of its last frame is its last frame."""
         for number in sorted(self.calls):
             self.calls[number].tail()
+            self.calls[number].lose()
             self.finished.append(self.calls[number].call)
         return self.finished
 
@@ -537,6 +548,8 @@ class TemplateCall:
             self.order = rest
         elif label in ("numbers", "words", "lengths", "noise"):
             path, _, rest = rest.partition(" ")
+            if label != "numbers" and path in ("/request", "/frame"):
+                raise Damaged("a column whose path is %s" % path)
             self.columns.append([label, path, rest, []])
         else:
             self.parts[label] = value(rest, mark)
@@ -625,7 +638,8 @@ def build(self, order, salt):
     call.head_json = self.parts.get("head")
     if "end" in self.parts:
         end = self.parts["end"].replace(b'"sha256":"="', b'"sha256":"%s"' % sha256(call.raw).hex().encode())
-        if b',"frames":' not in end:
+        # Without a cause it is what is known to be missing of a call that has no end.
+        if b',"frames":' not in end and not end.startswith(b'{"gap_frames":'):
             counts = b',"frames":%s,"bytes":%s' % (frames.encode(), size.encode())
             # Before the keys that follow them. Inside of a string a quote is escaped, so these are keys.
             at = min(place for place in (end.find(b',"sha256":'), end.find(b',"gap_frames":')) if place >= 0)

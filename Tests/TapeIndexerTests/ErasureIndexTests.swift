@@ -41,6 +41,26 @@ import Testing
     #expect(try erasure.find(.identity("anna")).isEmpty)
   }
 
+  /// Some clients send an email and no id.
+  @Test(arguments: [false, true]) func anEmailAloneNamesItsCalls(isIndexed: Bool) throws {
+    let test = try TestStore()
+    let start: Int64 = 1_763_640_000_000_000_000
+    for (number, who) in [
+      #"{"email":"Eve@example.com"}"#, #"{"id":"eve","email":"eve@example.com"}"#, #"{"id":"eve"}"#,
+      #"{"email":"other@example.com"}"#, "{}",
+    ].enumerated() {
+      let request = #"{"key":"bot","identity":\#(who)}"#
+      try test.record(.text(number + 1, startedAt: start + Int64(number) * 1_000_000_000, request: request))
+    }
+    _ = try Sealer(store: test.store, log: test.log).seal()
+    if isIndexed { try Indexer(store: test.store, log: test.log).run() }
+    let erasure = Erasure(store: test.store, log: test.log)
+    #expect(
+      try erasure.find(.identity("eve@EXAMPLE.com")).map(\.startedAtNs) == (0..<3).map { start + $0 * 1_000_000_000 })
+    #expect(try erasure.find(.identity("eve")).count == 2, "an id is not an email")
+    #expect(try erasure.find(.identity("OTHER@example.com")).count == 1)
+  }
+
   @Test func aCatalogueThatWasNotThereWhenCallsWereErasedCatchesUp() throws {
     let test = try store()
     let found = try Erasure(store: test.store, log: test.log).find(.identity("anna"))

@@ -52,7 +52,8 @@ struct SegmentErasure {
         let calls = named.filter { erasing.wants($0.id) && !$0.isErased }.map(\.id)
         if !calls.isEmpty { outcome.stuck.append((calls, named.map(\.id), range.lowerBound, "it cannot be found")) }
       case .block(let block):
-        try add(block, of: reader, named, wanted.contains(file.blockOffset(block)), mended != nil, to: segment, &outcome)
+        try add(
+          block, of: reader, named, wanted.contains(file.blockOffset(block)), mended != nil, to: segment, &outcome)
       }
     }
     guard !outcome.erased.isEmpty || outcome.stuck.isEmpty else { return outcome }

@@ -118,4 +118,22 @@ extension TapeFiles {
     }
     return entries
   }
+
+  /// Gives a file this content, or leaves it as it was: written beside it, synced, read back, renamed.
+  func replace(_ path: String, with bytes: [UInt8], in directory: String) throws(FileError) {
+    let temporary = path + ".tmp"
+    if try status(temporary) != nil { try unlink(temporary) }
+    let descriptor = try open(temporary, .create)
+    do throws(FileError) {
+      defer { close(descriptor) }
+      try writeAll(descriptor, bytes)
+      try sync(descriptor)
+      guard try read(descriptor, 0..<bytes.count) == bytes else { throw FileError("read", temporary, errno: 5) }
+    } catch {
+      try? unlink(temporary)
+      throw error
+    }
+    try rename(temporary, to: path)
+    try syncDirectory(directory)
+  }
 }

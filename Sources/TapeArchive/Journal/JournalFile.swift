@@ -144,7 +144,7 @@ final class JournalFile {
       isRefused = true
       return magic.hasPrefix(JournalFormat.magicName)
         ? "the journal is of version \(magic.dropFirst(JournalFormat.magicName.utf8.count)), this program knows "
-          + "version \(JournalFormat.version); use a newer tapedeck" : "the file is no journal"
+          + "version \(JournalFormat.version); \(Damage.newerVersion)" : "the file is no journal"
     }
     guard let writer = fields.callID(), writer == self.writer, fields.count() == sequence, fields.int() != nil,
       let chain = fields.hex(), chain.count == JournalFormat.chainBytes

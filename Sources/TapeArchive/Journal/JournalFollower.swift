@@ -1,4 +1,4 @@
-internal import TapeTypes
+package import TapeTypes
 
 /// Reads all journals of a store as they grow.
 ///
@@ -23,8 +23,10 @@ package final class JournalFollower {
 
   /// Delivers what is new since the last poll; whole batches only, while their writer lives.
   ///
+  /// - Parameter skipping: writers whose journals need not be read: nothing is delivered of them, unless they were read
+  ///   before.
   /// - Throws: `TapeError` `.io`, and what `body` throws. What `body` did not get is lost to this follower then.
-  package func poll(_ body: (JournalEvent) throws -> Void) throws {
+  package func poll(skipping: Set<CallID> = [], _ body: (JournalEvent) throws -> Void) throws {
     do {
       var listed: [CallID: [Int]] = [:]
       for name in try store.archiveFiles() {
@@ -33,6 +35,7 @@ package final class JournalFollower {
         }
       }
       for id in Set(listed.keys).union(writers.keys).sorted() {
+        if writers[id] == nil, skipping.contains(id) { continue }
         let writer = writers[id] ?? Writer(ends: JournalEnds(store: store, writer: id))
         writers[id] = writer
         try follow(id, writer, listed[id] ?? [], body)
@@ -41,6 +44,12 @@ package final class JournalFollower {
     } catch let error as FileError {
       throw TapeError(.io, "cannot read the journals in \(store.archivePath): \(error.reason) (\(error.call))")
     }
+  }
+
+  /// How far a journal that may still grow was read; nil for one that was read to its end, or not at all.
+  package func position(in file: String) -> Int? {
+    guard let name = JournalFormat.parse(fileName: file) else { return nil }
+    return writers[name.writer]?.journals.first { $0.sequence == name.sequence }?.cursor.offset
   }
 
   private func follow(

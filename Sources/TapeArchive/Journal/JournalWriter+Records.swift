@@ -49,7 +49,18 @@ extension JournalWriter {
         return
       }
     }
-    let start = stage.begin("frame", payload: bytes.count)
+    stagePiece("frame", slot, offsetNs, bytes)
+    if slot.staged.pending == 0, bytes.count <= JournalFormat.largestKey {
+      slot.setKey(bytes)
+    } else {
+      slot.framesSinceKey += 1
+    }
+  }
+
+  /// Bytes of a frame behind those that its parts have.
+  @inline(__always)
+  func stagePiece(_ kind: StaticString, _ slot: CallSlot, _ offsetNs: Int64?, _ bytes: UnsafeRawBufferPointer) {
+    let start = stage.begin(kind, payload: bytes.count)
     stage.field(slot.number)
     stage.field(slot.staged.frames)
     stage.field(timeNs: offsetNs)
@@ -57,11 +68,6 @@ extension JournalWriter {
     stage.endLine()
     stage.append(bytes)
     stage.finish(start, seed: journal.seed)
-    if slot.staged.pending == 0, bytes.count <= JournalFormat.largestKey {
-      slot.setKey(bytes)
-    } else {
-      slot.framesSinceKey += 1
-    }
   }
 
   @inline(__always)

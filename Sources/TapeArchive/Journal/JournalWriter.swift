@@ -121,14 +121,7 @@ package final class JournalWriter {
     guard bytes.count > 0, let slot = slot(handle) else { return }
     slot.hash.update(bufferPointer: bytes)
     if prepare(slot) {
-      let start = stage.begin("part", payload: bytes.count)
-      stage.field(slot.number)
-      stage.field(slot.staged.frames)
-      stage.field(timeNs: offsetNs)
-      stage.field(slot.staged.pending)
-      stage.endLine()
-      stage.append(bytes)
-      stage.finish(start, seed: journal.seed)
+      stagePiece("part", slot, offsetNs, bytes)
       slot.staged.bytes += bytes.count
       slot.staged.pending += bytes.count
       slot.lastPartNs = offsetNs

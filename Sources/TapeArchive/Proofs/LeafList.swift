@@ -106,9 +106,10 @@ package struct LeafList: Equatable, Sendable {
     }
   }
 
-  /// Writes the list beside its segment: temporary file, sync, rename, sync of the directory. The segment is left to
+  /// Writes the list beside its segment: temporary file, sync, read back, rename, sync of the directory. The segment is left to
   /// whoever removes it. Under the store lock.
   package func write(to store: Store) throws(FileError) {
-    try store.replaceArchiveFile(Self.fileName(ofSegment: segment), text)
+    let path = store.archivePath + "/" + Self.fileName(ofSegment: segment)
+    try store.files.replace(path, with: text, in: store.archivePath)
   }
 }

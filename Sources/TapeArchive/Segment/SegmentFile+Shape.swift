@@ -35,13 +35,13 @@ extension SegmentFile {
       throw TapeError(
         .newerVersion,
         "the segment \(store.archivePath)/\(name) is a \(magic), this program knows \(SegmentFormat.magic); "
-          + "use a newer tapedeck")
+          + Damage.newerVersion)
     }
     guard words.count == 2, let known = BlockCodings.all.first(where: { $0.name == words[1] }) else {
       throw TapeError(
         .newerVersion,
         "the segment \(store.archivePath)/\(name) has a block coding that this program does not know "
-          + "(\(words.dropFirst().joined(separator: " "))); use a newer tapedeck")
+          + "(\(words.dropFirst().joined(separator: " "))); \(Damage.newerVersion)")
     }
     coding = try known.init()
     level = SegmentFormat.level(in: text)

@@ -39,7 +39,8 @@ struct TemplateCoding: OutlineCoding {
       Self.template(literal: template.literal ?? text.frames[index] ?? [], template.holes)
     }
     return CallOutline(
-      open: parts.open, head: parts.head, end: parts.end, loss: parts.loss, hashFollows: parts.hashFollows, frames: item.frames,
+      open: parts.open, head: parts.head, end: parts.end, loss: parts.loss, hashFollows: parts.hashFollows,
+      frames: item.frames,
       bytes: item.bytes, firstFrameNs: item.firstFrameNs, longestGapNs: item.longestGapNs, templates: templates,
       runs: item.order, columns: columns)
   }
