@@ -45,6 +45,16 @@ final class IndexSession {
   func catchUp(_ onProgress: (IndexProgress) -> Void) throws {
     // While this goes on a journal may be sealed: then its calls lie in a segment that the listing did not have.
     while try pass(refreshAll: true, onProgress) {}
+    try packUsage()
+  }
+
+  /// Calls that were written since usage was packed.
+  private var unpacked = 0
+
+  /// Gathers the usage of what has come in, so that sums need not look at each row.
+  private func packUsage() throws {
+    try writer.transaction { try $0.packUsage() }
+    unpacked = 0
   }
 
   /// One look at the archive for what is new.
@@ -64,6 +74,7 @@ final class IndexSession {
       } else if let modified = file.modifiedNs, modified != sourceTimes[file.name] {
         try refreshSegment(file)
       }
+      if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
       progress.doneBytes += file.bytes
       progress.calls = report.calls
       onProgress(progress)
@@ -75,6 +86,7 @@ final class IndexSession {
     progress.calls = report.calls
     onProgress(progress)
     let mustLookAgain = try !forgetGone(files)
+    if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
     guard mustLookAgain || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
@@ -230,6 +242,7 @@ final class IndexSession {
     try onWrite()
     try transaction.upsert(summary.row(), id: summary.open.id, content: withContent ? summary.content() : nil)
     report.calls += 1
+    unpacked += 1
     if summary.isDecoded { report.decodedCalls += 1 }
     report.rawBytes += summary.bytes
   }
