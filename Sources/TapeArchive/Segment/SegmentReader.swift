@@ -92,10 +92,7 @@ package struct SegmentReader {
     _ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void
   ) throws {
     let items: [HashedItem]
-    do {
-      items = try file.hashedItems(inBlock: block)
-      guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
-    } catch {
+    do { items = try self.items(inBlock: block, expected) } catch {
       return try onDamage(
         Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), message: "\(error)"))
     }
@@ -108,6 +105,15 @@ package struct SegmentReader {
       }
       try body(item, location, leaf)
     }
+  }
+
+  /// All of a block that the index names in it.
+  ///
+  /// - Throws: `BlockError`, `ZstdError`, `FileError`.
+  func items(inBlock block: Int, _ expected: [SegmentEntry]) throws -> [HashedItem] {
+    let items = try file.hashedItems(inBlock: block)
+    guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
+    return items
   }
 
   /// Compares every frame with its checksum, from now on and at once those that belong to no block.

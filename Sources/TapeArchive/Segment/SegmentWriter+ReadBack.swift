@@ -5,37 +5,43 @@ extension SegmentWriter {
   /// that were copied the same to the byte.
   ///
   /// - Parameter consequence: what is so if it is not, for the error.
-  /// - Throws: `TapeError` `.failed`, and what reading throws.
+  /// - Throws: `TapeError` `.failed`, or `.io` where it cannot be read.
   func readBack(orElse consequence: String) throws {
+    let failure = "\(name) did not come back as it was written; \(consequence)"
+    do { try readBack(failure) } catch let error as TapeError where error.code == .corrupt {
+      throw TapeError(.failed, "\(failure): \(error)")
+    } catch let error as FileError {
+      throw TapeError(.io, "cannot read \(temporaryPath) back: \(error.reason); \(consequence)")
+    }
+  }
+
+  private func readBack(_ failure: String) throws {
     let reader = try SegmentReader(store: store, name: name + ".tmp")
     guard reader.problem == nil, try reader.checkFrames(), reader.entries == index.entries,
       reader.file.blockCount == blockCount
-    else {
-      throw TapeError(.failed, "\(name) did not come back as it was written; \(consequence)")
-    }
-    var number = 0
-    try reader.forEachBlock {
-      throw reader.file.corrupt("\($0)")
-    } _: { block, location, expected in
-      defer { number += 1 }
+    else { throw TapeError(.failed, failure) }
+    var named = Dictionary(grouping: reader.entries, by: \.blockOffset)
+    for block in 0..<blockCount {
+      let expected = named.removeValue(forKey: reader.file.blockOffset(block)) ?? []
       if let origin = copies[block] {
-        guard try reader.file.rawFrames(ofBlock: block).map(\.bytes) == origin() else {
-          throw TapeError(.failed, "a part of \(name) did not come back as it was copied; \(consequence)")
-        }
-        return
+        let copy = try reader.file.rawFrames(ofBlock: block).map(\.bytes)
+        guard try copy == origin() else { throw TapeError(.failed, failure) }
+      } else {
+        try readBack(expected, inBlock: block, of: reader, failure)
       }
-      var next = expected[...]
-      try reader.forEachItem(inBlock: block, location, expected) {
-        throw reader.file.corrupt("\($0)")
-      } _: { item, _, leaf in
-        guard let entry = next.popFirst(), entry.id == item.id, entry.leafHash == leaf else {
-          throw TapeError(.failed, "call \(item.id) did not come back from \(name) as it was; \(consequence)")
-        }
-      }
-      guard next.isEmpty else { throw TapeError(.failed, "\(name) lacks calls that it should have; \(consequence)") }
     }
-    guard number == blockCount else {
-      throw TapeError(.failed, "\(name) lacks blocks that it should have; \(consequence)")
+    guard named.isEmpty else { throw TapeError(.failed, failure) }
+  }
+
+  private func readBack(
+    _ expected: [SegmentEntry], inBlock block: Int, of reader: SegmentReader, _ failure: String
+  ) throws {
+    let items: [HashedItem]
+    do { items = try reader.items(inBlock: block, expected) } catch let error where !(error is FileError) {
+      throw TapeError(.failed, "\(failure): \(error)")
+    }
+    for (hashed, entry) in zip(items, expected) where hashed.leafHash != entry.leafHash {
+      throw TapeError(.failed, "\(failure): call \(entry.id) is another")
     }
   }
 }
