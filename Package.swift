@@ -197,7 +197,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "TapeRecorder", "CZstd", crypto, logging,
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "TapeRecorder", "TapeRedaction",
+        "TapeConfiguration", "CZstd", crypto, logging,
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(

@@ -48,6 +48,16 @@ final class IndexSession {
   func catchUp(_ onProgress: (IndexProgress) -> Void) throws {
     // While this goes on a journal may be sealed: then its calls lie in a segment that the listing did not have.
     while try pass(refreshAll: true, onProgress) {}
+    try packUsage()
+  }
+
+  /// Calls that were written since usage was packed.
+  private var unpacked = 0
+
+  /// Gathers the usage of what has come in, so that sums need not look at each row.
+  private func packUsage() throws {
+    try writer.transaction { try $0.packUsage() }
+    unpacked = 0
   }
 
   /// One look at the archive for what is new.
@@ -67,6 +77,7 @@ final class IndexSession {
       } else if let modified = file.modifiedNs, modified != sourceTimes[file.name] {
         try refreshSegment(file)
       }
+      if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
       progress.doneBytes += file.bytes
       progress.calls = report.calls
       onProgress(progress)
@@ -78,6 +89,7 @@ final class IndexSession {
     progress.calls = report.calls
     onProgress(progress)
     let mustLookAgain = try !forgetGone(files)
+    if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
     guard mustLookAgain || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
@@ -253,6 +265,7 @@ final class IndexSession {
     try onWrite()
     try transaction.upsert(summary.row(), id: summary.open.id, content: withContent ? summary.content() : nil)
     report.calls += 1
+    unpacked += 1
     if summary.isDecoded { report.decodedCalls += 1 }
     report.rawBytes += summary.bytes
   }

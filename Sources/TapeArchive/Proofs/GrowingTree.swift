@@ -16,7 +16,7 @@ package struct GrowingTree {
     self.store = store
     origin = try store.origin()
     let tree = try ArchiveTree(store: store)
-    let end = tree.unreadable.isEmpty ? try tree.end() : try? tree.end()
+    let end = try Self.end(of: tree)
     next = end.map { TreePlace(after: $0) } ?? TreePlace(firstLeaf: tree.size)
     do {
       own = try store.ownCheckpoint()?.checkpoint
@@ -32,6 +32,7 @@ package struct GrowingTree {
       return
     }
     if own.size == next.firstLeaf {
+      if end == nil, let tree = own.tree { next = TreePlace(after: tree) }
       mayReplaceCheckpoint = end == nil || end?.root == own.root
       if let end, end.root != own.root {
         damage.append(
@@ -48,6 +49,15 @@ package struct GrowingTree {
         message: "it counts \(own.size) calls, and the segments have \(next.firstLeaf): the newest are missing"))
     next = own.tree.map { TreePlace(after: $0) } ?? TreePlace(firstLeaf: own.size)
     mayReplaceCheckpoint = own.tree != nil
+  }
+
+  /// nil where segments are damaged so that it cannot be told: that is no reason not to seal others.
+  private static func end(of tree: ArchiveTree) throws -> CompactTree? {
+    do {
+      return try tree.end()
+    } catch let error as TapeError where error.isDamage || error.code == .notFound {
+      return nil
+    }
   }
 
   /// Takes in the leaves of a segment that has got its name.
