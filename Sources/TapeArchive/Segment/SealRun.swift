@@ -215,7 +215,8 @@ struct SealRun {
   }
 
   /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept
-  /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls.
+  /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls, and leaf
+  /// lists of segments that were removed since.
   private mutating func alreadySealed() throws -> Set<CallID> {
     if let known = sealedBefore { return known }
     var oldest = Int64.max
@@ -223,11 +224,20 @@ struct SealRun {
     // A day's grace for clocks that were set.
     oldest -= 86_400 * 1_000_000_000
     var sealed: Set<CallID> = []
-    for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
-      guard let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest else {
-        continue
-      }
+    for name in try store.archiveFiles() {
+      let isLeafList = LeafList.segmentName(of: name) != nil
+      guard isLeafList || SegmentFormat.parse(fileName: name) != nil,
+        let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest
+      else { continue }
       do {
+        if isLeafList {
+          for leaf in try LeafList(store: store, name: name).leaves {
+            sealed.insert(leaf.id)
+            // Retention took its segment; what is left of it in a journal goes as that of a tombstone does.
+            if erasing.wants(leaf.id) { buried.insert(leaf.id) }
+          }
+          continue
+        }
         let segment = try SegmentReader(store: store, name: name)
         for entry in segment.entries {
           sealed.insert(entry.id)

@@ -103,7 +103,11 @@ final class SegmentFile {
   func wrapped(_ error: any Error) -> TapeError {
     if let error = error as? TapeError { return error }
     guard let error = error as? FileError else { return corrupt("\(error)") }
-    return TapeError(.io, "cannot read the segment \(store.archivePath)/\(name): \(error.reason)")
+    return unreadable(error.reason)
+  }
+
+  func unreadable(_ why: String) -> TapeError {
+    TapeError(.io, "cannot read the segment \(store.archivePath)/\(name): \(why)")
   }
 
   func size() throws -> Int { try store.files.size(descriptor) }
