@@ -235,8 +235,8 @@ final class IndexSession {
     case .part(let id, _, let bytes): tracked[id]?.part(bytes)
     case .frame(let id, let offsetNs, let bytes): tracked[id]?.frame(bytes, offsetNs: offsetNs)
     case .gap(let id, let frames, let bytes): tracked[id]?.gap(frames: frames, bytes: bytes)
-    case .ended(let id, let end): try finish(id, end, in: transaction)
-    case .lost(let id): try finish(id, nil, in: transaction)
+    case .ended(let id, let end): try finish(id, end, nil, in: transaction)
+    case .lost(let id, let loss): try finish(id, nil, loss, in: transaction)
     case .sealed(let id): tracked[id] = nil
     case .damage(let damage): try note(damage, in: transaction)
     }
@@ -252,10 +252,10 @@ final class IndexSession {
       && known.offset == location.offset
   }
 
-  private func finish(_ id: CallID, _ end: CallEnd?, in transaction: CatalogueTransaction) throws {
+  private func finish(_ id: CallID, _ end: CallEnd?, _ loss: CallLoss?, in transaction: CatalogueTransaction) throws {
     guard var call = tracked.removeValue(forKey: id) else { return }
-    if let problem = call.problem(end) { try note(Damage(call.location, id, problem), in: transaction) }
-    try write(call.finished(end: end), in: transaction)
+    if let problem = call.problem(end, loss) { try note(Damage(call.location, id, problem), in: transaction) }
+    try write(call.finished(end: end, loss: loss), in: transaction)
   }
 
   /// - Parameter withContent: false if the row was written before, and only the row has changed.

@@ -56,9 +56,9 @@ package struct SegmentReader {
   /// Every call and every tombstone, in the order of the store's tree, with its leaf hash: that of a call is computed
   /// from what was read, and compared with what the index says.
   ///
-  /// - Throws: `TapeError` `.corrupt` or `.io` at the first block that cannot be read, and what `body` throws.
+  /// - Throws: `TapeError` `.corrupt` at the first block that cannot be read, and what `body` throws.
   package func forEachItem(_ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void) throws {
-    try forEachItem(onDamage: { throw $0.isUnreadable ? file.unreadable("\($0)") : file.corrupt("\($0)") }, body)
+    try forEachItem(onDamage: { throw file.corrupt("\($0)") }, body)
   }
 
   /// The same; damage goes to `onDamage`, and reading goes on behind it.
@@ -92,9 +92,12 @@ package struct SegmentReader {
     _ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void
   ) throws {
     let items: [HashedItem]
-    do { items = try self.items(inBlock: block, expected) } catch {
+    do {
+      items = try file.hashedItems(inBlock: block)
+      guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
+    } catch {
       return try onDamage(
-        Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), error: error))
+        Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), message: "\(error)"))
     }
     for (hashed, entry) in zip(items, expected) {
       let (item, leaf) = (hashed.item, hashed.leafHash)
@@ -107,12 +110,15 @@ package struct SegmentReader {
     }
   }
 
-  /// All of a block that the index names in it.
+  /// All items of a block, each of which is what its entry says, leaf hash included.
   ///
   /// - Throws: `BlockError`, `ZstdError`, `FileError`.
-  func items(inBlock block: Int, _ expected: [SegmentEntry]) throws -> [HashedItem] {
+  func soundItems(inBlock block: Int, _ expected: [SegmentEntry]) throws -> [HashedItem] {
     let items = try file.hashedItems(inBlock: block)
     guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
+    for (hashed, entry) in zip(items, expected) where entry.leafHash != nil && entry.leafHash != hashed.leafHash {
+      throw BlockError("call \(entry.id) is not the one whose leaf hash is in the index")
+    }
     return items
   }
 
@@ -202,19 +208,14 @@ extension SegmentFile {
 }
 
 extension SegmentReader {
-  /// The tombstones, by decoding the blocks that the index says have some. Blocks that cannot be read go to `onDamage`.
-  package func tombstones(onDamage: (Damage) -> Void) -> [Tombstone] {
+  /// The tombstones, by decoding the blocks that the index says have some. Those of blocks that cannot be read are left
+  /// out.
+  package func tombstones() -> [Tombstone] {
     var offsets: [Int] = []
     for entry in entries where entry.isErased && offsets.last != entry.blockOffset { offsets.append(entry.blockOffset) }
     return offsets.flatMap { offset -> [Tombstone] in
-      var items: [SegmentItem] = []
-      do {
-        if let block = file.block(at: offset) { items = try file.items(inBlock: block) }
-      } catch {
-        let calls = entries.filter { $0.isErased && $0.blockOffset == offset }.map(\.id)
-        onDamage(Damage(file: name, offset: offset, calls: calls, error: error))
-      }
-      return items.compactMap { item in
+      let items = file.block(at: offset).flatMap { try? file.items(inBlock: $0) }
+      return (items ?? []).compactMap { item in
         if case .tombstone(let tombstone) = item { tombstone } else { nil }
       }
     }

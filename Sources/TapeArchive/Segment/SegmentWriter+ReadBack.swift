@@ -1,47 +1,51 @@
 internal import TapeTypes
 
+/// Calls that cannot be sealed, and why: they stay where they are, and others are sealed without them.
+struct UnsealableCalls: Error, CustomStringConvertible {
+  /// Some of these are to blame; all of the segment's where that is empty.
+  var ids: [CallID]
+  var description: String
+
+  init(_ ids: [CallID], _ description: String) {
+    self.ids = ids
+    self.description = description
+  }
+}
+
 extension SegmentWriter {
   /// Reads the finished file: every byte, every call or tombstone with the leaf hash that it was added with, and blocks
   /// that were copied the same to the byte.
   ///
-  /// - Parameter consequence: what is so if it is not, for the error.
-  /// - Throws: `TapeError` `.failed`, or `.io` where it cannot be read.
-  func readBack(orElse consequence: String) throws {
-    let failure = "\(name) did not come back as it was written; \(consequence)"
-    do { try readBack(failure) } catch let error as TapeError where error.code == .corrupt {
-      throw TapeError(.failed, "\(failure): \(error)")
+  /// - Throws: `UnsealableCalls` if it is not so; `TapeError` `.io` where the file cannot be read.
+  func readBack() throws {
+    do {
+      try compareFile()
+    } catch let error as TapeError where error.isDamage {
+      throw UnsealableCalls([], error.description)
     } catch let error as FileError {
-      throw TapeError(.io, "cannot read \(temporaryPath) back: \(error.reason); \(consequence)")
+      throw TapeError(.io, "cannot read \(temporaryPath) back: \(error.reason) (\(error.call))")
     }
   }
 
-  private func readBack(_ failure: String) throws {
+  private func compareFile() throws {
     let reader = try SegmentReader(store: store, name: name + ".tmp")
     guard reader.problem == nil, try reader.checkFrames(), reader.entries == index.entries,
       reader.file.blockCount == blockCount
-    else { throw TapeError(.failed, failure) }
+    else { throw UnsealableCalls([], "its parts did not come back as they were written") }
     var named = Dictionary(grouping: reader.entries, by: \.blockOffset)
     for block in 0..<blockCount {
       let expected = named.removeValue(forKey: reader.file.blockOffset(block)) ?? []
-      if let origin = copies[block] {
-        let copy = try reader.file.rawFrames(ofBlock: block).map(\.bytes)
-        guard try copy == origin() else { throw TapeError(.failed, failure) }
-      } else {
-        try readBack(expected, inBlock: block, of: reader, failure)
+      do {
+        if let origin = copies[block] {
+          let copy = try reader.file.rawFrames(ofBlock: block).map(\.bytes)
+          guard try copy == origin() else { throw BlockError("a block did not come back as it was copied") }
+        } else {
+          _ = try reader.soundItems(inBlock: block, expected)
+        }
+      } catch let error where error is BlockError || error is ZstdError {
+        throw UnsealableCalls(expected.map(\.id), "\(error)")
       }
     }
-    guard named.isEmpty else { throw TapeError(.failed, failure) }
-  }
-
-  private func readBack(
-    _ expected: [SegmentEntry], inBlock block: Int, of reader: SegmentReader, _ failure: String
-  ) throws {
-    let items: [HashedItem]
-    do { items = try reader.items(inBlock: block, expected) } catch let error where !(error is FileError) {
-      throw TapeError(.failed, "\(failure): \(error)")
-    }
-    for (hashed, entry) in zip(items, expected) where hashed.leafHash != entry.leafHash {
-      throw TapeError(.failed, "\(failure): call \(entry.id) is another")
-    }
+    guard named.isEmpty else { throw UnsealableCalls([], "it lacks blocks that it should have") }
   }
 }
