@@ -14,9 +14,16 @@ struct SealRun {
   private var pendingBytes = 0
   /// Journals that were read to their end, and the numbers of their calls that are not sealed.
   private var closed: [Journal] = []
-  private var sealedBefore: Set<CallID>?
+  /// What segments have of the calls that journals may have too: the segments, by call.
+  private var sealedBefore: [CallID: String]?
+  private var sealedHere: [CallID: String] = [:]
+  /// Calls of journals that a segment has already.
+  private var doubles: [(item: Pending, segment: String)] = []
   /// The store's tree, once it is needed.
   private var tree: GrowingTree?
+  /// Segments that had to be written in parts, as some call did not come back.
+  private var failures = 0
+  private static let mostFailures = 100
 
   private struct Pending {
     var track: CallTrack
@@ -108,6 +115,7 @@ struct SealRun {
   /// Seals what is left and removes the journals that are not needed any more.
   mutating func finish() throws {
     try sealPending()
+    try checkDoubles()
     // Also where a seal that was interrupted left segments and no checkpoint of them.
     if !closed.isEmpty { try growTree().writeCheckpoint() }
     for journal in closed where kept[journal.writer]?.contains(journal.sequence) != true {
@@ -126,6 +134,31 @@ struct SealRun {
     try voidErased()
   }
 
+  /// What a segment has already goes from a journal only if the segment can be read there, and has the same.
+  private mutating func checkDoubles() throws {
+    let leaving = doubles.filter { kept[$0.item.writer]?.isSuperset(of: $0.item.track.records.map(\.sequence)) != true }
+    for (name, items) in Dictionary(grouping: leaving, by: \.segment).sorted(by: { $0.key < $1.key }) {
+      var leaves: [CallID: Set<[UInt8]>] = [:]
+      do {
+        let wanted = Set(items.map(\.item.track.id))
+        try SegmentReader(store: store, name: name).forEachItem(onDamage: { _ in }) { item, _, leaf in
+          if wanted.contains(item.id) { leaves[item.id, default: []].insert(leaf) }
+        }
+      } catch let error as TapeError where error.isDamage {}
+      for (item, _) in items {
+        do {
+          if leaves[item.track.id]?.contains(try leafHash(of: load(item))) != true {
+            keep(
+              item,
+              leaves[item.track.id] == nil ? "\(name) lists it and cannot be read" : "\(name) has another of its id")
+          }
+        } catch let error as UnsealableCalls {
+          keep(item, error.description)
+        }
+      }
+    }
+  }
+
   /// Of calls that were erased nothing stays in a journal that is kept for others.
   private func voidErased() throws {
     for journal in closed where kept[journal.writer]?.contains(journal.sequence) == true {
@@ -138,9 +171,8 @@ struct SealRun {
 
   private mutating func sealPending() throws {
     let sealed = try alreadySealed()
-    for item in pending where !fits(item.track) {
-      kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
-      log.error("call \(item.track.id) is larger than a segment takes; it stays in its journal")
+    for item in pending where !fits(item.track) && sealed[item.track.id] == nil {
+      keep(item, "it is larger than a segment takes")
     }
     for item in pending where erasing.mustWait(item.track.id) {
       kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
@@ -148,8 +180,12 @@ struct SealRun {
     for item in pending where erasing.wants(item.track.id) || buried.contains(item.track.id) {
       erasedWriters.insert(item.writer)
     }
+    for item in pending {
+      if let segment = sealed[item.track.id] ?? sealedHere[item.track.id] { doubles.append((item, segment)) }
+    }
     let calls = pending.filter {
-      !sealed.contains($0.track.id) && fits($0.track) && !erasing.mustWait($0.track.id)
+      sealed[$0.track.id] == nil && sealedHere[$0.track.id] == nil && fits($0.track)
+        && !erasing.mustWait($0.track.id)
     }.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
     pending = []
     pendingBytes = 0
@@ -161,7 +197,7 @@ struct SealRun {
         bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
-      try write(calls[start..<end])
+      try write(Array(calls[start..<end]))
       start = end
     }
   }
@@ -170,38 +206,92 @@ struct SealRun {
     if erasing.wants(track.id) { return true }
     return track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
       && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
+      && track.bytes + 16 * track.frames <= SegmentFormat.largestBlock
   }
 
-  private mutating func write(_ calls: ArraySlice<Pending>) throws {
+  /// A call that cannot be sealed stays in its journals, and is reported.
+  private mutating func keep(_ item: Pending, _ reason: String) {
+    kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+    let journal = JournalFormat.fileName(writer: item.writer, sequence: item.track.sequence)
+    let message = "call \(item.track.id) cannot be sealed and stays in its journal: \(reason)"
+    report.unsealed.append(
+      Damage(file: journal, offset: item.track.location.offset, calls: [item.track.id], message: message))
+  }
+
+  /// Writes a segment of these calls. One that does not come back as it was must not keep others from being sealed:
+  /// they are parted until it stands alone.
+  private mutating func write(_ calls: [Pending]) throws {
+    guard let first = calls.first else { return }
+    do {
+      try writeSegment(calls)
+    } catch let error as UnsealableCalls {
+      guard calls.count > 1 else { return keep(first, error.description) }
+      failures += 1
+      // Then it is not the calls.
+      guard failures < Self.mostFailures else { throw error }
+      let suspects = calls.filter { error.ids.contains($0.track.id) }
+      if suspects.isEmpty || suspects.count == calls.count {
+        try write(Array(calls[..<(calls.count / 2)]))
+        try write(Array(calls[(calls.count / 2)...]))
+      } else {
+        try write(calls.filter { !error.ids.contains($0.track.id) })
+        try write(suspects)
+      }
+    }
+  }
+
+  private mutating func writeSegment(_ calls: [Pending]) throws {
     guard let first = calls.first else { return }
     let last = calls.last { $0.writer == first.writer } ?? first
     // Numbers of one writer mostly rise with the start, not always.
     let name = SegmentFormat.fileName(
       writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
     let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
-    for item in calls {
-      // What is loaded here and there is what was read in one go before, or nothing is sealed.
-      guard let call = try item.loader.load(item.track), call.raw.count == item.track.bytes else {
-        throw BlockError("call \(item.track.id) cannot be read any more")
+    var erased: [CallID] = []
+    do {
+      for item in calls {
+        let call = try load(item)
+        guard erasing.wants(call.open.id) else {
+          try segment.add(.call(call))
+          continue
+        }
+        try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
+        erased.append(call.open.id)
       }
-      guard erasing.wants(call.open.id) else {
-        try segment.add(.call(call))
-        continue
-      }
-      try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
-      buried.insert(call.open.id)
-      report.erasedCalls.append(call.open.id)
+      try segment.finish()
+      try segment.readBack()
+    } catch let error where error is BlockError || error is ZstdError {
+      try discard(segment)
+      throw UnsealableCalls(segment.blockCalls, "\(error)")
+    } catch let error as UnsealableCalls {
+      try discard(segment)
+      throw error
     }
-    try segment.finish()
-    try segment.readBack(orElse: "its journal is kept")
     try store.files.rename(segment.temporaryPath, to: segment.path)
     try store.files.syncDirectory(store.archivePath)
+    buried.formUnion(erased)
+    report.erasedCalls += erased
     tree?.append(segment.leaves)
     report.segments.append(name)
     report.sealedCalls += segment.calls
     report.rawBytes += segment.rawBytes
     report.segmentBytes += segment.size
-    for item in calls { sealedBefore?.insert(item.track.id) }
+    for item in calls { sealedHere[item.track.id] = name }
+  }
+
+  private func discard(_ segment: SegmentWriter) throws {
+    if try store.files.status(segment.temporaryPath) != nil { try store.files.unlink(segment.temporaryPath) }
+  }
+
+  /// What is loaded here and there is what was read in one go before, or the call is not sealed.
+  private func load(_ item: Pending) throws -> RecordedCall {
+    var reason = "it cannot be read any more"
+    do {
+      if let call = try item.loader.load(item.track), call.raw.count == item.track.bytes { return call }
+    } catch let error where !(error is FileError) {
+      reason += ": \(error)"
+    }
+    throw UnsealableCalls([item.track.id], reason)
   }
 
   /// The store's tree as it is by now.
@@ -216,13 +306,13 @@ struct SealRun {
 
   /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept
   /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls.
-  private mutating func alreadySealed() throws -> Set<CallID> {
+  private mutating func alreadySealed() throws -> [CallID: String] {
     if let known = sealedBefore { return known }
     var oldest = Int64.max
     for journal in closed { oldest = min(oldest, Int64(clamping: journal.writer.milliseconds) * 1_000_000) }
     // A day's grace for clocks that were set.
     oldest -= 86_400 * 1_000_000_000
-    var sealed: Set<CallID> = []
+    var sealed: [CallID: String] = [:]
     for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
       guard let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest else {
         continue
@@ -230,7 +320,7 @@ struct SealRun {
       do {
         let segment = try SegmentReader(store: store, name: name)
         for entry in segment.entries {
-          sealed.insert(entry.id)
+          if sealed[entry.id] == nil { sealed[entry.id] = name }
           if entry.isErased { buried.insert(entry.id) }
         }
         if let problem = segment.problem {
