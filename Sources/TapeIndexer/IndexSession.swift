@@ -19,6 +19,9 @@ final class IndexSession {
   private var sources: [String: Int]?
   /// When each indexed file had last been changed.
   private var sourceTimes: [String: Int64] = [:]
+  /// Segments that the disk did not give, with the moment from which on they are asked for again.
+  private var askAgainNs: [String: Int64] = [:]
+  private static let patienceNs: Int64 = 60_000_000_000
   /// The last change of the archive's directory that all segments were asked for, if it was long enough ago to be sure.
   private var knownDirectoryNs: Int64?
   /// The catalogue knows of erased calls.
@@ -50,6 +53,16 @@ final class IndexSession {
     report.refused = try writer.transaction { try $0.damage(saying: Damage.newerVersion) }.map {
       "\($0.file) is not in the catalogue: \($0.message)"
     }
+    try packUsage()
+  }
+
+  /// Calls that were written since usage was packed.
+  private var unpacked = 0
+
+  /// Gathers the usage of what has come in, so that sums need not look at each row.
+  private func packUsage() throws {
+    try writer.transaction { try $0.packUsage() }
+    unpacked = 0
   }
 
   /// One look at the archive for what is new.
@@ -65,10 +78,11 @@ final class IndexSession {
     progress.doneBytes = 0
     for file in files where file.kind == .segment {
       if before[file.name] ?? -1 < 0 {
-        try indexSegment(file)
+        if clock.monotonicNs() >= askAgainNs[file.name] ?? .min { try indexSegment(file) }
       } else if let modified = file.modifiedNs, modified != sourceTimes[file.name] {
         try refreshSegment(file)
       }
+      if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
       progress.doneBytes += file.bytes
       progress.calls = report.calls
       onProgress(progress)
@@ -80,6 +94,7 @@ final class IndexSession {
     progress.calls = report.calls
     onProgress(progress)
     let mustLookAgain = try !forgetGone(files)
+    if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
     guard mustLookAgain || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
@@ -117,28 +132,48 @@ final class IndexSession {
 
   // MARK: Segments
 
-  /// Takes in a segment, in one transaction; what of it cannot be read is noted as damage.
+  /// Takes in a segment, in one transaction; what of it cannot be read is noted as damage. What the disk does not give
+  /// now is asked for again.
   func indexSegment(_ file: SourceFile) throws {
     var damage: [Damage] = []
+    var isRead = true
     try writer.transaction { transaction in
       // Of something else that had its name.
       try transaction.removeSource(file.name)
       do {
-        let reader = try SegmentReader(store: store, name: file.name)
-        try reader.forEachOutline {
-          damage.append($0)
-        } _: { call in
-          try index(call, &damage, in: transaction)
-        }
-        for tombstone in reader.tombstones() { try bury(tombstone, in: file.name, transaction) }
+        try takeIn(file, &damage, in: transaction)
       } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
         damage.append(Damage(file: file.name, offset: 0, calls: [], message: error.description))
       }
       for item in damage { try note(item, in: transaction) }
-      try transaction.setSource(file.name, kind: "segment", bytes: file.bytes, modifiedNs: file.modifiedNs ?? 0)
+      isRead = !damage.contains(where: \.isUnreadable)
+      try transaction.setSource(
+        file.name, kind: "segment", bytes: isRead ? file.bytes : -1, modifiedNs: isRead ? file.modifiedNs ?? 0 : 0)
+    }
+    report.segments += 1
+    guard isRead else {
+      sources?[file.name] = -1
+      return askAgainNs[file.name] = clock.monotonicNs() + Self.patienceNs
     }
     note(file)
-    report.segments += 1
+  }
+
+  private func takeIn(_ file: SourceFile, _ damage: inout [Damage], in transaction: CatalogueTransaction) throws {
+    let reader: SegmentReader
+    do {
+      reader = try SegmentReader(store: store, name: file.name)
+    } catch let error as TapeError where error.code == .io {
+      var unread = Damage(file: file.name, offset: 0, calls: [], message: error.description)
+      unread.isUnreadable = true
+      return damage.append(unread)
+    }
+    try reader.forEachOutline {
+      damage.append($0)
+    } _: { call in
+      try index(call, &damage, in: transaction)
+    }
+    let tombstones = reader.tombstones { if $0.isUnreadable { damage.append($0) } }
+    for tombstone in tombstones { try bury(tombstone, in: file.name, transaction) }
   }
 
   private func index(_ call: SealedCall, _ damage: inout [Damage], in transaction: CatalogueTransaction) throws {
@@ -251,6 +286,7 @@ final class IndexSession {
     try onWrite()
     try transaction.upsert(summary.row(), id: summary.open.id, content: withContent ? summary.content() : nil)
     report.calls += 1
+    unpacked += 1
     if summary.isDecoded { report.decodedCalls += 1 }
     report.rawBytes += summary.bytes
   }

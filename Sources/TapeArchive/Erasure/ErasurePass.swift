@@ -62,6 +62,8 @@ struct ErasurePass {
         noteUnreadable(name, "\(error)")
       } catch let error as ZstdError {
         noteUnreadable(name, "\(error)")
+      } catch let error as UnsealableCalls {
+        noteUnreadable(name, "what was to take its place did not come back as it was written: \(error)")
       }
     }
   }

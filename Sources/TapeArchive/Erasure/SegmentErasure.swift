@@ -58,7 +58,7 @@ struct SegmentErasure {
     }
     guard !outcome.erased.isEmpty || outcome.stuck.isEmpty else { return outcome }
     try segment.finish()
-    try segment.readBack(orElse: "it is left as it was")
+    try segment.readBack()
     try compare(segment.index.entries, with: reader.entries, erased: Set(outcome.erased), in: file)
     outcome.bytesAfter = segment.size
     try store.files.rename(segment.temporaryPath, to: segment.path)

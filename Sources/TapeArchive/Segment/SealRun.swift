@@ -18,6 +18,9 @@ struct SealRun {
   private var assumed: [(calls: [Pending], sealed: SealedCalls)] = []
   /// The store's tree, once it is needed.
   private var tree: GrowingTree?
+  /// Segments that had to be written in parts, as some call did not come back.
+  private var failures = 0
+  private static let mostFailures = 100
 
   private struct Pending {
     var track: CallTrack
@@ -155,20 +158,37 @@ struct SealRun {
         }
       }
       guard !needed.isEmpty else { continue }
-      let missing = try sealed.missing(needed.map(\.track.id))
-      for id in missing.sorted() {
-        log.error("call \(id) cannot be read from \(sealed.files[id]?.first ?? "its segment"), and is sealed again")
+      let contents = try sealed.contents(of: Set(needed.map(\.track.id)))
+      var missing: [Pending] = []
+      for item in needed {
+        switch contents[item.track.id] {
+        case .settled: continue
+        case .calls(let leaves): try compare(item, leaves)
+        case nil:
+          let file = sealed.files[item.track.id]?.first ?? "its segment"
+          log.error("call \(item.track.id) cannot be read from \(file), and is sealed again")
+          missing.append(item)
+        }
       }
-      try write(needed.filter { missing.contains($0.track.id) })
+      try write(missing)
     }
     assumed = []
   }
 
+  /// A call stays in its journal if what a segment has under its id is another.
+  private mutating func compare(_ item: Pending, _ leaves: Set<[UInt8]>) throws {
+    do {
+      if leaves.contains(try leafHash(of: load(item))) { return }
+      keep(item, "a segment has another of its id")
+    } catch let error as UnsealableCalls {
+      keep(item, error.description)
+    }
+  }
+
   private mutating func sealPending() throws {
     let sealed = try alreadySealed()
-    for item in pending where !fits(item.track) {
-      kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
-      log.error("call \(item.track.id) is larger than a segment takes; it stays in its journal")
+    for item in pending where !fits(item.track) && sealed.files[item.track.id] == nil {
+      keep(item, "it is larger than a segment takes")
     }
     for item in pending where erasing.mustWait(item.track.id) {
       kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
@@ -188,7 +208,8 @@ struct SealRun {
 
   private mutating func alreadySealed() throws -> SealedCalls {
     let sealed = try SealedCalls(pending.map(\.track.id), in: store)
-    buried.formUnion(sealed.erased)
+    // Of calls that retention removed, what is left in a journal goes as that of a tombstone does.
+    buried.formUnion(sealed.erased.union(sealed.removed.filter(erasing.wants)))
     report.damage += sealed.damage.filter { !report.damage.contains($0) }
     return sealed
   }
@@ -204,8 +225,30 @@ struct SealRun {
         bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
-      try writeSegment(calls[start..<end])
+      try writeParted(Array(calls[start..<end]))
       start = end
+    }
+  }
+
+  /// Writes a segment of these calls. One that does not come back as it was must not keep others from being sealed:
+  /// they are parted until it stands alone.
+  private mutating func writeParted(_ calls: [Pending]) throws {
+    guard let first = calls.first else { return }
+    do {
+      try writeSegment(calls)
+    } catch let error as UnsealableCalls {
+      guard calls.count > 1 else { return keep(first, error.description) }
+      failures += 1
+      // Then it is not the calls.
+      guard failures < Self.mostFailures else { throw error }
+      let suspects = calls.filter { error.ids.contains($0.track.id) }
+      if suspects.isEmpty || suspects.count == calls.count {
+        try writeParted(Array(calls[..<(calls.count / 2)]))
+        try writeParted(Array(calls[(calls.count / 2)...]))
+      } else {
+        try writeParted(calls.filter { !error.ids.contains($0.track.id) })
+        try writeParted(suspects)
+      }
     }
   }
 
@@ -213,35 +256,63 @@ struct SealRun {
     if erasing.wants(track.id) { return true }
     return track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
       && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
+      && track.bytes + 16 * track.frames <= SegmentFormat.largestBlock
   }
 
-  private mutating func writeSegment(_ calls: ArraySlice<Pending>) throws {
+  /// A call that cannot be sealed stays in its journals, and is reported.
+  private mutating func keep(_ item: Pending, _ reason: String) {
+    kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+    let journal = JournalFormat.fileName(writer: item.writer, sequence: item.track.sequence)
+    let message = "call \(item.track.id) cannot be sealed and stays in its journal: \(reason)"
+    report.unsealed.append(
+      Damage(file: journal, offset: item.track.location.offset, calls: [item.track.id], message: message))
+  }
+
+  private mutating func writeSegment(_ calls: [Pending]) throws {
     guard let first = calls.first else { return }
     let last = calls.last { $0.writer == first.writer } ?? first
     let name = try freeName(first.writer, first: first.track.number, last: last.track.number)
     let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
-    for item in calls {
-      // What is loaded here and there is what was read in one go before, or nothing is sealed.
-      guard let call = try item.loader.load(item.track), call.raw.count == item.track.bytes else {
-        throw BlockError("call \(item.track.id) cannot be read any more")
+    var erased: [CallID] = []
+    do {
+      for item in calls {
+        let call = try load(item)
+        guard erasing.wants(call.open.id) else {
+          try segment.add(.call(call))
+          continue
+        }
+        try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
+        erased.append(call.open.id)
       }
-      guard erasing.wants(call.open.id) else {
-        try segment.add(.call(call))
-        continue
-      }
-      try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
-      buried.insert(call.open.id)
-      report.erasedCalls.append(call.open.id)
+      try segment.finish()
+      try segment.readBack()
+    } catch let error where error is BlockError || error is ZstdError {
+      segment.discard()
+      throw UnsealableCalls(segment.blockCalls, "\(error)")
+    } catch let error as UnsealableCalls {
+      segment.discard()
+      throw error
     }
-    try segment.finish()
-    try segment.readBack(orElse: "its journal is kept")
     try store.files.rename(segment.temporaryPath, to: segment.path)
     try store.files.syncDirectory(store.archivePath)
+    buried.formUnion(erased)
+    report.erasedCalls += erased
     tree?.append(segment.leaves)
     report.segments.append(name)
     report.sealedCalls += segment.calls
     report.rawBytes += segment.rawBytes
     report.segmentBytes += segment.size
+  }
+
+  /// What is loaded here and there is what was read in one go before, or the call is not sealed.
+  private func load(_ item: Pending) throws -> RecordedCall {
+    var reason = "it cannot be read any more"
+    do {
+      if let call = try item.loader.load(item.track), call.raw.count == item.track.bytes { return call }
+    } catch let error where !(error is FileError) {
+      reason += ": \(error)"
+    }
+    throw UnsealableCalls([item.track.id], reason)
   }
 
   /// The name for a segment's first call. Never that of a file that is there: a damaged segment, or the leaf list of one

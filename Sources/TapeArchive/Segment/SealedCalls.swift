@@ -9,6 +9,8 @@ struct SealedCalls {
   private(set) var files: [CallID: [String]] = [:]
   /// Those that are tombstones.
   private(set) var erased: Set<CallID> = []
+  /// Those of leaf lists.
+  private(set) var removed: Set<CallID> = []
   /// What cannot be read of files that may have more of them.
   private(set) var damage: [Damage] = []
   private let store: Store
@@ -25,6 +27,7 @@ struct SealedCalls {
         } else if LeafList.segmentName(of: name) != nil {
           for leaf in try LeafList(store: store, name: name).leaves where all.contains(leaf.id) {
             files[leaf.id, default: []].append(name)
+            removed.insert(leaf.id)
           }
         }
       } catch let error as TapeError where error.isDamage {
@@ -62,32 +65,38 @@ struct SealedCalls {
     id.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// Those of the calls that are not there, now that the blocks that should have them are read. A tombstone and a leaf
-  /// list say all there is; of a call a segment has to have what its index says.
-  func missing(_ ids: [CallID]) throws -> Set<CallID> {
-    var missing = Set(ids.filter { files[$0] == nil })
-    var left = Set(ids).subtracting(missing)
-    for name in Set(left.flatMap { files[$0] ?? [] }).sorted() {
-      guard SegmentFormat.parse(fileName: name) != nil else {
-        left = left.filter { files[$0]?.contains(name) != true }
-        continue
-      }
+  /// What the files really have of a call.
+  enum Content {
+    /// A tombstone, or a leaf in a leaf list: that is all there is.
+    case settled
+    /// The call, with these leaf hashes.
+    case calls(Set<[UInt8]>)
+  }
+
+  /// What the files really have of the calls, now that the blocks that should have them are read. Calls that none of
+  /// them has are left out.
+  func contents(of ids: Set<CallID>) throws -> [CallID: Content] {
+    var leaves: [CallID: Set<[UInt8]>] = [:]
+    let settled = ids.intersection(removed.union(erased))
+    let open = ids.subtracting(settled)
+    for name in Set(open.flatMap { files[$0] ?? [] }).sorted() where SegmentFormat.parse(fileName: name) != nil {
       let segment: SegmentReader
       do { segment = try SegmentReader(store: store, name: name) } catch let error as TapeError where error.isDamage {
         continue
       }
-      let here = left
       try segment.forEachBlock(onDamage: { _ in }) { block, _, entries in
-        guard entries.contains(where: { here.contains($0.id) }) else { return }
-        left.subtract(entries.filter(\.isErased).map(\.id))
+        guard entries.contains(where: { open.contains($0.id) }) else { return }
         do {
-          left.subtract(try segment.soundItems(inBlock: block, entries).map(\.item.id))
+          for hashed in try segment.soundItems(inBlock: block, entries) where open.contains(hashed.item.id) {
+            leaves[hashed.item.id, default: []].insert(hashed.leafHash)
+          }
         } catch let error where error is BlockError || error is ZstdError {
           // They are missing, unless another file has them.
         }
       }
     }
-    missing.formUnion(left)
-    return missing
+    var contents = leaves.mapValues(Content.calls)
+    for id in settled { contents[id] = .settled }
+    return contents
   }
 }

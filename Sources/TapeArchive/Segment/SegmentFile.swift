@@ -49,7 +49,8 @@ final class SegmentFile {
     do { try readShape() } catch { throw wrapped(error) }
   }
 
-  /// Only the block that begins at this offset, in one read: a block's frames tell their sizes themselves.
+  /// Only the block that begins at this offset, in one read of the file: a block's frames tell their sizes themselves,
+  /// and their kinds the coding. What the first frame says was looked at when the offset came into a catalogue.
   ///
   /// - Throws: `BlockError` and others if no block begins there.
   private init(store: Store, name: String, blockAt offset: Int) throws {
@@ -57,16 +58,20 @@ final class SegmentFile {
     self.name = name
     descriptor = try store.files.open(store.archivePath + "/" + name, .read)
     decompressor = try ZstdDecompressor()
-    try readStart()
     let end = try store.files.size(descriptor)
     var wanted = Self.usualBlock
     while true {
       guard offset > 0, offset < end else { throw BlockError("no block begins there") }
       let bytes = try store.files.read(descriptor, offset..<min(end, offset + wanted))
       var finder = FrameFinder(bytes)
-      let found = try finder.run(count: framesPerBlock)
-      if FrameFinder.isBlock(found[...], roles) {
-        frames += found.map { Frame(offset: offset + $0.frame.offset, size: $0.frame.size, content: $0.frame.content) }
+      let found = try finder.run(count: EncodedBlock.Role.allCases.count)
+      let known = BlockCodings.all.first { FrameFinder.isBlock(found.prefix($0.roles.count), $0.roles) }
+      if let known {
+        coding = try known.init()
+        frames = [Frame(offset: 0, size: offset, content: 0)]
+        frames += found.prefix(framesPerBlock).map {
+          Frame(offset: offset + $0.frame.offset, size: $0.frame.size, content: $0.frame.content)
+        }
         frames.append(Frame(offset: end, size: 0, content: 0))
         window = (offset, bytes)
         return
@@ -98,7 +103,11 @@ final class SegmentFile {
   func wrapped(_ error: any Error) -> TapeError {
     if let error = error as? TapeError { return error }
     guard let error = error as? FileError else { return corrupt("\(error)") }
-    return TapeError(.io, "cannot read the segment \(store.archivePath)/\(name): \(error.reason)")
+    return unreadable(error.reason)
+  }
+
+  func unreadable(_ why: String) -> TapeError {
+    TapeError(.io, "cannot read the segment \(store.archivePath)/\(name): \(why)")
   }
 
   func size() throws -> Int { try store.files.size(descriptor) }
