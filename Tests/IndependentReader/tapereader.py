@@ -142,6 +142,7 @@ class JournalCall:
     """One call while its records are read."""
 
     def __init__(self, call):
+        self.gap_frames = self.gap_bytes = self.missing = 0
         self.call = call
         self.next = 0
         self.pending, self.pending_time = b"", None

@@ -58,8 +58,8 @@ import Testing
     #expect(try Verifier(store: store).run().damage.isEmpty)
   }
 
-  /// A segment that only says that it has a call does not make the call's journal go.
-  @Test func aJournalStaysForACallWhoseSegmentIsDamaged() throws {
+  /// A segment that only says that it has a call does not make the call's journal go: it is sealed again, elsewhere.
+  @Test func aCallWhoseSegmentIsDamagedIsSealedAgainBeforeItsJournalGoes() throws {
     let disk = MemoryFiles()
     let store = try memoryStore(disk)
     let expected = try recordEight(store)
@@ -74,10 +74,10 @@ import Testing
     disk.set("\(store.archivePath)/\(name)", segment)
 
     let report = try Sealer(store: store, log: quiet).seal()
-    #expect(report.unsealed.count == 8)
-    #expect(report.unsealed.allSatisfy { $0.message.contains(name) })
-    #expect(disk.bytes("\(store.archivePath)/\(journal)") == bytes)
-    #expect(try Set(store.everything(whole: false).calls.keys) == Set(expected.map(\.open.id)))
+    #expect(report.sealedCalls == 8 && report.unsealed.isEmpty)
+    #expect(report.deletedJournals == [journal] && !report.segments.contains(name))
+    #expect(disk.bytes("\(store.archivePath)/\(name)") == segment)
+    #expect(try store.everything(whole: false).calls == Dictionary(uniqueKeysWithValues: expected.map { ($0.open.id, $0) }))
   }
 
   /// Frames that are all different, and like nothing, do not take a shape each.
