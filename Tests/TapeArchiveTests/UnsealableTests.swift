@@ -77,7 +77,8 @@ import Testing
     #expect(report.sealedCalls == 8 && report.unsealed.isEmpty)
     #expect(report.deletedJournals == [journal] && !report.segments.contains(name))
     #expect(disk.bytes("\(store.archivePath)/\(name)") == segment)
-    #expect(try store.everything(whole: false).calls == Dictionary(uniqueKeysWithValues: expected.map { ($0.open.id, $0) }))
+    let calls = try store.everything(whole: false).calls
+    #expect(calls == Dictionary(uniqueKeysWithValues: expected.map { ($0.open.id, $0) }))
   }
 
   /// Frames that are all different, and like nothing, do not take a shape each.
