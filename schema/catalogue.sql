@@ -211,7 +211,8 @@ CREATE TABLE sources (
   kind TEXT NOT NULL CHECK (kind IN ('journal', 'segment')),
   -- Bytes of the file that are in the catalogue; less than the file's size means: there is more to index.
   indexed_bytes INTEGER NOT NULL,
-  -- When the file was last changed, ns since 1970; 0 for journals. Erasing and repacking write a segment anew.
+  -- When a segment was last changed, ns since 1970: erasing and repacking write one anew. For a journal a number of the
+  -- machine's boot: what was read of it before another boot is read again, as its end may not have survived.
   modified_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 

@@ -13,6 +13,8 @@ final class IndexSession {
   private let log: Logger
   private let clock: any TapeClock
   private let follower: JournalFollower
+  /// Which boot of the machine this is: noted with each journal, in the place of the time that a segment has.
+  private let boot: Int64
   /// Calls of journals that have not ended.
   private var tracked: [CallID: TrackedCall] = [:]
   /// What is indexed: file name → bytes. nil until read; nobody else writes it.
@@ -42,6 +44,7 @@ final class IndexSession {
     self.log = log
     self.clock = clock
     follower = JournalFollower(store: store)
+    boot = store.boot
   }
 
   /// Brings the catalogue to what the archive is now, open calls included.
@@ -65,9 +68,10 @@ final class IndexSession {
   /// - Returns: true if files came or went meanwhile, so that another look is due at once.
   @discardableResult
   func pass(refreshAll: Bool, _ onProgress: (IndexProgress) -> Void) throws -> Bool {
-    let before = try sources ?? firstSources()
-    sources = before
+    if sources == nil { sources = try firstSources() }
     let files = try listing(remembering: true)
+    if !hasPolled { try forgetOtherBoots(files) }
+    let before = sources ?? [:]
     let writes = report.calls + report.movedCalls
     progress.totalBytes = files.reduce(0) { $0 + max(0, $1.bytes) }
     progress.doneBytes = 0
@@ -100,6 +104,20 @@ final class IndexSession {
       hasErased = try transaction.count("SELECT EXISTS (SELECT 1 FROM erased)") == 1
       return try transaction.sources()
     }
+  }
+
+  /// A journal's end may not have survived a loss of power that the catalogue did: what was read of journals before this
+  /// boot of the machine is read again.
+  private func forgetOtherBoots(_ files: [SourceFile]) throws {
+    let old = files.filter { $0.kind == .journal && sources?[$0.name] != nil && sourceTimes[$0.name] != boot }
+    guard !old.isEmpty else { return }
+    try writer.transaction { transaction in
+      for file in old {
+        _ = try transaction.removeCalls(in: file.name)
+        try transaction.removeSource(file.name)
+      }
+    }
+    for file in old { sources?[file.name] = nil }
   }
 
   /// - Parameter remembering: segments that changed by now are looked at: the next listing need not ask for them.
@@ -217,7 +235,7 @@ final class IndexSession {
       }
       // Sizes are those from before the reading: what came later will be looked at again.
       for file in journals where sources[file.name] != file.bytes {
-        try transaction.setSource(file.name, kind: "journal", bytes: file.bytes)
+        try transaction.setSource(file.name, kind: "journal", bytes: file.bytes, modifiedNs: boot)
         report.journals += 1
       }
     }

@@ -49,7 +49,7 @@ extension World {
     let files = MemoryFiles(disk: disk)
     defer { files.kill() }
     var ids: [CallID] = []
-    attempt("reading") { try ArchiveReader(store: store(files)).allCalls { ids.append($0.open.id) } }
+    attempt("reading") { try ArchiveReader(store: store(files)).allCalls { call, _ in ids.append(call.open.id) } }
     return ids.sorted()
   }
 
@@ -75,7 +75,8 @@ extension World {
     for id in gone where calls[id] != nil { fail("call \(id) was erased and can be read") }
     for (path, needle) in DiskScan.find(gone.flatMap { secrets[$0] ?? [] }, on: disk) {
       let id = gone.first { secrets[$0]?.contains(needle) == true }
-      fail("call \(id.map(\.description) ?? "?") was erased, and \(path) has \(String(decoding: needle, as: UTF8.self))")
+      fail(
+        "call \(id.map(\.description) ?? "?") was erased, and \(path) has \(String(decoding: needle, as: UTF8.self))")
     }
   }
 
@@ -183,7 +184,8 @@ extension World {
     ]
     for sql in queries {
       try CatalogueReader(path: path + "/catalogue.sqlite").query(sql) { row in
-        lines.append((0..<row.count).map { row.text($0) ?? row.integer($0).map { "\($0)" } ?? "-" }.joined(separator: "|"))
+        lines.append(
+          (0..<row.count).map { row.text($0) ?? row.integer($0).map { "\($0)" } ?? "-" }.joined(separator: "|"))
       }
     }
     return lines.sorted()

@@ -291,6 +291,7 @@ final class World {
     }
     recorders = []
     disk = disk.after(loss)
+    disk.set("/proc/sys/kernel/random/boot_id", Array("\(seed)".utf8))
     if hasLied { noteLies() }
     for id in sealed { oracle.settle(id) }
     oracle.powerWent()

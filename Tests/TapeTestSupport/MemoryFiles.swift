@@ -238,8 +238,12 @@ package final class MemoryFiles: TapeFiles {
   package func status(_ path: String) throws(FileError) -> FileStatus? {
     try disk.with { state throws(FileError) in
       _ = try turn(&state, .status, path)
-      if state.directories.contains(path) { return FileStatus(bytes: 0, isDirectory: true, modifiedNs: 0) }
-      return state.names[path].map { FileStatus(bytes: $0.bytes.count, isDirectory: false, modifiedNs: .max) }
+      if state.directories.contains(path) {
+        return FileStatus(bytes: 0, isDirectory: true, modifiedNs: MemoryDisk.nextTime())
+      }
+      return state.names[path].map {
+        FileStatus(bytes: $0.bytes.count, isDirectory: false, modifiedNs: $0.modifiedNs)
+      }
     }
   }
 
