@@ -12,7 +12,7 @@ final class IndexSession {
   let writer: CatalogueWriter
   private let log: Logger
   private let clock: any TapeClock
-  private let follower: JournalFollower
+  private var follower: JournalFollower
   /// Which boot of the machine this is: noted with each journal, in the place of the time that a segment has.
   private let boot: Int64
   /// Calls of journals that have not ended.
@@ -30,6 +30,8 @@ final class IndexSession {
   var hasErased = false
   /// The journals were read once, so that `tracked` knows all open calls.
   private var hasPolled = false
+  /// Journals are to be read again from their beginning.
+  private var mustLookAgain = false
   var report = IndexReport()
   /// Called before each row is written: where tests make a run die.
   var onWrite: () throws -> Void = {}
@@ -92,9 +94,11 @@ final class IndexSession {
     progress.doneBytes = progress.totalBytes
     progress.calls = report.calls
     onProgress(progress)
-    let mustLookAgain = try !forgetGone(files)
+    mustLookAgain = false
+    let isOutdated = try !forgetGone(files)
     if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
-    guard mustLookAgain || report.calls + report.movedCalls > writes else { return false }
+    if mustLookAgain { return true }
+    guard isOutdated || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
 
@@ -253,8 +257,8 @@ final class IndexSession {
     case .part(let id, _, let bytes): tracked[id]?.part(bytes)
     case .frame(let id, let offsetNs, let bytes): tracked[id]?.frame(bytes, offsetNs: offsetNs)
     case .gap(let id, let frames, let bytes): tracked[id]?.gap(frames: frames, bytes: bytes)
-    case .ended(let id, let end): try finish(id, end, in: transaction)
-    case .lost(let id): try finish(id, nil, in: transaction)
+    case .ended(let id, let end): try finish(id, end, nil, in: transaction)
+    case .lost(let id, let loss): try finish(id, nil, loss, in: transaction)
     case .sealed(let id): tracked[id] = nil
     case .damage(let damage): try note(damage, in: transaction)
     }
@@ -270,10 +274,10 @@ final class IndexSession {
       && known.offset == location.offset
   }
 
-  private func finish(_ id: CallID, _ end: CallEnd?, in transaction: CatalogueTransaction) throws {
+  private func finish(_ id: CallID, _ end: CallEnd?, _ loss: CallLoss?, in transaction: CatalogueTransaction) throws {
     guard var call = tracked.removeValue(forKey: id) else { return }
-    if let problem = call.problem(end) { try note(Damage(call.location, id, problem), in: transaction) }
-    try write(call.finished(end: end), in: transaction)
+    if let problem = call.problem(end, loss) { try note(Damage(call.location, id, problem), in: transaction) }
+    try write(call.finished(end: end, loss: loss), in: transaction)
   }
 
   /// - Parameter withContent: false if the row was written before, and only the row has changed.
@@ -304,7 +308,20 @@ final class IndexSession {
       }
     }
     for name in gone { sources?[name] = nil }
+    if gone.contains(where: Self.isSegment) { try rereadJournals(files) }
     return true
+  }
+
+  /// Of the calls of a segment that was removed, journals that stay for others may have some still.
+  private func rereadJournals(_ files: [SourceFile]) throws {
+    let journals = files.filter { $0.kind == .journal && sources?[$0.name] != nil }.map(\.name)
+    guard !journals.isEmpty else { return }
+    try writer.transaction { transaction in
+      for name in journals { try transaction.removeSource(name) }
+    }
+    for name in journals { sources?[name] = nil }
+    follower = JournalFollower(store: store)
+    (hasPolled, mustLookAgain) = (false, true)
   }
 
   // MARK: Damage

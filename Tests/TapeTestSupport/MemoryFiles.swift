@@ -28,6 +28,7 @@ package final class MemoryFiles: TapeFiles {
   package var writes: Int { disk.writes }
   package func bytes(_ path: String) -> [UInt8] { disk.bytes(path) }
   package func set(_ path: String, _ bytes: [UInt8]) { disk.set(path, bytes) }
+  package func setModified(_ path: String, _ ns: Int64) { disk.change { $0.names[path]?.modifiedNs = ns } }
   package var paths: [String] { disk.paths }
   /// The same files and no process that has one open.
   package func copy() -> MemoryFiles { MemoryFiles(disk: disk.copy()) }

@@ -62,6 +62,8 @@ struct ErasurePass {
         noteUnreadable(name, "\(error)")
       } catch let error as ZstdError {
         noteUnreadable(name, "\(error)")
+      } catch let error as UnsealableCalls {
+        noteUnreadable(name, "what was to take its place did not come back as it was written: \(error)")
       }
     }
   }
@@ -108,7 +110,7 @@ struct ErasurePass {
         guard wanted.contains(open.id) else { return }
         found[open.id] = .streaming
         writers[open.id] = JournalFormat.parse(fileName: location.file)?.writer
-      case .ended(let id, _), .lost(let id):
+      case .ended(let id, _), .lost(let id, _):
         guard found[id] != nil else { return }
         found[id] = list[id]?.keepsUsage == true && sealer.keeper == nil ? .usage : .journal("")
       case .sealed, .head, .frame, .part, .gap, .damage: break

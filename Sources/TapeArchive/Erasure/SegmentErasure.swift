@@ -52,12 +52,12 @@ struct SegmentErasure {
         let calls = named.filter { erasing.wants($0.id) && !$0.isErased }.map(\.id)
         if !calls.isEmpty { outcome.stuck.append((calls, named.map(\.id), range.lowerBound, "it cannot be found")) }
       case .block(let block):
-        try add(block, of: file, named, wanted.contains(file.blockOffset(block)), mended != nil, to: segment, &outcome)
+        try add(block, of: reader, named, wanted.contains(file.blockOffset(block)), mended != nil, to: segment, &outcome)
       }
     }
     guard !outcome.erased.isEmpty || outcome.stuck.isEmpty else { return outcome }
     try segment.finish()
-    try segment.readBack(orElse: "it is left as it was")
+    try segment.readBack()
     try compare(segment.index.entries, with: reader.entries, erased: Set(outcome.erased), in: file)
     outcome.bytesAfter = segment.size
     try store.files.rename(segment.temporaryPath, to: segment.path)
@@ -117,16 +117,17 @@ struct SegmentErasure {
   }
 
   private func add(
-    _ block: Int, of file: SegmentFile, _ named: [SegmentEntry], _ isWanted: Bool, _ isDamaged: Bool,
+    _ block: Int, of reader: SegmentReader, _ named: [SegmentEntry], _ isWanted: Bool, _ isDamaged: Bool,
     to segment: SegmentWriter, _ outcome: inout Outcome
   ) throws {
+    let file = reader.file
     let canCopy = type(of: file.coding).name == BlockCodings.current.name
     let hasLeaves = named.allSatisfy { $0.leafHash != nil }
     if canCopy, !isWanted, hasLeaves, !isDamaged {
       return try segment.copy(block: block, of: file, named, isWhole: true)
     }
     do {
-      let items = try items(of: file, block, named)
+      let items = try reader.soundItems(inBlock: block, named)
       guard isWanted || !canCopy else {
         let entries = zip(named, items).map { entry, hashed in
           var entry = entry
@@ -149,15 +150,6 @@ struct SegmentErasure {
       if !calls.isEmpty { outcome.stuck.append((calls, named.map(\.id), file.blockOffset(block), "\(error)")) }
       try segment.copy(block: block, of: file, named, isWhole: false)
     }
-  }
-
-  private func items(of file: SegmentFile, _ block: Int, _ named: [SegmentEntry]) throws -> [HashedItem] {
-    let items = try file.hashedItems(inBlock: block)
-    guard items.map(\.item.id) == named.map(\.id) else { throw BlockError("its index does not fit its calls") }
-    for (hashed, entry) in zip(items, named) where entry.leafHash != nil && entry.leafHash != hashed.leafHash {
-      throw BlockError("call \(entry.id) is not the one whose leaf hash is in the index")
-    }
-    return items
   }
 
   /// The new index names the same calls in the same order with the same leaf hashes, and the erased ones as tombstones.

@@ -16,7 +16,15 @@ package struct GrowingTree {
     self.store = store
     origin = try store.origin()
     let tree = try ArchiveTree(store: store)
-    let end = try Self.end(of: tree)
+    var end: CompactTree?
+    do {
+      end = try tree.end()
+    } catch let error as TapeError where error.isDamage {
+      // What is damaged keeps its place, and nobody from sealing.
+      damage.append(Damage(file: tree.parts.last?.file ?? "", offset: 0, calls: [], message: error.description))
+    } catch let error as TapeError where error.code == .notFound {
+      // It was removed since the directory was read.
+    }
     next = end.map { TreePlace(after: $0) } ?? TreePlace(firstLeaf: tree.size)
     do {
       own = try store.ownCheckpoint()?.checkpoint
@@ -42,6 +50,16 @@ package struct GrowingTree {
       }
       return
     }
+    guard own.size - next.firstLeaf <= ArchiveTree.mostMissing else {
+      mayReplaceCheckpoint = false
+      damage.append(
+        Damage(
+          file: Store.checkpointFile, offset: 0, calls: [],
+          message:
+            "it counts \(own.size) calls, and the segments have \(next.firstLeaf): it is not of this store; remove "
+            + "it, and the next seal writes a new one"))
+      return
+    }
     // The newest segments are gone or cannot be read. They keep their places, should they come back.
     damage.append(
       Damage(
@@ -49,15 +67,6 @@ package struct GrowingTree {
         message: "it counts \(own.size) calls, and the segments have \(next.firstLeaf): the newest are missing"))
     next = own.tree.map { TreePlace(after: $0) } ?? TreePlace(firstLeaf: own.size)
     mayReplaceCheckpoint = own.tree != nil
-  }
-
-  /// nil where segments are damaged so that it cannot be told: that is no reason not to seal others.
-  private static func end(of tree: ArchiveTree) throws -> CompactTree? {
-    do {
-      return try tree.end()
-    } catch let error as TapeError where error.isDamage || error.code == .notFound {
-      return nil
-    }
   }
 
   /// Takes in the leaves of a segment that has got its name.

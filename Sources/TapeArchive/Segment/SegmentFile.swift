@@ -131,6 +131,9 @@ final class SegmentFile {
     try zstd(frames.count - 1, limit: min(SegmentFormat.largestFrame, 1 << 20 + 64 * frames[frames.count - 1].size))
   }
 
+  /// The same, nil unless the file is whole as far as can be told without reading its blocks.
+  func soundIndexText() throws -> [UInt8]? { problem == nil ? try indexText() : nil }
+
   func index() throws -> SegmentIndex {
     let index = try SegmentIndex(try indexText())
     guard problem != nil || index.entries.allSatisfy({ block(at: $0.blockOffset) != nil }) else {

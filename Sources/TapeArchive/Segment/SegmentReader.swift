@@ -110,6 +110,18 @@ package struct SegmentReader {
     }
   }
 
+  /// All items of a block, each of which is what its entry says, leaf hash included.
+  ///
+  /// - Throws: `BlockError`, `ZstdError`, `FileError`.
+  func soundItems(inBlock block: Int, _ expected: [SegmentEntry]) throws -> [HashedItem] {
+    let items = try file.hashedItems(inBlock: block)
+    guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
+    for (hashed, entry) in zip(items, expected) where entry.leafHash != nil && entry.leafHash != hashed.leafHash {
+      throw BlockError("call \(entry.id) is not the one whose leaf hash is in the index")
+    }
+    return items
+  }
+
   /// Compares every frame with its checksum, from now on and at once those that belong to no block.
   ///
   /// - Returns: false if the file has no checksums.

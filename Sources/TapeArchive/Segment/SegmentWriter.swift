@@ -29,6 +29,9 @@ final class SegmentWriter {
   /// Leaf hashes in the order of the file: what reading it back has to give.
   var leaves: [[UInt8]] { (index.entries + blockItems).compactMap(\.leafHash) }
 
+  /// Calls of the block at work.
+  var blockCalls: [CallID] { blockItems.map(\.id) }
+
   var path: String { store.archivePath + "/" + name }
   var temporaryPath: String { path + ".tmp" }
 
@@ -50,7 +53,7 @@ final class SegmentWriter {
   deinit { if !isClosed { store.files.close(descriptor) } }
 
   func add(_ item: SegmentItem) throws {
-    let bytes = item.rawBytes
+    let bytes = item.blockBytes
     if blockItems.count == SegmentFormat.callsPerBlock || block.textBytes >= SegmentFormat.textPerBlock
       || !blockItems.isEmpty && blockBytes + bytes > SegmentFormat.bytesPerBlock
     {
@@ -66,7 +69,7 @@ final class SegmentWriter {
       blockItems.append(SegmentEntry(item, blockOffset: size, hashes.leaf))
     }
     blockBytes += bytes
-    rawBytes += bytes
+    rawBytes += item.rawBytes
     calls += 1
   }
 
@@ -158,7 +161,7 @@ final class SegmentWriter {
 
   private func add(zstd bytes: [UInt8], _ compressor: ZstdCompressor) throws {
     guard bytes.count <= SegmentFormat.largestFrame else {
-      throw BlockError("a call of \(bytes.count) bytes is larger than a segment takes")
+      throw BlockError("\(bytes.count) bytes of text are more than a segment takes in one piece")
     }
     try add(try compressor.compress(bytes), content: bytes.count)
   }

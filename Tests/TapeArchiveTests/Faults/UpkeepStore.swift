@@ -62,8 +62,8 @@ struct UpkeepStore: Sendable {
       case .erase where seals: _ = try Sealer(store: store, log: quiet, clock: clock).seal()
       case .erase:
         let report = try Eraser(store: store, log: quiet, clock: clock, keeper: nil).erase(erased)
-        #expect(report.pending == [], "an erasure that is not done says so by what is pending only where calls go on")
-        #expect(report.damage == [])
+        // A segment that the disk does not give is said, and what is in it stays on the list.
+        return report.pending.isEmpty && report.damage.isEmpty
       // One that the disk does not give is left, said, and no reason to leave the others.
       case .repack: return try Repacker(store: store, level: 19, log: quiet).repack().damage.isEmpty
       case .retention:
