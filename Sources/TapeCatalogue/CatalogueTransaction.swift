@@ -78,6 +78,12 @@ package struct CatalogueTransaction {
     try execute("DELETE FROM damage WHERE file = ?", [.text(file)])
   }
 
+  /// Something is noted as damage of this file.
+  package func hasDamage(in file: String) throws -> Bool {
+    try Bool.fetchOne(
+      database.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM damage WHERE file = ?)"), arguments: [file]) ?? false
+  }
+
   /// - Parameter calls: JSON array of call ids.
   package func addDamage(file: String, offset: Int, calls: String, message: String) throws {
     try execute(

@@ -317,9 +317,13 @@ final class IndexSession {
     let journals = files.filter { $0.kind == .journal && sources?[$0.name] != nil }.map(\.name)
     guard !journals.isEmpty else { return }
     try writer.transaction { transaction in
-      for name in journals { try transaction.removeSource(name) }
+      for name in journals {
+        _ = try transaction.removeCalls(in: name)
+        try transaction.removeSource(name)
+      }
     }
     for name in journals { sources?[name] = nil }
+    tracked = [:]
     follower = JournalFollower(store: store)
     (hasPolled, mustLookAgain) = (false, true)
   }

@@ -83,7 +83,9 @@ struct ImportTape {
   private func take(_ call: RecordedCall, _ changed: inout Int) throws -> Importer.Outcome {
     var open = call.open
     if importer.known.contains(open.id) {
-      guard importer.options.again || importer.known.isRemoved(open.id) else { return Importer.Outcome(id: open.id, isNew: false) }
+      guard importer.options.again || importer.known.isRemoved(open.id) else {
+        return Importer.Outcome(id: open.id, isNew: false)
+      }
       open.id = Importer.freshID(startedAtNs: open.startedAtNs)
     }
     open = importer.clean(open)

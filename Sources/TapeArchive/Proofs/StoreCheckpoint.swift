@@ -59,20 +59,7 @@ extension Store {
 
   /// Gives a file of the archive this content, or leaves it as it was: whoever reads it sees one or the other.
   func replaceArchiveFile(_ name: String, _ content: [UInt8]) throws(FileError) {
-    let target = archivePath + "/" + name
-    let temporary = target + ".tmp"
-    if try files.status(temporary) != nil { try files.unlink(temporary) }
-    let descriptor = try files.open(temporary, .create)
-    do throws(FileError) {
-      try files.writeAll(descriptor, content)
-      try files.sync(descriptor)
-    } catch {
-      files.close(descriptor)
-      throw error
-    }
-    files.close(descriptor)
-    try files.rename(temporary, to: target)
-    try files.syncDirectory(archivePath)
+    try files.replace(archivePath + "/" + name, with: content, in: archivePath)
   }
 }
 

@@ -148,11 +148,14 @@ struct UpkeepStore: Sendable {
   }
 
   /// A disk that said that it had synced, and had not, may lose what it likes: it is said, and nothing is made up.
-  func checkHonesty(_ disk: MemoryDisk, _ job: Job, _ what: String) {
+  ///
+  /// - Parameter maySayDamage: false where nothing may be damaged.
+  func checkHonesty(_ disk: MemoryDisk, _ job: Job, _ what: String, maySayDamage: Bool = true) {
     do {
       let store = try Store(path: "/s", access: .reading, files: MemoryFiles(disk: disk), clock: clock)
       let report = try Verifier(store: store).run(kept: [Verifier.Kept(name: "kept", note: checkpoint)])
       let tape = try Tape(store)
+      if !maySayDamage { #expect(report.damage == [], "\(what)") }
       for (id, call) in calls {
         guard let taped = tape.calls[id] else {
           #expect(mayGo(id, job) || !report.damage.isEmpty, "\(what): call \(id) is gone and nobody says so")
