@@ -213,7 +213,10 @@ CREATE TABLE sources (
   indexed_bytes INTEGER NOT NULL,
   -- When the file was last changed, ns since 1970, if that was asked. Erasing and repacking write a segment anew; a
   -- journal of this size and time is not read again, unless a call of its writer goes on.
-  modified_ns INTEGER NOT NULL
+  modified_ns INTEGER NOT NULL,
+  -- A number of the machine's boot in which a journal was read: what was read of it before another boot is read again, as
+  -- its end may not have survived. NULL for a segment, which is synced before it has its name.
+  boot INTEGER
 ) WITHOUT ROWID;
 
 -- What could not be read while indexing. Empty when all is well.

@@ -67,15 +67,31 @@ package struct CatalogueTransaction {
     return times
   }
 
-  package func setSource(_ file: String, kind: String, bytes: Int, modifiedNs: Int64 = 0) throws {
+  /// Journals that were read in another boot of the machine than this.
+  package func journals(ofOtherBootsThan boot: Int64) throws -> [String] {
+    try String.fetchAll(
+      database.cachedStatement(sql: "SELECT file FROM sources WHERE kind = 'journal' AND boot IS NOT ?"),
+      arguments: [boot])
+  }
+
+  /// - Parameter boot: `Store.boot`, for a journal.
+  package func setSource(
+    _ file: String, kind: String, bytes: Int, modifiedNs: Int64 = 0, boot: Int64? = nil
+  ) throws {
     try execute(
-      "INSERT OR REPLACE INTO sources (file, kind, indexed_bytes, modified_ns) VALUES (?, ?, ?, ?)",
-      [.text(file), .text(kind), SQLValue(bytes), .integer(modifiedNs)])
+      "INSERT OR REPLACE INTO sources (file, kind, indexed_bytes, modified_ns, boot) VALUES (?, ?, ?, ?, ?)",
+      [.text(file), .text(kind), SQLValue(bytes), .integer(modifiedNs), SQLValue(boot)])
   }
 
   package func removeSource(_ file: String) throws {
     try execute("DELETE FROM sources WHERE file = ?", [.text(file)])
     try execute("DELETE FROM damage WHERE file = ?", [.text(file)])
+  }
+
+  /// Something is noted as damage of this file.
+  package func hasDamage(in file: String) throws -> Bool {
+    try Bool.fetchOne(
+      database.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM damage WHERE file = ?)"), arguments: [file]) ?? false
   }
 
   /// - Parameter calls: JSON array of call ids.

@@ -14,7 +14,11 @@ extension IndexSession {
     {
       return try indexSegment(file)
     }
-    guard reader.problem == nil, try writer.transaction({ try knows(reader.entries, of: file.name, in: $0) }) else {
+    // What is noted of a call goes with it.
+    let isKnown = try writer.transaction { transaction in
+      try !transaction.hasDamage(in: file.name) && knows(reader.entries, of: file.name, in: transaction)
+    }
+    guard reader.problem == nil, isKnown else {
       return try indexSegment(file)
     }
     var isUnreadable = false

@@ -12,7 +12,9 @@ final class IndexSession {
   let writer: CatalogueWriter
   private let log: Logger
   private let clock: any TapeClock
-  private let follower: JournalFollower
+  private var follower: JournalFollower
+  /// Which boot of the machine this is: noted with each journal.
+  private let boot: Int64
   /// Calls of journals that have not ended.
   private var tracked: [CallID: TrackedCall] = [:]
   /// What is indexed: file name → bytes. nil until read; nobody else writes it.
@@ -30,6 +32,8 @@ final class IndexSession {
   private var openWriters: Set<CallID> = []
   /// The journals were read once, so that `tracked` knows all open calls.
   private var hasPolled = false
+  /// Journals are to be read again from their beginning.
+  private var mustLookAgain = false
   var report = IndexReport()
   /// Called before each row is written: where tests make a run die.
   var onWrite: () throws -> Void = {}
@@ -44,6 +48,7 @@ final class IndexSession {
     self.log = log
     self.clock = clock
     follower = JournalFollower(store: store)
+    boot = store.boot
   }
 
   /// Brings the catalogue to what the archive is now, open calls included.
@@ -70,9 +75,10 @@ final class IndexSession {
   /// - Returns: true if files came or went meanwhile, so that another look is due at once.
   @discardableResult
   func pass(refreshAll: Bool, _ onProgress: (IndexProgress) -> Void) throws -> Bool {
-    let before = try sources ?? firstSources()
-    sources = before
+    if sources == nil { sources = try firstSources() }
     let files = try listing(remembering: true)
+    if !hasPolled { try forgetOtherBoots(files) }
+    let before = sources ?? [:]
     let writes = report.calls + report.movedCalls
     progress.totalBytes = files.reduce(0) { $0 + max(0, $1.bytes) }
     progress.doneBytes = 0
@@ -93,9 +99,11 @@ final class IndexSession {
     progress.doneBytes = progress.totalBytes
     progress.calls = report.calls
     onProgress(progress)
-    let mustLookAgain = try !forgetGone(files)
+    mustLookAgain = false
+    let isOutdated = try !forgetGone(files)
     if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
-    guard mustLookAgain || report.calls + report.movedCalls > writes else { return false }
+    if mustLookAgain { return true }
+    guard isOutdated || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
 
@@ -106,6 +114,25 @@ final class IndexSession {
       hasErased = try transaction.count("SELECT EXISTS (SELECT 1 FROM erased)") == 1
       return try transaction.sources()
     }
+  }
+
+  /// A journal's end may not have survived a loss of power that the catalogue did: what was read of journals before this
+  /// boot of the machine is read again.
+  private func forgetOtherBoots(_ files: [SourceFile]) throws {
+    let there = Set(files.map(\.name))
+    let old = try writer.transaction { try $0.journals(ofOtherBootsThan: boot) }.filter(there.contains)
+    try forgetJournals(old)
+  }
+
+  private func forgetJournals(_ names: [String]) throws {
+    guard !names.isEmpty else { return }
+    try writer.transaction { transaction in
+      for name in names {
+        _ = try transaction.removeCalls(in: name)
+        try transaction.removeSource(name)
+      }
+    }
+    for name in names { sources?[name] = nil }
   }
 
   /// - Parameter remembering: segments that changed by now are looked at: the next listing need not ask for them.
@@ -238,7 +265,8 @@ final class IndexSession {
         tracked[id]?.writtenNs = now
       }
       for file in read where sources[file.name] != file.bytes || sourceTimes[file.name] != file.modifiedNs {
-        try transaction.setSource(file.name, kind: "journal", bytes: file.bytes, modifiedNs: file.modifiedNs ?? 0)
+        let modified = file.modifiedNs ?? 0
+        try transaction.setSource(file.name, kind: "journal", bytes: file.bytes, modifiedNs: modified, boot: boot)
         if sources[file.name] != file.bytes { report.journals += 1 }
       }
     }
@@ -307,7 +335,18 @@ final class IndexSession {
       }
     }
     for name in gone { sources?[name] = nil }
+    if gone.contains(where: Self.isSegment) { try rereadJournals(files) }
     return true
+  }
+
+  /// Of the calls of a segment that was removed, journals that stay for others may have some still.
+  private func rereadJournals(_ files: [SourceFile]) throws {
+    let journals = files.filter { $0.kind == .journal && sources?[$0.name] != nil }.map(\.name)
+    guard !journals.isEmpty else { return }
+    try forgetJournals(journals)
+    tracked = [:]
+    follower = JournalFollower(store: store)
+    (hasPolled, mustLookAgain) = (false, true)
   }
 
   // MARK: Damage

@@ -20,7 +20,7 @@ final class CallTape {
   private let journal: JournalWriter
   private let handle: JournalWriter.Handle
   private let tally: BatchTally
-  private let clock = SystemClock()
+  private let clock: any TapeClock
   @exclusivity(unchecked) private var splitter = FrameSplitter(mode: .opaque)
   /// A frame, also an unterminated one, had the data `[DONE]`: whoever reads it may go.
   @exclusivity(unchecked) private(set) var sawDone = false
@@ -31,7 +31,11 @@ final class CallTape {
   private let redacted: RedactedFrames?
 
   /// Stages the open record.
-  init(_ open: CallOpen, zeroNs: Int64, journal: JournalWriter, tally: BatchTally, redactor: Redactor?) {
+  init(
+    _ open: CallOpen, zeroNs: Int64, journal: JournalWriter, tally: BatchTally, redactor: Redactor?,
+    clock: any TapeClock
+  ) {
+    self.clock = clock
     redacted = redactor.flatMap { $0.hasResponseRules ? RedactedFrames($0) : nil }
     self.tally = tally
     id = open.id

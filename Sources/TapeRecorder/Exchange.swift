@@ -74,7 +74,8 @@ package final class Exchange {
     guard tape == nil else { return }
     var open = request.open
     if request.zeroNs == nil { open.startedAtNs = loop.wallNow }
-    tape = CallTape(open, zeroNs: zeroNs, journal: loop.journal, tally: loop.tally, redactor: loop.redactor)
+    tape = CallTape(
+      open, zeroNs: zeroNs, journal: loop.journal, tally: loop.tally, redactor: loop.redactor, clock: loop.clock)
     loop.counters.opened()
     request.open.body = []
     request.open.headers = []
@@ -132,7 +133,12 @@ package final class Exchange {
   /// libcurl is done with the transfer.
   func finish(_ code: CURLcode) {
     if let verdict { return close(verdict) }
-    if code == CURLE_OK { return close(ExchangeOutcome(cause: .endOfBody)) }
+    if code == CURLE_OK {
+      // libcurl takes the end of the connection inside of a head for the end of a response.
+      guard head == nil else { return close(ExchangeOutcome(cause: .endOfBody)) }
+      let detail = "\(request.upstream.origin) closed the connection inside the head of its answer"
+      return close(ExchangeOutcome(cause: .upstreamFailed, detail: detail))
+    }
     let failure = transfer?.failure(code, origin: request.upstream.origin, options: loop.options)
     let cause: CallEnd.Cause =
       head != nil ? .upstreamClosed : failure?.isTimeout == true ? .timeout : .upstreamFailed

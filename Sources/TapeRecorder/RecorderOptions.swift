@@ -1,5 +1,6 @@
 public import Logging
 public import TapeRedaction
+package import TapeArchive
 package import TapeTypes
 
 #if canImport(Glibc)
@@ -32,6 +33,8 @@ public struct RecorderOptions: Sendable {
   /// How calls of `TapeRecorder` came to be made.
   package var origin = CallOpen.Origin.library
   public var logger = Logger(label: "tapedeck")
+  /// Whose wall clock calls are dated by.
+  package var clock: any TapeClock = SystemClock()
 
   public init() {}
 

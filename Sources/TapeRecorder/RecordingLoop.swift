@@ -22,7 +22,7 @@ package final class RecordingLoop: @unchecked Sendable {
   let multi: CurlMulti
   let journal: JournalWriter
   let tally = BatchTally()
-  private let clock = SystemClock()
+  let clock: any TapeClock
   private let log: Logger
   private let lastID = Mutex<CallID?>(nil)
   private var exchanges: [Exchange] = []
@@ -40,6 +40,7 @@ package final class RecordingLoop: @unchecked Sendable {
     if options.isStrict { journalOptions.durability = .strict }
     try options.check()
     self.options = options
+    clock = options.clock
     log = options.logger
     events = try EventLoop()
     multi = try CurlMulti(loop: events)

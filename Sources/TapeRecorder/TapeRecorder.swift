@@ -33,7 +33,7 @@ public final class TapeRecorder: Sendable {
 
   /// Starts a call. Everything that can go wrong comes out of the stream that is returned.
   public func stream(_ request: TapeRequest) -> TapeStream {
-    let id = loop.newCallID(wallNs: SystemClock().wallNs())
+    let id = loop.newCallID(wallNs: loop.wallNow)
     let pipe = StreamPipe()
     let refusal = isClosed.withLock { isClosed -> TapeError? in
       if isClosed { return TapeError(.failed, "the recorder is closed") }

@@ -23,7 +23,7 @@ import Testing
       done += 1
     }
     if world.problems.isEmpty { world.finish() }
-    let story = world.history.suffix(90).joined(separator: ", ")
+    let story = world.history.suffix(40).joined(separator: ", ")
     #expect(
       world.problems == [],
       "after \(done) steps; repeat with: make soak SEED=\(seed) STEPS=\(steps)\nlast: \(story)")

@@ -29,6 +29,8 @@ package enum Fault: Sendable, Equatable {
   case fullInside
   /// A sync says that it went well and did nothing.
   case lying
+  /// A write goes well and has put another byte in the place of one.
+  case garbled
   /// The process dies inside of it: half of a write is done, of anything else nothing.
   case kill
 

@@ -8,10 +8,10 @@ internal import TapeArchive
 package final class MemoryDisk: Sendable {
   final class Node {
     let number: Int
-    /// Tests do not wait for a clock: by itself a file is as new as can be.
-    var modifiedNs = Int64.max
     /// What readers see.
-    var bytes: [UInt8] = []
+    var bytes: [UInt8] = [] { didSet { modifiedNs = MemoryDisk.nextTime() } }
+    /// Later than anything that a test's clock says, and another one after each change.
+    var modifiedNs = MemoryDisk.nextTime()
     /// What the platter has for sure.
     var durable: [UInt8] = []
     /// What was done since the last sync, in order.
@@ -89,6 +89,12 @@ package final class MemoryDisk: Sendable {
 
   package init() {}
 
+  private static let changes = Atomic<Int64>(0)
+
+  static func nextTime() -> Int64 {
+    Int64.max / 2 + changes.add(1, ordering: .relaxed).newValue
+  }
+
   func with<T: Sendable>(_ body: (inout State) throws(FileError) -> T) throws(FileError) -> T {
     let result = box.withLock { box -> Result<T, FileError> in
       do throws(FileError) { return .success(try body(&box.state)) } catch { return .failure(error) }
@@ -108,10 +114,13 @@ package final class MemoryDisk: Sendable {
   package func bytes(_ path: String) -> [UInt8] { change { $0.names[path]?.bytes ?? [] } }
 
   /// Puts a file there, durable at once.
-  package func set(_ path: String, _ bytes: [UInt8]) {
+  package func set(_ path: String, _ bytes: [UInt8]) { set(path, bytes, modifiedNs: nil) }
+
+  func set(_ path: String, _ bytes: [UInt8], modifiedNs: Int64?) {
     change { state in
       let node = state.names[path] ?? state.node()
       node.bytes = bytes
+      if let modifiedNs { node.modifiedNs = modifiedNs }
       node.dropped = []
       node.settle()
       state.names[path] = node
@@ -132,8 +141,8 @@ package final class MemoryDisk: Sendable {
   /// A disk with the same files, all of them durable, and no process that has one open.
   package func copy() -> MemoryDisk {
     let other = MemoryDisk()
-    let files = change { $0.names.mapValues(\.bytes) }
-    for (path, bytes) in files { other.set(path, bytes) }
+    let files = change { $0.names.mapValues { ($0.bytes, $0.modifiedNs) } }
+    for (path, file) in files { other.set(path, file.0, modifiedNs: file.1) }
     let directories = change { $0.directories }
     other.change {
       $0.directories = directories

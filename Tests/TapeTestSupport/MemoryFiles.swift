@@ -55,7 +55,7 @@ package final class MemoryFiles: TapeFiles {
         state.kill(process)
         throw FileError(kind.rawValue, path, errno: Self.gone)
       }
-    case .short, .fullInside, .lying: break
+    case .short, .fullInside, .lying, .garbled: break
     }
     return fault
   }
@@ -97,10 +97,11 @@ package final class MemoryFiles: TapeFiles {
       let node = try node(state, descriptor, "write")
       state.writes += 1
       var count = min(bytes.count, state.room)
-      if fault != nil { count = min(count, (bytes.count + 1) / 2) }
+      if fault != nil, fault != .garbled { count = min(count, (bytes.count + 1) / 2) }
       if count > 0 {
         node.changes.append(.write(at: node.bytes.count, count: count))
         node.bytes.append(contentsOf: bytes[..<count])
+        if fault == .garbled { node.bytes[node.bytes.count - 1 - count / 2] ^= 0x04 }
       }
       if state.room != .max { state.room -= count }
       if fault == .fullInside { state.faults[state.operations + 1] = .noSpace }
@@ -239,8 +240,12 @@ package final class MemoryFiles: TapeFiles {
   package func status(_ path: String) throws(FileError) -> FileStatus? {
     try disk.with { state throws(FileError) in
       _ = try turn(&state, .status, path)
-      if state.directories.contains(path) { return FileStatus(bytes: 0, isDirectory: true, modifiedNs: 0) }
-      return state.names[path].map { FileStatus(bytes: $0.bytes.count, isDirectory: false, modifiedNs: $0.modifiedNs) }
+      if state.directories.contains(path) {
+        return FileStatus(bytes: 0, isDirectory: true, modifiedNs: MemoryDisk.nextTime())
+      }
+      return state.names[path].map {
+        FileStatus(bytes: $0.bytes.count, isDirectory: false, modifiedNs: $0.modifiedNs)
+      }
     }
   }
 

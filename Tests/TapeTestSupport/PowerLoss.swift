@@ -47,14 +47,15 @@ extension MemoryDisk {
         }
         return true
       }
-      var files: [String: [UInt8]] = [:]
+      var files: [String: ([UInt8], Int64?)] = [:]
       for (path, node) in names.sorted(by: { $0.key < $1.key }) where reachable.contains(MemoryDisk.parent(path)) {
-        files[path] = node.content(after: loss, &generator)
+        let content = node.content(after: loss, &generator)
+        files[path] = (content, content == node.bytes ? node.modifiedNs : nil)
       }
       return (files, reachable)
     }
     let other = MemoryDisk()
-    for (path, bytes) in files { other.set(path, bytes) }
+    for (path, file) in files { other.set(path, file.0, modifiedNs: file.1) }
     other.change {
       $0.directories = directories
       $0.durableDirectories = directories

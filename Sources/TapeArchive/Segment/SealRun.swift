@@ -65,6 +65,7 @@ struct SealRun {
         sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: true, end: ends[sequence])
       if scan.refused.contains(sequence) { continue }
       let name = JournalFormat.fileName(writer: writer, sequence: sequence)
+      try sync(name)
       closed.append(
         Journal(writer: writer, sequence: sequence, isDamaged: scan.damage.contains { $0.file == name }))
       take(scan.takeReady(), writer, loader)
@@ -82,6 +83,14 @@ struct SealRun {
       scan.openTracks.flatMap { ($0.records.first?.sequence ?? $0.sequence)...$0.sequence })
     report.damage += scan.damage
     for tail in scan.torn { try setAside(tail) }
+  }
+
+  /// Its recorder may have died before it synced: a loss of power must not leave less of a call in the journal than is
+  /// sealed of it, as then the two would be different calls of one id.
+  private func sync(_ journal: String) throws(FileError) {
+    let descriptor = try store.files.open(store.archivePath + "/" + journal, .read)
+    defer { store.files.close(descriptor) }
+    try store.files.sync(descriptor)
   }
 
   private mutating func take(_ tracks: [CallTrack], _ writer: CallID, _ loader: TrackLoader) {

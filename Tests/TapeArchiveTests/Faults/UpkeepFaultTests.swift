@@ -13,6 +13,25 @@ import Testing
   /// `make faults` looks at every state after every operation; otherwise at two of the eight, by turns.
   static let all = ProcessInfo.processInfo.environment["TAPEDECK_ALL_FAULTS"] != nil
 
+  /// What is written is read back before anything that it replaces goes.
+  @Test(arguments: UpkeepStore.Job.allCases) func aWriteThatPutsAnotherByteThereLosesNothing(job: UpkeepStore.Job)
+    throws
+  {
+    let upkeep = try UpkeepStore.shared()
+    let whole = upkeep.disk.copy()
+    #expect(upkeep.attempt(job, on: whole))
+    let writes = whole.takeLog().enumerated().filter { $0.element.kind == .write }.map(\.offset)
+    #expect(!writes.isEmpty)
+    for index in writes {
+      let disk = upkeep.disk.copy()
+      disk.fail(index + 1, .garbled)
+      let isDone = upkeep.attempt(job, on: disk) && upkeep.isDone(disk, job)
+      let what = "\(job), another byte in operation \(index + 1)"
+      upkeep.checkHonesty(disk.copy(), job, what, maySayDamage: false)
+      if !isDone { upkeep.finish(disk, job, "\(what), then again", index) }
+    }
+  }
+
   @Test(arguments: UpkeepStore.Job.allCases, faults)
   func theNthOperationFails(job: UpkeepStore.Job, fault: Fault) throws {
     let upkeep = try UpkeepStore.shared()
