@@ -15,10 +15,16 @@ struct SealRun {
   /// Journals that were read to their end, and the numbers of their calls that are not sealed.
   private var closed: [Journal] = []
   /// What segments have of the calls that journals may have too: the segments, by call.
-  private var sealedBefore: [CallID: String]?
-  private var sealedHere: [CallID: String] = [:]
+  private var sealedBefore: [CallID: Listed]?
+  private var sealedHere: [CallID: Listed] = [:]
   /// Calls of journals that a segment has already.
-  private var doubles: [(item: Pending, segment: String)] = []
+  private var doubles: [(item: Pending, listed: Listed)] = []
+
+  /// Which segment lists a call, and whether as a tombstone.
+  private struct Listed {
+    var segment: String
+    var isErased: Bool
+  }
   /// The store's tree, once it is needed.
   private var tree: GrowingTree?
   /// Segments that had to be written in parts, as some call did not come back.
@@ -134,29 +140,40 @@ struct SealRun {
     try voidErased()
   }
 
-  /// What a segment has already goes from a journal only if the segment can be read there, and has the same.
+  /// What a segment has already goes from a journal only if the segment can be read there, and has the same: what an
+  /// index says alone makes nothing go.
   private mutating func checkDoubles() throws {
-    let leaving = doubles.filter { kept[$0.item.writer]?.isSuperset(of: $0.item.track.records.map(\.sequence)) != true }
-    for (name, items) in Dictionary(grouping: leaving, by: \.segment).sorted(by: { $0.key < $1.key }) {
-      var leaves: [CallID: Set<[UInt8]>] = [:]
-      do {
-        let wanted = Set(items.map(\.item.track.id))
-        try SegmentReader(store: store, name: name).forEachItem(onDamage: { _ in }) { item, _, leaf in
-          if wanted.contains(item.id) { leaves[item.id, default: []].insert(leaf) }
-        }
-      } catch let error as TapeError where error.isDamage {}
+    let leaving = doubles.filter { item, listed in
+      listed.isErased || kept[item.writer]?.isSuperset(of: item.track.records.map(\.sequence)) != true
+    }
+    for (name, items) in Dictionary(grouping: leaving, by: \.listed.segment).sorted(by: { $0.key < $1.key }) {
+      let sealed = try leaves(of: Set(items.map(\.item.track.id)), in: name)
       for (item, _) in items {
+        let id = item.track.id
         do {
-          if leaves[item.track.id]?.contains(try leafHash(of: load(item))) != true {
-            keep(
-              item,
-              leaves[item.track.id] == nil ? "\(name) lists it and cannot be read" : "\(name) has another of its id")
+          guard let isErased = try sealed[id]?[leafHash(of: load(item))] else {
+            keep(item, sealed[id] == nil ? "\(name) lists it and cannot be read" : "\(name) has another of its id")
+            continue
           }
+          guard isErased else { continue }
+          buried.insert(id)
+          erasedWriters.insert(item.writer)
         } catch let error as UnsealableCalls {
           keep(item, error.description)
         }
       }
     }
+  }
+
+  /// The leaf hashes that a segment has of these calls, as they were computed, and whether of a tombstone.
+  private func leaves(of wanted: Set<CallID>, in name: String) throws -> [CallID: [[UInt8]: Bool]] {
+    var leaves: [CallID: [[UInt8]: Bool]] = [:]
+    do {
+      try SegmentReader(store: store, name: name).forEachItem(onDamage: { _ in }) { item, _, leaf in
+        if wanted.contains(item.id) { leaves[item.id, default: [:]][leaf] = item.call == nil }
+      }
+    } catch let error as TapeError where error.isDamage {}
+    return leaves
   }
 
   /// Of calls that were erased nothing stays in a journal that is kept for others.
@@ -181,7 +198,7 @@ struct SealRun {
       erasedWriters.insert(item.writer)
     }
     for item in pending {
-      if let segment = sealed[item.track.id] ?? sealedHere[item.track.id] { doubles.append((item, segment)) }
+      if let listed = sealed[item.track.id] ?? sealedHere[item.track.id] { doubles.append((item, listed)) }
     }
     let calls = pending.filter {
       sealed[$0.track.id] == nil && sealedHere[$0.track.id] == nil && fits($0.track)
@@ -276,7 +293,7 @@ struct SealRun {
     report.sealedCalls += segment.calls
     report.rawBytes += segment.rawBytes
     report.segmentBytes += segment.size
-    for item in calls { sealedHere[item.track.id] = name }
+    for item in calls { sealedHere[item.track.id] = Listed(segment: name, isErased: false) }
   }
 
   private func discard(_ segment: SegmentWriter) throws {
@@ -306,13 +323,13 @@ struct SealRun {
 
   /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept
   /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls.
-  private mutating func alreadySealed() throws -> [CallID: String] {
+  private mutating func alreadySealed() throws -> [CallID: Listed] {
     if let known = sealedBefore { return known }
     var oldest = Int64.max
     for journal in closed { oldest = min(oldest, Int64(clamping: journal.writer.milliseconds) * 1_000_000) }
     // A day's grace for clocks that were set.
     oldest -= 86_400 * 1_000_000_000
-    var sealed: [CallID: String] = [:]
+    var sealed: [CallID: Listed] = [:]
     for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
       guard let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest else {
         continue
@@ -320,8 +337,7 @@ struct SealRun {
       do {
         let segment = try SegmentReader(store: store, name: name)
         for entry in segment.entries {
-          if sealed[entry.id] == nil { sealed[entry.id] = name }
-          if entry.isErased { buried.insert(entry.id) }
+          if sealed[entry.id] == nil { sealed[entry.id] = Listed(segment: name, isErased: entry.isErased) }
         }
         if let problem = segment.problem {
           report.damage.append(Damage(file: name, offset: 0, calls: [], message: problem))
