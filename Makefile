@@ -14,7 +14,7 @@ BUILD_FLAGS := --explicit-target-dependency-import-check error
 # instructions; debug builds and tests keep them.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: help deps demo build release test test-unit test-clients fuzz sanitize sanitize-address sanitize-thread soak lint format bench install clean check-tools
+.PHONY: help deps demo build release test test-unit test-clients fuzz sanitize sanitize-address sanitize-thread soak faults lint format bench install clean check-tools
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,11 @@ STEPS ?= 100000
 
 soak: check-tools ## a long simulation of traffic, faults and restarts: SEED=… STEPS=…
 	TAPEDECK_SOAK_SEED=$(SEED) TAPEDECK_SOAK_STEPS=$(STEPS) $(SWIFT) test $(BUILD_FLAGS) --filter TapeSimulationTests
+
+faults: build $(VENV)/ready ## every fault at every operation, where `make test` takes some: about an hour
+	TAPEDECK_ALL_FAULTS=1 $(SWIFT) test $(BUILD_FLAGS) --filter 'TapeArchiveTests|TapeIndexerTests'
+	TAPEDECK_ALL_FAULTS=1 TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) \
+	  $(VENV)/bin/python -m pytest -q Tests/EndToEnd/test_durability.py Tests/EndToEnd/test_upkeep_kills.py
 
 $(VENV)/ready: Tests/EndToEnd/requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -133,7 +133,7 @@ let package = Package(
 
     // Tests mirror the targets; vectors and fixtures lie beside them.
     .target(
-      name: "TapeTestSupport", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", logging],
+      name: "TapeTestSupport", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "CZstd", logging],
       path: "Tests/TapeTestSupport", swiftSettings: strict),
     .testTarget(
       name: "TapeRedactionTests", dependencies: ["TapeRedaction", "TapeTypes", "TapeJSON"], swiftSettings: strict),

@@ -5,9 +5,10 @@
     /tmp/prices/bin/python schema/update_prices.py > schema/prices.json
 
 What is left out: providers that the map below does not name, prices of things that a stream's usage does not
-tell apart (cache writes, audio, images, searches, pages; `not_in_usage` says which a model has), and the variants
-for service tiers and batches. Regular expressions become patterns with `#` for a digit and `*` for anything; one
-that cannot is an error here, not a wrong price later.
+tell apart (cache writes, audio, images, searches, pages, service tiers; `not_in_usage` says which a model has), and
+the variants for batches and routes, which are no streams. Every row of prices has `input` and `output`, null where the
+source gives none, so that a price that got lost is told from one that never was. Regular expressions become patterns
+with `#` for a digit and `*` for anything; one that cannot is an error here, not a wrong price later.
 """
 import importlib.metadata
 import itertools
@@ -110,7 +111,7 @@ def model(info):
     prices = info.prices if isinstance(info.prices, list) else [types.ConditionalPrice(prices=info.prices)]
     rows, missing = [], set()
     for conditional in prices:
-        row = condition(conditional.constraint)
+        row = condition(conditional.constraint) | {"input": None, "output": None}
         for key, value in conditional.prices.__dict__.items():
             if value is None:
                 continue
@@ -123,6 +124,8 @@ def model(info):
                 missing.add(names[0])
         if row not in rows[-1:]:
             rows.append(row)
+    if any({"service_tier", "speed"} & variant.when.keys() for variant in info.price_variants or []):
+        missing.add("service tier")
     result = {"id": info.id, "match": rule(info.match), "prices": rows}
     if missing:
         result["not_in_usage"] = sorted(missing)
@@ -149,6 +152,7 @@ def main():
         "{",
         '"about":' + line("Prices in USD per million tokens (requests: per thousand), by provider and model. Written by "
                           "schema/update_prices.py; do not edit."),
+        '"format":' + line("tapedeck-prices/1"),
         '"version":' + line(f"{package} {version}"),
         '"date":' + line(max(re.findall(r"verified on (20\d\d-\d\d-\d\d)", comments))),
         '"source":' + line(f"https://pypi.org/project/{package}/{version}/"),
@@ -163,7 +167,7 @@ def main():
     out.append("}}")
     # The keys that stand for a line each lack their commas so far.
     text = "\n".join(out)
-    for key in ["version", "date", "source", "license", "provider_map", "providers"]:
+    for key in ["format", "version", "date", "source", "license", "provider_map", "providers"]:
         text = text.replace(f'\n"{key}":', f',\n"{key}":', 1)
     json.loads(text)
     sys.stdout.write(text + "\n")

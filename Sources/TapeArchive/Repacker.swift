@@ -70,8 +70,9 @@ package struct Repacker {
       if let problem = reader.problem { throw reader.file.corrupt(problem) }
       before = try store.files.status(store.archivePath + "/" + name)?.bytes ?? 0
       segment = try isSo(reader.file) ? nil : rewrite(reader)
-    } catch let error as TapeError where error.isDamage {
-      // A damaged segment is evidence, and perhaps more can be had of it than this program knows how.
+    } catch let error as TapeError where error.isDamage || error.code == .io {
+      // A damaged segment is evidence, and perhaps more can be had of it than this program knows how. One that the disk
+      // does not give is no reason to leave the others.
       report.damage.append(Damage(file: name, offset: 0, calls: [], message: error.description))
       return
     } catch let error where error is BlockError || error is ZstdError {

@@ -13,17 +13,25 @@ package struct PriceTable: Sendable {
     (try? PriceTable(json: PackageResources.prices_json)) ?? PriceTable()
   }()
 
+  /// Whether these are the bytes of the table that is compiled in.
+  package static func isBundled(_ json: [UInt8]) -> Bool { json == PackageResources.prices_json }
+
+  static let format = "tapedeck-prices/1"
+
   /// Which table this is, e.g. `genai-prices 0.2.3`.
-  package let version: String
+  package private(set) var version: String
   /// The newest day on which its source says a price was verified.
   package let date: String?
+  /// Prices given by hand; they go before the table's.
+  package let overrides: PriceOverrides
   /// From orq's provider names to the table's.
-  private let providerMap: [String: String]
-  private let storage: Storage
+  let providerMap: [String: String]
+  let storage: Storage
 
   private init() {
     version = "none"
     date = nil
+    overrides = PriceOverrides()
     providerMap = [:]
     storage = Storage(providers: [:])
   }
@@ -37,6 +45,7 @@ package struct PriceTable: Sendable {
     do {
       var head: [JSONValue.Member] = []
       var providers: [String: [UInt8]] = [:]
+      var repeated: String?
       try json.withUnsafeBytes { bytes in
         var cursor = JSONCursor(bytes)
         let whole = cursor
@@ -46,24 +55,43 @@ package struct PriceTable: Sendable {
           }
           var inner = JSONCursor(bytes, at: value)
           try inner.members { (name, provider) throws(JSONError) in
-            providers[whole.string(name)] = Array(whole.raw(provider))
+            let name = whole.string(name)
+            if providers.updateValue(Array(whole.raw(provider)), forKey: name) != nil { repeated = name }
           }
         }
         try cursor.expectEnd()
       }
       let about = JSONValue.object(head)
-      guard let version = about["version"]?.string, !providers.isEmpty else {
-        throw TapeError(.failed, "version or providers are missing")
+      guard about["format"]?.string == Self.format else {
+        throw PriceProblem("its format is \((about["format"] ?? .null).compactString), not \"\(Self.format)\"")
       }
+      guard let version = about["version"]?.string, !version.isEmpty else { throw PriceProblem("it has no version") }
+      guard !providers.isEmpty else { throw PriceProblem("it has no providers") }
+      if let repeated { throw PriceProblem("it has the provider \(repeated) twice") }
       self.version = version
       date = about["date"]?.string
+      overrides = PriceOverrides()
       providerMap = Dictionary(
         (about["provider_map"]?.members ?? []).compactMap { member in member.value.string.map { (member.key, $0) } },
         uniquingKeysWith: { $1 })
       storage = Storage(providers: providers)
+    } catch let error as PriceProblem {
+      throw TapeError(.failed, "cannot use the price table: \(error.message)")
     } catch {
       throw TapeError(.failed, "cannot read the price table: \(error)")
     }
+  }
+
+  /// The same table with prices that go before its own.
+  ///
+  /// - Parameter version: what it is called instead, if that is known to be another.
+  package init(_ table: PriceTable, overrides: PriceOverrides, version: String? = nil) {
+    self.version = version ?? table.version
+    date = table.date
+    self.overrides = overrides
+    providerMap = table.providerMap
+    // The searches so far were without these overrides.
+    storage = overrides.isEmpty ? table.storage : Storage(providers: table.storage.texts)
   }
 
   /// What a call cost, or why that is not known. `total` is what the provider said, to see
@@ -76,10 +104,17 @@ package struct PriceTable: Sendable {
   ) -> CostResult {
     let reading = BillableUsage.read(
       prompt: prompt, completion: completion, cached: cached, reasoning: reasoning, total: total)
-    switch (reading, find(provider: provider, model: model)) {
-    case (_, .unknown(let reason)), (.unknown(let reason), _): return .unknown(reason)
-    case (.usage(let usage), .found(let found)):
-      return Pricing(usage: usage, row: found.model.row(atNs: at), found: found, version: version).cost
+    guard case .usage(let usage) = reading else {
+      if case .unknown(let why) = reading { return .unknown(why) }
+      return .unknown(Unpriced(.badUsage, "the usage cannot be read"))
+    }
+    let found = find(provider: provider, model: model)
+    if let override = found.overrides.last(where: { $0.holds(atNs: at) }) {
+      return override.pricing(of: usage, instead: found.search, at: at, table: version).cost
+    }
+    switch found.search {
+    case .unknown(let why): return .unknown(why)
+    case .found(let found): return found.pricing(of: usage, at: at, version: version).cost
     }
   }
 
@@ -93,10 +128,25 @@ package struct PriceTable: Sendable {
 
   /// Reads every model.
   ///
-  /// - Throws: `TapeError.failed` naming the first provider with something that is not understood.
+  /// - Throws: `TapeError.failed` naming the first thing that is wrong, and where.
   package func validate() throws(TapeError) {
-    for name in storage.names where storage.provider(name) == nil {
-      throw TapeError(.failed, "cannot read the price table: provider \(name) has a model that is not understood")
+    do throws(PriceProblem) {
+      if let date, CivilDate.days(date) == nil { throw PriceProblem("its date is none: \(date)") }
+      for name in storage.names {
+        do throws(PriceProblem) {
+          let prices = try ProviderPrices(storage.texts[name] ?? [])
+          for fallback in prices.fallback where !storage.names.contains(fallback) {
+            throw PriceProblem("falls back to \(fallback), which is not in the table")
+          }
+        } catch {
+          throw PriceProblem("provider \(name): \(error.message)")
+        }
+      }
+      for (name, mapped) in providerMap.sorted(by: { $0.key < $1.key }) where !storage.names.contains(mapped) {
+        throw PriceProblem("provider_map sends \(name) to \(mapped), which is not in the table")
+      }
+    } catch {
+      throw TapeError(.failed, "cannot use the price table: \(error.message)")
     }
   }
 }
@@ -108,33 +158,55 @@ struct FoundModel: Sendable {
   let provider: String
   let model: ModelPrices
   let notes: [String]
+
+  var name: String { "\(provider)/\(model.id)" }
+
+  func pricing(of usage: BillableUsage, at time: Int64, version: String) -> Pricing {
+    Pricing(
+      usage: usage, row: model.row(atNs: time), name: name, version: version, notes: notes,
+      notInUsage: model.notInUsage)
+  }
 }
 
 enum ModelSearch: Sendable {
   case found(FoundModel)
-  case unknown(String)
+  case unknown(Unpriced)
+}
+
+/// All that a provider and a model lead to.
+struct PriceSearch: Sendable {
+  var search: ModelSearch
+  /// By the day from which they hold.
+  var overrides: [PriceOverride]
 }
 
 extension PriceTable {
-  func find(provider: String?, model: String?) -> ModelSearch {
-    guard let provider, !provider.isEmpty else { return .unknown("the provider is unknown") }
-    guard let model, !model.isEmpty else { return .unknown("the model is unknown") }
+  func find(provider: String?, model: String?) -> PriceSearch {
+    guard let provider, !provider.isEmpty else { return .unknown(.unknownProvider, "the provider is unknown") }
+    guard let model, !model.isEmpty else { return .unknown(.unknownModel, "the model is unknown") }
     let key = "\(provider)\n\(model)"
     if let known = storage.search(key) { return known }
-    let result = search(provider: provider, model: model)
+    let search = search(provider: provider, model: model)
+    let result = PriceSearch(
+      search: search, overrides: overrides.isEmpty ? [] : overriding(provider: provider, model: model, search))
     storage.remember(key, result)
     return result
   }
 
-  private func search(provider: String, model: String) -> ModelSearch {
+  /// What the table calls a provider; nil if it has none of that name.
+  func tableName(ofProvider provider: String) -> String? {
     let name = provider.lowercased()
-    guard let mapped = providerMap[name] ?? (storage.names.contains(name) ? name : nil) else {
-      return .unknown("no prices for provider \(provider)")
+    return providerMap[name] ?? (storage.names.contains(name) ? name : nil)
+  }
+
+  private func search(provider: String, model: String) -> ModelSearch {
+    guard let mapped = tableName(ofProvider: provider) else {
+      return .unknown(Unpriced(.unknownProvider, "no prices for provider \(provider)"))
     }
     guard let prices = storage.provider(mapped) else {
-      return .unknown("the price table has no readable provider \(mapped)")
+      return .unknown(Unpriced(.unknownProvider, "the price table has no readable provider \(mapped)"))
     }
-    let ids = ModelIDs(model, prefixes: [name, mapped])
+    let ids = ModelIDs(model, prefixes: [provider.lowercased(), mapped])
     if let (found, notes) = ids.find(in: prices) {
       return .found(FoundModel(provider: mapped, model: found, notes: notes))
     }
@@ -143,13 +215,42 @@ extension PriceTable {
       let note = "\(mapped) has no price of its own for \(model): \(fallback)'s is used"
       return .found(FoundModel(provider: fallback, model: found, notes: notes + [note]))
     }
-    return .unknown("no price for model \(model) of provider \(provider)")
+    return .unknown(Unpriced(.unknownModel, "no price for model \(model) of provider \(provider)"))
+  }
+
+  /// The overrides for a model: those of the name it has, or else those of the table's model that it is priced as.
+  private func overriding(provider: String, model: String, _ search: ModelSearch) -> [PriceOverride] {
+    let providers = [provider.lowercased(), tableName(ofProvider: provider)].compactMap(\.self)
+    let ids = ModelIDs(model, prefixes: providers)
+    let names = ids.names + [search.found?.model.id.lowercased()].compactMap(\.self)
+    for provider in providers {
+      for name in names {
+        let found = overrides.list.filter { $0.provider.lowercased() == provider && $0.model.lowercased() == name }
+        if !found.isEmpty { return found.sorted { ($0.from ?? "") < ($1.from ?? "") } }
+      }
+    }
+    return []
+  }
+}
+
+extension PriceSearch {
+  static func unknown(_ reason: Unpriced.Reason, _ message: String) -> PriceSearch {
+    PriceSearch(search: .unknown(Unpriced(reason, message)), overrides: [])
+  }
+}
+
+extension ModelSearch {
+  var found: FoundModel? {
+    if case .found(let model) = self { return model }
+    return nil
   }
 }
 
 /// The ids that a model's name may stand for, best first.
-private struct ModelIDs {
+struct ModelIDs {
   private var exact: [(id: [UInt8], note: String?)] = []
+  /// The name in lower case, and without its provider's prefix.
+  private(set) var names: [String] = []
 
   /// - Parameter prefixes: the provider's names: as a prefix of the model they say nothing new.
   init(_ model: String, prefixes: [String]) {
@@ -159,6 +260,7 @@ private struct ModelIDs {
       let stripped = String(name.dropFirst(prefix.count + 1))
       names.append((stripped, "priced as \(stripped): the prefix \(prefix)/ is the provider"))
     }
+    self.names = names.map(\.0)
     exact = names.map { (Array($0.0.utf8), $0.1) }
     for (name, note) in names {
       if let dashed = ModelIDs.dashedDate(name) { exact.append((Array(dashed.utf8), note)) }
@@ -198,25 +300,33 @@ struct ProviderPrices: Sendable {
   let models: [ModelPrices]
   let fallback: [String]
 
-  /// nil if something in it is not understood.
-  init?(_ json: [UInt8]) {
-    guard let value = try? JSONValue(parsing: json), let list = value["models"]?.array else { return nil }
-    models = list.compactMap(ModelPrices.init)
-    guard models.count == list.count else { return nil }
+  /// - Throws: what in it is not understood.
+  init(_ json: [UInt8]) throws(PriceProblem) {
+    guard let value = try? JSONValue(parsing: json), let list = value["models"]?.array else {
+      throw PriceProblem("has no models")
+    }
+    var models: [ModelPrices] = []
+    var ids = Set<String>()
+    for json in list {
+      let model = try ModelPrices(json)
+      guard ids.insert(model.id.lowercased()).inserted else { throw PriceProblem("has two models \(model.id)") }
+      models.append(model)
+    }
+    self.models = models
     fallback = (value["fallback"]?.array ?? []).compactMap(\.string)
   }
 }
 
 extension PriceTable {
   /// The table's providers, each read when it is first asked for, and the searches so far.
-  fileprivate final class Storage: Sendable {
+  final class Storage: Sendable {
     private struct State {
       var read: [String: ProviderPrices?] = [:]
-      var searches: [String: ModelSearch] = [:]
+      var searches: [String: PriceSearch] = [:]
     }
 
     let names: [String]
-    private let texts: [String: [UInt8]]
+    let texts: [String: [UInt8]]
     private let state = Mutex(State())
 
     init(providers: [String: [UInt8]]) {
@@ -227,15 +337,15 @@ extension PriceTable {
     func provider(_ name: String) -> ProviderPrices? {
       state.withLock { state in
         if let known = state.read[name] { return known }
-        let prices = texts[name].flatMap(ProviderPrices.init)
+        let prices = texts[name].flatMap { try? ProviderPrices($0) }
         state.read[name] = .some(prices)
         return prices
       }
     }
 
-    func search(_ key: String) -> ModelSearch? { state.withLock { $0.searches[key] } }
+    func search(_ key: String) -> PriceSearch? { state.withLock { $0.searches[key] } }
 
-    func remember(_ key: String, _ result: ModelSearch) {
+    func remember(_ key: String, _ result: PriceSearch) {
       state.withLock { state in
         // Names come from recorded responses, so their number is bounded here.
         if state.searches.count >= 10_000 { state.searches.removeAll() }

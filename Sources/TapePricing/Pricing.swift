@@ -4,20 +4,22 @@
 struct Pricing {
   let usage: BillableUsage
   let row: PriceRow
-  let found: FoundModel
+  /// `provider/model`, as the table or the override names it.
+  let name: String
   let version: String
+  /// How the price was found.
+  let notes: [String]
+  let notInUsage: [String]
 
   var cost: CostResult {
     let fresh = usage.prompt - usage.cached
-    // A model that is listed without any price may be free or not known; only `…:free` says which.
-    let isFree = row.isEmpty && found.model.id.hasSuffix(":free")
-    if row.isEmpty, !isFree {
-      return .unknown("\(found.provider)/\(found.model.id) is listed without a price per token")
+    if row.isEmpty {
+      // A model that is listed without any price may be free or not known; only `…:free` says which.
+      return name.hasSuffix(":free") ? .cost(freeCost) : noRate("\(name) is listed without a price per token")
     }
-    if isFree { return .cost(freeCost) }
-    if row.input == nil, fresh > 0 || (row.cached == nil && usage.cached > 0) { return .unknown(missing("prompt")) }
-    if row.output == nil, usage.completion > 0 || usage.reasoningIsOnTop { return .unknown(missing("completion")) }
-    var notes = found.notes
+    if row.input == nil, fresh > 0 || (row.cached == nil && usage.cached > 0) { return noRate(missing("prompt")) }
+    if row.output == nil, usage.completion > 0 || usage.reasoningIsOnTop { return noRate(missing("completion")) }
+    var notes = notes
     if row.cached == nil, usage.cached > 0 {
       notes.append("there is no price for cached tokens: the input price is used")
     }
@@ -29,22 +31,23 @@ struct Pricing {
       reasoning = amount(usage.reasoning, row.reasoning ?? row.output)
       notes.append("reasoning is billed on top: total = prompt + completion + reasoning")
     }
-    let request = (row.requests?.price(prompt: usage.prompt) ?? .zero).shifted(by: -3)
-    if !found.model.notInUsage.isEmpty {
-      notes.append("not in the usage, so not in this cost: \(found.model.notInUsage.joined(separator: ", "))")
+    let rates = AppliedRates(row, prompt: usage.prompt)
+    let request = rates.request ?? .zero
+    if !notInUsage.isEmpty {
+      notes.append("not in the usage, so not in this cost: \(notInUsage.joined(separator: ", "))")
     }
     return .cost(
       Cost(
         total: input + cached + output + (reasoning ?? .zero) + request, input: input, cached: cached, output: output,
-        reasoning: reasoning, request: request, priceModel: "\(found.provider)/\(found.model.id)",
-        priceVersion: version, notes: notes))
+        reasoning: reasoning, request: request, priceModel: name, priceVersion: version, rates: rates,
+        notInUsage: notInUsage, notes: notes))
   }
 
   private var freeCost: Cost {
     Cost(
-      total: .zero, input: .zero, cached: .zero, output: .zero, reasoning: nil, request: .zero,
-      priceModel: "\(found.provider)/\(found.model.id)", priceVersion: version,
-      notes: found.notes + ["the table lists this model as free"])
+      total: .zero, input: .zero, cached: .zero, output: .zero, reasoning: nil, request: .zero, priceModel: name,
+      priceVersion: version, rates: AppliedRates(), notInUsage: notInUsage,
+      notes: notes + ["the table lists this model as free"])
   }
 
   /// Completion; its reasoning part at a price of its own where the model has one.
@@ -62,7 +65,7 @@ struct Pricing {
     return (DecimalNumber(tokens) * rate.price(prompt: usage.prompt)).shifted(by: -6)
   }
 
-  private func missing(_ what: String) -> String {
-    "\(found.provider)/\(found.model.id) has no price for \(what) tokens"
-  }
+  private func noRate(_ message: String) -> CostResult { .unknown(Unpriced(.noRate, message)) }
+
+  private func missing(_ what: String) -> String { "\(name) has no price for \(what) tokens" }
 }

@@ -59,6 +59,13 @@ struct TokenCounts {
   var reasoning: Int?
   var frame: Int?
 
+  /// nil unless both are known.
+  var promptAndCompletion: Int? {
+    guard let prompt, let completion else { return nil }
+    let (sum, overflow) = prompt.addingReportingOverflow(completion)
+    return overflow ? nil : sum
+  }
+
   var json: JSONValue {
     .object([
       .init("prompt_tokens", .int(prompt)), .init("completion_tokens", .int(completion)),

@@ -8,7 +8,8 @@ extension QueryEngine {
   /// The objects of `calls`, from the catalogue alone.
   package func calls(_ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil) throws -> [JSONValue] {
     var objects: [JSONValue] = []
-    try select(CallRow.selection("c"), filter, sort, limit) { objects.append(json(CallRow($0))) }
+    let prices = try prices
+    try select(CallRow.selection("c"), filter, sort, limit) { objects.append(json(CallRow($0), prices)) }
     return objects
   }
 
@@ -16,11 +17,12 @@ extension QueryEngine {
   package func call(_ entry: CallEntry) throws -> JSONValue? {
     var object: JSONValue?
     let sql = "SELECT \(CallRow.selection("c")) FROM calls c WHERE c.call_id = ?"
-    try catalogue.query(sql, [.text(entry.id.description)]) { object = json(CallRow($0)) }
+    let prices = try prices
+    try catalogue.query(sql, [.text(entry.id.description)]) { object = json(CallRow($0), prices) }
     return object
   }
 
-  private func json(_ row: CallRow) -> JSONValue {
+  private func json(_ row: CallRow, _ prices: PriceTable) -> JSONValue {
     var members: [JSONValue.Member] = [
       .init("call_id", .string(row.callID)), .init("response_id", .string(row.responseID)),
       .init("trace_id", .string(row.traceID)), .init("span_id", .string(row.spanID)),
@@ -35,15 +37,13 @@ extension QueryEngine {
       .init("mock", .bool(row.isMock)), .init("http_status", .int(row.httpStatus)),
       .init("error", error(row)), .init("text", .string(row.text)),
     ]
-    let counts = TokenCounts(row)
+    let usage = CallUsage(row)
     let cost = CallCost(
-      counts, contradiction: row.usageContradiction,
-      model: CallModel(provider: row.provider, model: row.model, startedNs: row.startedNs), isMock: row.isMock,
+      usage, model: CallModel(provider: row.provider, model: row.model, startedNs: row.startedNs), isMock: row.isMock,
       prices: prices)
-    members += [
-      .init("usage", counts?.json ?? .null), .init("defects", Self.parsed(row.defects) ?? []),
-      .init("cost", cost.json), .init("timings", timings(row)), .init("archive", archive(row)),
-    ]
+    members += [.init("usage", usage.json), .init("defects", Self.parsed(row.defects) ?? [])]
+    members += cost.members
+    members += [.init("timings", timings(row)), .init("archive", archive(row))]
     return .object(members)
   }
 
@@ -77,12 +77,13 @@ extension QueryEngine {
   static func parsed(_ text: String?) -> JSONValue? { text.flatMap { try? JSONValue(parsing: $0) } }
 }
 
-extension TokenCounts {
-  /// nil if the call has no usage.
-  init?(_ row: CallRow) {
-    guard row.hasUsage else { return nil }
-    self.init(
+extension CallUsage {
+  init(_ row: CallRow) {
+    counts = TokenCounts(
       prompt: row.promptTokens, completion: row.completionTokens, total: row.totalTokens, cached: row.cachedTokens,
       reasoning: row.reasoningTokens, frame: row.usageFrame)
+    isKnown = row.hasUsage
+    unknownReason = row.usageUnknownReason
+    contradiction = row.usageContradiction
   }
 }

@@ -10,12 +10,12 @@ extension QueryEngine {
   ///
   /// - Parameter full: inline media whole instead of as `[image/png 1.2 MB sha256 …]`.
   package func show(_ entry: CallEntry, full: Bool = false) throws -> JSONValue {
-    show(try recorded(entry), at: entry.location, full: full)
+    try show(try recorded(entry), at: entry.location, full: full)
   }
 
   /// The same of a call that was read already.
-  package func show(_ call: RecordedCall, at location: CallLocation, full: Bool = false) -> JSONValue {
-    ShownCall(call, at: location, prices: prices).json(full: full)
+  package func show(_ call: RecordedCall, at location: CallLocation, full: Bool = false) throws -> JSONValue {
+    ShownCall(call, at: location, prices: try prices).json(full: full)
   }
 }
 
@@ -82,7 +82,7 @@ struct ShownCall {
   private var content: [JSONValue.Member] {
     [
       .init("request", request), .init("choices", .array(generation.choices.map(choice))),
-      .init("usage", counts?.json ?? .null), .init("retrievals", .array(generation.retrievals)),
+      .init("usage", usage.json), .init("retrievals", .array(generation.retrievals)),
       .init("defects", JSONPieces.defects(generation.defects)), .init("extra", generation.extra),
     ]
   }
@@ -120,20 +120,23 @@ struct ShownCall {
     return .object(members)
   }
 
-  private var counts: TokenCounts? {
-    generation.usage.map {
+  private var usage: CallUsage {
+    let usage = generation.usage
+    let counts = usage.map {
       TokenCounts(
         prompt: $0.prompt, completion: $0.completion, total: $0.total, cached: $0.cached, reasoning: $0.reasoning,
         frame: $0.frame)
     }
+    return CallUsage(
+      counts: counts ?? TokenCounts(), isKnown: counts != nil, unknownReason: generation.usageUnknownReason,
+      contradiction: usage?.contradiction)
   }
 
   private var bill: [JSONValue.Member] {
     let model = CallModel(
       provider: generation.provider, model: generation.model, startedNs: call.open.startedAtNs)
-    let cost = CallCost(
-      counts, contradiction: generation.usage?.contradiction, model: model, isMock: facts.isMock, prices: prices)
-    return [.init("cost", cost.json), .init("timings", timings), .init("archive", archive)]
+    let cost = CallCost(usage, model: model, isMock: facts.isMock, prices: prices)
+    return cost.members + [.init("timings", timings), .init("archive", archive)]
   }
 
   private var timings: JSONValue {

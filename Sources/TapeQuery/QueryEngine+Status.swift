@@ -1,14 +1,13 @@
 internal import TapeArchive
 internal import TapeCatalogue
 package import TapeJSON
-internal import TapePricing
 internal import TapeTypes
 
 extension QueryEngine {
   /// The object of `status`.
   package func status() throws -> JSONValue {
     let files = try archive.files()
-    return try catalogue.snapshot { try StoreStatus(store: store, prices: prices, files: files, snapshot: $0).json() }
+    return try catalogue.snapshot { try StoreStatus(store: store, files: files, snapshot: $0).json() }
   }
 
   /// True when the archive has bytes that are not in the catalogue and nobody is indexing them.

@@ -7,17 +7,23 @@ package import TapeTypes
 /// Answers from the catalogue, and from the archive where frames are wanted. Writes nothing.
 package final class QueryEngine: Sendable {
   package let store: Store
-  package let prices: PriceTable
+  private let priceSource: StorePrices
   let catalogue: CatalogueReader
   let archive: ArchiveReader
 
+  /// - Parameter prices: other ones than the store's.
   /// - Throws: `TapeError` `.catalogueMissing` or `.catalogueStale`, naming the command that helps.
-  package init(store: Store, prices: PriceTable = .bundled) throws {
+  package init(store: Store, prices: PriceTable? = nil) throws {
     self.store = store
-    self.prices = prices
+    priceSource = StorePrices(store, table: prices)
     catalogue = try CatalogueReader(path: store.cataloguePath)
     archive = ArchiveReader(store: store)
   }
+
+  /// What figures are made with.
+  ///
+  /// - Throws: `TapeError.failed` if the store has prices that cannot be used.
+  package var prices: PriceTable { get throws { try priceSource.table() } }
 
   /// The calls that a filter lets through.
   package func entries(_ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil) throws -> [CallEntry] {

@@ -1,34 +1,35 @@
 package import TapeArchive
 internal import TapeCatalogue
 package import TapeJSON
-package import TapePricing
+internal import TapePricing
 internal import TapeTypes
 
 /// What `status` says of a store: its files, and what the catalogue knows of the calls in them.
 package struct StoreStatus {
   private let store: Store
-  private let prices: PriceTable
+  /// The version of the prices; nil if they cannot be used.
+  private let priceVersion: String?
   private let files: [ArchiveFile]
   /// nil if there is no catalogue that can be used.
   private let snapshot: CatalogueSnapshot?
   /// Why there is none.
   private var problem: TapeError?
 
-  init(store: Store, prices: PriceTable, files: [ArchiveFile], snapshot: CatalogueSnapshot?) {
+  init(store: Store, files: [ArchiveFile], snapshot: CatalogueSnapshot?) {
     self.store = store
-    self.prices = prices
+    priceVersion = try? StorePrices(store).table().version
     self.files = files
     self.snapshot = snapshot
   }
 
   /// The object of `status`, also of a store without a usable catalogue: then what only the catalogue knows is null,
   /// and `index.problem` says what to do.
-  package static func json(of store: Store, prices: PriceTable = .bundled) throws -> JSONValue {
+  package static func json(of store: Store) throws -> JSONValue {
     do {
-      return try QueryEngine(store: store, prices: prices).status()
+      return try QueryEngine(store: store).status()
     } catch let error as TapeError where error.code == .catalogueMissing || error.code == .catalogueStale {
       let files = try ArchiveReader(store: store).files()
-      var status = StoreStatus(store: store, prices: prices, files: files, snapshot: nil)
+      var status = StoreStatus(store: store, files: files, snapshot: nil)
       status.problem = error
       return try status.json()
     }
@@ -41,7 +42,7 @@ package struct StoreStatus {
         "versions",
         .object([
           .init("store", .int(Store.version)), .init("catalogue", .int(Catalogue.version)),
-          .init("prices", .string(prices.version)),
+          .init("prices", .string(priceVersion)),
         ])),
       .init("calls", try known(callCounts)), .init("archive", try archive()), .init("index", try index()),
       .init("defects", try known(defectCounts)), .init("gaps", try known(gapCounts)),

@@ -59,7 +59,7 @@ import Testing
   }
 
   /// A segment that only says that it has a call does not make the call's journal go.
-  @Test func aJournalStaysForACallWhoseSegmentIsDamaged() throws {
+  @Test func callsWhoseSegmentIsDamagedAreSealedAgain() throws {
     let disk = MemoryFiles()
     let store = try memoryStore(disk)
     let expected = try recordEight(store)
@@ -74,10 +74,35 @@ import Testing
     disk.set("\(store.archivePath)/\(name)", segment)
 
     let report = try Sealer(store: store, log: quiet).seal()
-    #expect(report.unsealed.count == 8)
-    #expect(report.unsealed.allSatisfy { $0.message.contains(name) })
-    #expect(disk.bytes("\(store.archivePath)/\(journal)") == bytes)
-    #expect(try Set(store.everything(whole: false).calls.keys) == Set(expected.map(\.open.id)))
+    #expect(report.sealedCalls == 8)
+    #expect(report.segments.count == 1)
+    #expect(report.segments != [name])
+    let reader = try SegmentReader(store: store, name: try #require(report.segments.first))
+    var sealed: Set<CallID> = []
+    try reader.forEachCall { call, _, _ in
+      #expect(expected.contains(call))
+      sealed.insert(call.open.id)
+    }
+    #expect(sealed == Set(expected.map(\.open.id)))
+  }
+
+  /// A leaf list or a tombstone of a call that is in a journal does not make it go, unless its leaf hash is the call's.
+  @Test(arguments: [false, true]) func aLeafListMakesNoOtherCallGo(isTrue: Bool) throws {
+    let store = try memoryStore()
+    let expected = try recordEight(store)
+    let journal = store.archiveNames.filter { $0.hasPrefix("J-") }
+    let list = LeafList(
+      segment: "S-01KDVDNA00J5CVAMP8T83WH1R1-000001-000008.tape.zst", removedAtNs: 5, place: TreePlace(firstLeaf: 0),
+      leaves: try expected.map {
+        var leaf = leafHash(of: $0)
+        if !isTrue { leaf[3] ^= 1 }
+        return LeafList.Leaf(id: $0.open.id, hash: try #require(MerkleHash(leaf)))
+      })
+    try list.write(to: store)
+    let report = try Sealer(store: store, log: quiet).seal()
+    #expect(report.unsealed.count == (isTrue ? 0 : 8))
+    #expect(report.sealedCalls == 0)
+    #expect(store.archiveNames.filter { $0.hasPrefix("J-") } == (isTrue ? [] : journal))
   }
 
   /// Frames that are all different, and like nothing, do not take a shape each.

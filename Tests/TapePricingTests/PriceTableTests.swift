@@ -7,7 +7,7 @@ import Testing
 @Suite struct PriceTableTests {
   /// A table in which each rule can be told from every other.
   private static let table = #"""
-    {"version":"test 1","date":"2026-01-01","provider_map":{"orq-p":"p","low":"q"},"providers":{
+    {"format":"tapedeck-prices/1","version":"test 1","date":"2026-01-01","provider_map":{"orq-p":"p","low":"q"},"providers":{
     "p":{"fallback":["q"],"models":[
     {"id":"family","match":["fam*","*-infix-*"],"prices":[{"input":1,"output":2}]},
     {"id":"fam-exact","match":["fam-exact","fam-####-##-##"],"prices":[{"input":10,"output":20}]},
@@ -16,9 +16,9 @@ import Testing
     {"id":"clock","match":["clock"],"prices":[{"input":1,"output":1},{"utc":["22:00","02:30"],"input":2,"output":2},{"utc":["12:00","13:00"],"input":3,"output":3}]},
     {"id":"fee","match":["fee"],"prices":[{"input":1,"output":1,"requests":12}]},
     {"id":"nothing-cached","match":["nothing-cached"],"prices":[{"input":4,"output":1}]},
-    {"id":"input-only","match":["input-only"],"prices":[{"input":4}]},
-    {"id":"hours","match":["hours"],"prices":[{}],"not_in_usage":["audio"]},
-    {"id":"gift:free","match":["gift:free"],"prices":[{}]},{"id":"listed","match":["listed"],"prices":[{}]},
+    {"id":"input-only","match":["input-only"],"prices":[{"input":4,"output":null}]},
+    {"id":"hours","match":["hours"],"prices":[{"input":null,"output":null}],"not_in_usage":["audio"]},
+    {"id":"gift:free","match":["gift:free"],"prices":[{"input":null,"output":null}]},{"id":"listed","match":["listed"],"prices":[{"input":null,"output":null}]},
     {"id":"reasoner","match":["reasoner"],"prices":[{"input":1,"output":2,"reasoning":3}]},
     {"id":"both","match":[{"all":[["voice*"]],"none":["*-tts","*-tts-*"]}],"prices":[{"input":1,"output":1}]},
     {"id":"p/own","match":["p/own"],"prices":[{"input":7,"output":7}]},
@@ -153,32 +153,101 @@ import Testing
     let cost = try #require(cost("fam-exact", prompt: 10, completion: 5).cost)
     #expect(
       cost.json.compactString
-        == #"{"total_usd":"0.0002","input_usd":"0.0001","cached_usd":"0","output_usd":"0.0001","reasoning_usd":null,"request_usd":"0","price_model":"p/fam-exact","price_version":"test 1","notes":[]}"#
+        == #"{"total_usd":"0.0002","input_usd":"0.0001","cached_usd":"0","output_usd":"0.0001","reasoning_usd":null,"request_usd":"0","price_model":"p/fam-exact","price_version":"test 1","notes":[],"rates":{"input_usd":"10","cached_usd":"10","output_usd":"20","reasoning_usd":null,"request_usd":null,"above_tokens":null,"from":null,"utc":null}}"#
     )
   }
 
   @Test(arguments: [
-    "", "{}", "[]", #"{"version":"1"}"#, #"{"version":"1","providers":{}}"#,
-    #"{"version":"1","providers":{"p":{"models":[]}}}x"#,
+    "", "{}", "[]", #"{"format":"tapedeck-prices/1","version":"1"}"#,
+    #"{"format":"tapedeck-prices/1","version":"1","providers":{}}"#,
+    #"{"format":"tapedeck-prices/1","providers":{"p":{"models":[]}}}"#,
+    #"{"format":"tapedeck-prices/2","version":"1","providers":{"p":{"models":[]}}}"#,
+    #"{"version":"1","providers":{"p":{"models":[]}}}"#,
+    #"{"format":"tapedeck-prices/1","version":"1","providers":{"p":{"models":[]},"p":{"models":[]}}}"#,
+    #"{"format":"tapedeck-prices/1","version":"1","providers":{"p":{"models":[]}}}x"#,
   ])
   func whatIsNoTableIsRefused(json: String) {
     #expect(throws: TapeError.self) { try PriceTable(json: Array(json.utf8)) }
   }
 
-  @Test(arguments: [
-    #"{"id":"a","match":[],"prices":[{}]}"#, #"{"id":"a","match":["a"],"prices":[]}"#,
-    #"{"id":"a","match":["a"],"prices":[{"input":"1"}]}"#, #"{"id":"a","match":["a"],"prices":[{"new":1}]}"#,
-    #"{"id":"a","match":["a"],"prices":[{"from":"soon","input":1}]}"#,
-    #"{"id":"a","match":["a"],"prices":[{"utc":["1"]}]}"#,
-    #"{"match":["a"],"prices":[{}]}"#, #"{"id":"a","match":[{"any":[]}],"prices":[{}]}"#,
-  ])
-  func aModelThatIsNotUnderstoodIsRefusedNotPassedOver(model: String) throws {
-    let table = try PriceTable(
-      json: Array(#"{"version":"1","providers":{"p":{"fallback":[],"models":[\#(model)]}}}"#.utf8))
-    #expect(throws: TapeError.self) { try table.validate() }
+  /// A table of one provider with these models.
+  private static func table(of models: String, more: String = "") throws -> PriceTable {
+    let json =
+      #"{"format":"tapedeck-prices/1","version":"1"\#(more),"providers":{"p":{"fallback":[],"models":[\#(models)]}}}"#
+    return try PriceTable(json: Array(json.utf8))
+  }
+
+  @Test(
+    arguments: [
+      (#"{"id":"a","match":[],"prices":[{"input":1,"output":1}]}"#, "a has no match"),
+      (#"{"id":"a","match":[{"any":[]}],"prices":[{"input":1,"output":1}]}"#, "a has no match"),
+      (#"{"id":"a","match":["a"],"prices":[]}"#, "a has no prices"),
+      (#"{"id":"a","match":["a"]}"#, "a has no prices"),
+      (#"{"id":"a","match":["a"],"prices":[{"output":1}]}"#, "row 1 of prices has no rate for input"),
+      (
+        #"{"id":"a","match":["a"],"prices":[{"input":1,"output":1},{"input":1}]}"#,
+        "row 2 of prices has no rate for output"
+      ),
+      (#"{"id":"a","match":["a"],"prices":[{"input":-1,"output":1}]}"#, "a rate for input that is negative: -1"),
+      (#"{"id":"a","match":["a"],"prices":[{"input":1,"output":1,"cached":-0.1}]}"#, "cached that is negative"),
+      (
+        #"{"id":"a","match":["a"],"prices":[{"input":{"base":1,"above":[[10,-2]]},"output":1}]}"#,
+        "input that is negative: -2"
+      ),
+      (#"{"id":"a","match":["a"],"prices":[{"input":{"base":1,"above":[[9,2],[9,3]]},"output":1}]}"#, "no rising"),
+      (#"{"id":"a","match":["a"],"prices":[{"input":{"above":[[9,2]]},"output":1}]}"#, "neither a number nor"),
+      (#"{"id":"a","match":["a"],"prices":[{"input":"1","output":1}]}"#, #"input that is no number: "1""#),
+      (#"{"id":"a","match":["a"],"prices":[{"input":1,"output":1,"new":1}]}"#, "not known: new"),
+      (#"{"id":"a","match":["a"],"prices":[{"input":1,"output":1}],"price":1}"#, "not known: price"),
+      (#"{"id":"a","match":["a"],"prices":[{"from":"soon","input":1,"output":1}]}"#, "no date"),
+      (#"{"id":"a","match":["a"],"prices":[{"from":"2026-02-30","input":1,"output":1}]}"#, "no date"),
+      (#"{"id":"a","match":["a"],"prices":[{"utc":["1"],"input":1,"output":1}]}"#, "two times of day"),
+      (#"{"match":["a"],"prices":[{"input":1,"output":1}]}"#, "without id"),
+      (
+        #"{"id":"a","match":["a"],"prices":[{"input":1,"output":1}]},{"id":"A","match":["b"],"prices":[{"input":1,"output":1}]}"#,
+        "two models A"
+      ),
+    ])
+  func aModelThatIsNotUnderstoodIsRefusedNotPassedOver(models: String, problem: String) throws {
+    let table = try Self.table(of: models)
+    let error = #expect(throws: TapeError.self) { try table.validate() }
+    #expect(error?.description.contains(problem) == true, "\(error?.description ?? "")")
+    #expect(error?.description.contains("provider p") == true)
     let result = table.cost(
       provider: "p", model: "a", prompt: 1, completion: 1, cached: nil, reasoning: nil, total: nil, at: 0)
     #expect(result.cost == nil)
+  }
+
+  @Test(arguments: [
+    (#","date":"yesterday""#, "date"), (#","provider_map":{"x":"q"}"#, "provider_map sends x to q"),
+  ])
+  func whatLeadsNowhereIsRefused(more: String, problem: String) throws {
+    let table = try Self.table(of: #"{"id":"a","match":["a"],"prices":[{"input":1,"output":1}]}"#, more: more)
+    let error = #expect(throws: TapeError.self) { try table.validate() }
+    #expect(error?.description.contains(problem) == true)
+  }
+
+  @Test func everyFigureNamesTheRatesThatItWasMadeWith() throws {
+    let tier = try #require(cost("tiered", prompt: 150, cached: 100).cost?.rates)
+    #expect(tier.input?.description == "2" && tier.cached?.description == "0.2" && tier.aboveTokens == 100)
+    let dated = try #require(cost("dated", at: "2026-03-09T00:00:00Z").cost?.rates)
+    #expect(dated.from == "2026-03-01" && dated.input?.description == "2" && dated.aboveTokens == nil)
+    let hours = try #require(cost("clock", at: "2026-01-01T23:00:00Z").cost?.rates)
+    #expect(hours.hours == ["22:00", "02:30"])
+    #expect(try #require(cost("fee").cost?.rates).request?.description == "0.012")
+  }
+
+  @Test(arguments: [
+    ("nobody", "fam-exact", 1, Unpriced.Reason.unknownProvider), ("", "fam-exact", 1, .unknownProvider),
+    ("p", "unheard", 1, .unknownModel), ("p", "", 1, .unknownModel), ("p", "input-only", 1, .noRate),
+    ("p", "listed", 1, .noRate), ("p", "fam-exact", -1, .badUsage), ("nobody", "unheard", -1, .badUsage),
+  ])
+  func whatIsUnknownSaysWhy(provider: String, model: String, completion: Int, reason: Unpriced.Reason) {
+    guard case .unknown(let why) = cost(model, provider: provider, completion: completion) else {
+      Issue.record("a cost was made up")
+      return
+    }
+    #expect(why.reason == reason && !why.message.isEmpty)
   }
 
   @Test func theBundledTableIsWholeAndNamesItsSource() throws {

@@ -11,7 +11,7 @@ import Testing
     "call_id", "response_id", "trace_id", "span_id", "thread_id", "thread_tags", "identity_id", "deployment", "model",
     "provider", "object", "created", "finalized", "integration_id", "system_fingerprint", "started_at", "state",
     "complete", "content_mode", "mock", "http_status", "error", "request", "choices", "usage", "retrievals", "defects",
-    "extra", "cost", "timings", "archive",
+    "extra", "cost", "cost_unknown", "timings", "archive",
   ]
   private static let choiceKeys = [
     "index", "type", "role", "content", "reasoning", "reasoning_signature", "redacted_reasoning", "tool_calls",
@@ -44,7 +44,7 @@ import Testing
     #expect(
       shown["cost"]?.keys == [
         "total_usd", "input_usd", "cached_usd", "output_usd", "reasoning_usd", "request_usd", "price_model",
-        "price_version", "notes",
+        "price_version", "notes", "rates",
       ])
     #expect(try show(.midstreamError(1, startedAt: noon))["error"]?.keys == ["message", "code", "source", "frame"])
   }

@@ -170,7 +170,12 @@ package struct ArchiveTree {
 
   private func computed(_ segment: SegmentReader, _ part: Part) throws -> [Leaf] {
     var leaves: [Leaf] = []
-    try segment.forEachItem { item, _, hash in
+    // With a damaged index the blocks say it all; that it is damaged is told by whoever reads the segment.
+    var isKnown = segment.problem == nil
+    try segment.forEachItem {
+      guard !isKnown else { throw segment.file.corrupt("\($0)") }
+      isKnown = true
+    } _: { item, _, hash in
       guard let hash = MerkleHash(hash) else { return }
       leaves.append(
         Leaf(number: part.first + leaves.count, id: item.id, hash: hash, isErased: item.call == nil))

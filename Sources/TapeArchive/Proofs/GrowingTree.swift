@@ -22,6 +22,8 @@ package struct GrowingTree {
     } catch let error as TapeError where error.isDamage {
       // What is damaged keeps its place, and nobody from sealing.
       damage.append(Damage(file: tree.parts.last?.file ?? "", offset: 0, calls: [], message: error.description))
+    } catch let error as TapeError where error.code == .notFound {
+      // It was removed since the directory was read.
     }
     next = end.map { TreePlace(after: $0) } ?? TreePlace(firstLeaf: tree.size)
     do {
@@ -38,6 +40,7 @@ package struct GrowingTree {
       return
     }
     if own.size == next.firstLeaf {
+      if end == nil, let tree = own.tree { next = TreePlace(after: tree) }
       mayReplaceCheckpoint = end == nil || end?.root == own.root
       if let end, end.root != own.root {
         damage.append(

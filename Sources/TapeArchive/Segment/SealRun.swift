@@ -14,17 +14,8 @@ struct SealRun {
   private var pendingBytes = 0
   /// Journals that were read to their end, and the numbers of their calls that are not sealed.
   private var closed: [Journal] = []
-  /// What segments have of the calls that journals may have too: the segments, by call.
-  private var sealedBefore: [CallID: Listed]?
-  private var sealedHere: [CallID: Listed] = [:]
-  /// Calls of journals that a segment has already.
-  private var doubles: [(item: Pending, listed: Listed)] = []
-
-  /// Which segment lists a call, and whether as a tombstone.
-  private struct Listed {
-    var segment: String
-    var isErased: Bool
-  }
+  /// Calls that other segments name, and where these were found.
+  private var assumed: [(calls: [Pending], sealed: SealedCalls)] = []
   /// The store's tree, once it is needed.
   private var tree: GrowingTree?
   /// Segments that had to be written in parts, as some call did not come back.
@@ -121,12 +112,16 @@ struct SealRun {
   /// Seals what is left and removes the journals that are not needed any more.
   mutating func finish() throws {
     try sealPending()
-    try checkDoubles()
+    try confirm()
     // Also where a seal that was interrupted left segments and no checkpoint of them.
     if !closed.isEmpty { try growTree().writeCheckpoint() }
-    for journal in closed where kept[journal.writer]?.contains(journal.sequence) != true {
+    for journal in closed where !isKept(journal) {
       let path = store.archivePath + "/" + journal.name
       if journal.isDamaged {
+        guard try !store.hasArchiveFile(journal.name + ".damaged") else {
+          log.error("\(journal.name) is damaged and stays, as there is a \(journal.name).damaged already")
+          continue
+        }
         try store.files.rename(path, to: path + ".damaged")
         log.error(
           "\(journal.name) was damaged; what could be read of it is sealed, and it is kept as \(journal.name).damaged")
@@ -140,45 +135,9 @@ struct SealRun {
     try voidErased()
   }
 
-  /// What a segment has already goes from a journal only if the segment can be read there, and has the same: what an
-  /// index says alone makes nothing go.
-  private mutating func checkDoubles() throws {
-    let leaving = doubles.filter { item, listed in
-      listed.isErased || kept[item.writer]?.isSuperset(of: item.track.records.map(\.sequence)) != true
-    }
-    for (name, items) in Dictionary(grouping: leaving, by: \.listed.segment).sorted(by: { $0.key < $1.key }) {
-      let sealed = try leaves(of: Set(items.map(\.item.track.id)), in: name)
-      for (item, _) in items {
-        let id = item.track.id
-        do {
-          guard let isErased = try sealed[id]?[leafHash(of: load(item))] else {
-            keep(item, sealed[id] == nil ? "\(name) lists it and cannot be read" : "\(name) has another of its id")
-            continue
-          }
-          guard isErased else { continue }
-          buried.insert(id)
-          erasedWriters.insert(item.writer)
-        } catch let error as UnsealableCalls {
-          keep(item, error.description)
-        }
-      }
-    }
-  }
-
-  /// The leaf hashes that a segment has of these calls, as they were computed, and whether of a tombstone.
-  private func leaves(of wanted: Set<CallID>, in name: String) throws -> [CallID: [[UInt8]: Bool]] {
-    var leaves: [CallID: [[UInt8]: Bool]] = [:]
-    do {
-      try SegmentReader(store: store, name: name).forEachItem(onDamage: { _ in }) { item, _, leaf in
-        if wanted.contains(item.id) { leaves[item.id, default: [:]][leaf] = item.call == nil }
-      }
-    } catch let error as TapeError where error.isDamage {}
-    return leaves
-  }
-
   /// Of calls that were erased nothing stays in a journal that is kept for others.
   private func voidErased() throws {
-    for journal in closed where kept[journal.writer]?.contains(journal.sequence) == true {
+    for journal in closed where isKept(journal) {
       guard erasedWriters.contains(journal.writer) else { continue }
       let voided = try JournalErasure(store: store).void(
         buried, in: journal.name, writer: journal.writer, sequence: journal.sequence)
@@ -186,9 +145,56 @@ struct SealRun {
     }
   }
 
+  private func isKept(_ journal: Journal) -> Bool { kept[journal.writer]?.contains(journal.sequence) == true }
+
+  /// Before a journal goes, those of its calls that were sealed by others are read where they should be: what a segment
+  /// names and does not give is sealed again.
+  private mutating func confirm() throws {
+    let going = Set(closed.filter { !isKept($0) }.map(\.name))
+    for (calls, sealed) in assumed {
+      let needed = calls.filter { item in
+        sealed.isSettled(item.track.id)
+          || item.track.records.contains {
+            going.contains(JournalFormat.fileName(writer: item.writer, sequence: $0.sequence))
+          }
+      }
+      guard !needed.isEmpty else { continue }
+      let contents = try sealed.contents(of: Set(needed.map(\.track.id)))
+      var missing: [Pending] = []
+      for item in needed {
+        switch contents[item.track.id] {
+        case .settled(let leaves):
+          // Whoever makes a tombstone of a call that was never erased does not make the call go.
+          guard try isOne(of: leaves, item), sealed.erased.contains(item.track.id) || erasing.wants(item.track.id)
+          else { continue }
+          buried.insert(item.track.id)
+          erasedWriters.insert(item.writer)
+        case .calls(let leaves): _ = try isOne(of: leaves, item)
+        case nil:
+          let file = sealed.files[item.track.id]?.first ?? "its segment"
+          log.error("call \(item.track.id) cannot be read from \(file), and is sealed again")
+          missing.append(item)
+        }
+      }
+      try write(missing)
+    }
+    assumed = []
+  }
+
+  /// A call stays in its journal if what a segment has under its id is another.
+  private mutating func isOne(of leaves: Set<[UInt8]>, _ item: Pending) throws -> Bool {
+    do {
+      if leaves.contains(try leafHash(of: load(item))) { return true }
+      keep(item, "a segment has another of its id")
+    } catch let error as UnsealableCalls {
+      keep(item, error.description)
+    }
+    return false
+  }
+
   private mutating func sealPending() throws {
     let sealed = try alreadySealed()
-    for item in pending where !fits(item.track) && sealed[item.track.id] == nil {
+    for item in pending where !fits(item.track) && sealed.files[item.track.id] == nil {
       keep(item, "it is larger than a segment takes")
     }
     for item in pending where erasing.mustWait(item.track.id) {
@@ -197,15 +203,25 @@ struct SealRun {
     for item in pending where erasing.wants(item.track.id) || buried.contains(item.track.id) {
       erasedWriters.insert(item.writer)
     }
-    for item in pending {
-      if let listed = sealed[item.track.id] ?? sealedHere[item.track.id] { doubles.append((item, listed)) }
-    }
+    let others = pending.filter { sealed.files[$0.track.id] != nil }
+    if !others.isEmpty { assumed.append((others, sealed)) }
     let calls = pending.filter {
-      sealed[$0.track.id] == nil && sealedHere[$0.track.id] == nil && fits($0.track)
-        && !erasing.mustWait($0.track.id)
-    }.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
+      sealed.files[$0.track.id] == nil && fits($0.track) && !erasing.mustWait($0.track.id)
+    }
     pending = []
     pendingBytes = 0
+    try write(calls)
+  }
+
+  private mutating func alreadySealed() throws -> SealedCalls {
+    let sealed = try SealedCalls(pending.map(\.track.id), in: store)
+    report.damage += sealed.damage.filter { !report.damage.contains($0) }
+    return sealed
+  }
+
+  /// Writes calls into as many segments as they need, in the order of their start.
+  private mutating func write(_ calls: [Pending]) throws {
+    let calls = calls.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
     var start = 0
     while start < calls.count {
       var end = start
@@ -214,8 +230,30 @@ struct SealRun {
         bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
-      try write(Array(calls[start..<end]))
+      try writeParted(Array(calls[start..<end]))
       start = end
+    }
+  }
+
+  /// Writes a segment of these calls. One that does not come back as it was must not keep others from being sealed:
+  /// they are parted until it stands alone.
+  private mutating func writeParted(_ calls: [Pending]) throws {
+    guard let first = calls.first else { return }
+    do {
+      try writeSegment(calls)
+    } catch let error as UnsealableCalls {
+      guard calls.count > 1 else { return keep(first, error.description) }
+      failures += 1
+      // Then it is not the calls.
+      guard failures < Self.mostFailures else { throw error }
+      let suspects = calls.filter { error.ids.contains($0.track.id) }
+      if suspects.isEmpty || suspects.count == calls.count {
+        try writeParted(Array(calls[..<(calls.count / 2)]))
+        try writeParted(Array(calls[(calls.count / 2)...]))
+      } else {
+        try writeParted(calls.filter { !error.ids.contains($0.track.id) })
+        try writeParted(suspects)
+      }
     }
   }
 
@@ -235,34 +273,10 @@ struct SealRun {
       Damage(file: journal, offset: item.track.location.offset, calls: [item.track.id], message: message))
   }
 
-  /// Writes a segment of these calls. One that does not come back as it was must not keep others from being sealed:
-  /// they are parted until it stands alone.
-  private mutating func write(_ calls: [Pending]) throws {
-    guard let first = calls.first else { return }
-    do {
-      try writeSegment(calls)
-    } catch let error as UnsealableCalls {
-      guard calls.count > 1 else { return keep(first, error.description) }
-      failures += 1
-      // Then it is not the calls.
-      guard failures < Self.mostFailures else { throw error }
-      let suspects = calls.filter { error.ids.contains($0.track.id) }
-      if suspects.isEmpty || suspects.count == calls.count {
-        try write(Array(calls[..<(calls.count / 2)]))
-        try write(Array(calls[(calls.count / 2)...]))
-      } else {
-        try write(calls.filter { !error.ids.contains($0.track.id) })
-        try write(suspects)
-      }
-    }
-  }
-
   private mutating func writeSegment(_ calls: [Pending]) throws {
     guard let first = calls.first else { return }
     let last = calls.last { $0.writer == first.writer } ?? first
-    // Numbers of one writer mostly rise with the start, not always.
-    let name = SegmentFormat.fileName(
-      writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
+    let name = try freeName(first.writer, first: first.track.number, last: last.track.number)
     let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
     var erased: [CallID] = []
     do {
@@ -278,10 +292,10 @@ struct SealRun {
       try segment.finish()
       try segment.readBack()
     } catch let error where error is BlockError || error is ZstdError {
-      try discard(segment)
+      segment.discard()
       throw UnsealableCalls(segment.blockCalls, "\(error)")
     } catch let error as UnsealableCalls {
-      try discard(segment)
+      segment.discard()
       throw error
     }
     try store.files.rename(segment.temporaryPath, to: segment.path)
@@ -293,11 +307,6 @@ struct SealRun {
     report.sealedCalls += segment.calls
     report.rawBytes += segment.rawBytes
     report.segmentBytes += segment.size
-    for item in calls { sealedHere[item.track.id] = Listed(segment: name, isErased: false) }
-  }
-
-  private func discard(_ segment: SegmentWriter) throws {
-    if try store.files.status(segment.temporaryPath) != nil { try store.files.unlink(segment.temporaryPath) }
   }
 
   /// What is loaded here and there is what was read in one go before, or the call is not sealed.
@@ -311,6 +320,19 @@ struct SealRun {
     throw UnsealableCalls([item.track.id], reason)
   }
 
+  /// The name for a segment's first call. Never that of a file that is there: a damaged segment, or the leaf list of one
+  /// that was removed, is not written over.
+  private func freeName(_ writer: CallID, first: Int, last: Int) throws -> String {
+    // Numbers of one writer mostly rise with the start, not always.
+    var last = max(first, last)
+    while true {
+      let name = SegmentFormat.fileName(writer: writer, first: first, last: last)
+      let others = [name, LeafList.fileName(ofSegment: name)]
+      if try others.allSatisfy({ try store.files.status(store.archivePath + "/" + $0) == nil }) { return name }
+      last += 1
+    }
+  }
+
   /// The store's tree as it is by now.
   private mutating func growTree() throws -> GrowingTree {
     if let tree { return tree }
@@ -319,34 +341,5 @@ struct SealRun {
     report.damage += growing.damage
     tree = growing
     return growing
-  }
-
-  /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept
-  /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls.
-  private mutating func alreadySealed() throws -> [CallID: Listed] {
-    if let known = sealedBefore { return known }
-    var oldest = Int64.max
-    for journal in closed { oldest = min(oldest, Int64(clamping: journal.writer.milliseconds) * 1_000_000) }
-    // A day's grace for clocks that were set.
-    oldest -= 86_400 * 1_000_000_000
-    var sealed: [CallID: Listed] = [:]
-    for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
-      guard let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest else {
-        continue
-      }
-      do {
-        let segment = try SegmentReader(store: store, name: name)
-        for entry in segment.entries {
-          if sealed[entry.id] == nil { sealed[entry.id] = Listed(segment: name, isErased: entry.isErased) }
-        }
-        if let problem = segment.problem {
-          report.damage.append(Damage(file: name, offset: 0, calls: [], message: problem))
-        }
-      } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
-        report.damage.append(Damage(file: name, offset: 0, calls: [], message: error.description))
-      }
-    }
-    sealedBefore = sealed
-    return sealed
   }
 }

@@ -40,6 +40,10 @@ package enum SegmentFormat {
   package static let sumsMagic: UInt32 = 0x184D_2A54
   package static let seekTableMagic: UInt32 = 0x184D_2A5E
   package static let seekFooterMagic: UInt32 = 0x8F92_EAB1
+  /// The explaining text is shorter, compressed.
+  static let longestStart = 4096
+  /// A skippable frame without content, that says nothing.
+  static let emptyFrame: [UInt8] = [0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0]
 
   static let explanation = """
     This is a tapedeck segment: calls to language models, sealed. `zstd -dc` shows all of it but where texts were split,

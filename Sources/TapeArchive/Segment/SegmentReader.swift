@@ -10,6 +10,7 @@ package struct SegmentReader {
 
   /// What is wrong with seek table or index: then the blocks were looked for, and what they hold is all there is.
   package let problem: String?
+  private let hasIndex: Bool
 
   package var name: String { file.name }
 
@@ -20,15 +21,17 @@ package struct SegmentReader {
     file = try SegmentFile(store: store, name: name)
     do {
       let index = try file.index()
-      entries = index.entries
+      entries = file.problem == nil ? index.entries : file.placed(index.entries)
       place = index.place
       problem = file.problem
+      hasIndex = true
     } catch let error as FileError {
       throw file.wrapped(error)
     } catch {
       entries = file.entriesOfHeads()
       place = nil
-      problem = file.problem ?? "its index: \(error)"
+      problem = [file.problem, "its index: \(error)"].compactMap { $0 }.joined(separator: "; ")
+      hasIndex = false
     }
   }
 
@@ -53,9 +56,9 @@ package struct SegmentReader {
   /// Every call and every tombstone, in the order of the store's tree, with its leaf hash: that of a call is computed
   /// from what was read, and compared with what the index says.
   ///
-  /// - Throws: `TapeError` `.corrupt` at the first block that cannot be read, and what `body` throws.
+  /// - Throws: `TapeError` `.corrupt` or `.io` at the first block that cannot be read, and what `body` throws.
   package func forEachItem(_ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void) throws {
-    try forEachItem(onDamage: { throw file.corrupt("\($0)") }, body)
+    try forEachItem(onDamage: { throw $0.isUnreadable ? file.unreadable("\($0)") : file.corrupt("\($0)") }, body)
   }
 
   /// The same; damage goes to `onDamage`, and reading goes on behind it.
@@ -94,7 +97,7 @@ package struct SegmentReader {
       guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
     } catch {
       return try onDamage(
-        Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), message: "\(error)"))
+        Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), error: error))
     }
     for (hashed, entry) in zip(items, expected) {
       let (item, leaf) = (hashed.item, hashed.leafHash)
@@ -105,6 +108,18 @@ package struct SegmentReader {
       }
       try body(item, location, leaf)
     }
+  }
+
+  /// All items of a block, each of which is what its entry says, leaf hash included.
+  ///
+  /// - Throws: `BlockError`, `ZstdError`, `FileError`.
+  func soundItems(inBlock block: Int, _ expected: [SegmentEntry]) throws -> [HashedItem] {
+    let items = try file.hashedItems(inBlock: block)
+    guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
+    for (hashed, entry) in zip(items, expected) where entry.leafHash != nil && entry.leafHash != hashed.leafHash {
+      throw BlockError("call \(entry.id) is not the one whose leaf hash is in the index")
+    }
+    return items
   }
 
   /// Compares every frame with its checksum, from now on and at once those that belong to no block.
@@ -135,6 +150,25 @@ package struct SegmentReader {
 
   /// Bytes of the file.
   func size() throws -> Int { try file.size() }
+
+  /// Of a damaged file the bytes that belong to no block that can be found, and may be all that is left of one: not the
+  /// explaining text, the index, the checksums and the seek table, as far as it can tell them from a block.
+  func strays() -> [Range<Int>] {
+    let index = file.frames.last?.range ?? 0..<0
+    var strays = file.strays.filter { !hasIndex || $0.lowerBound < index.lowerBound }
+    if let first = strays.first, first.lowerBound == 0 {
+      let named = entries.lazy.map(\.blockOffset).filter { $0 > 0 && first.contains($0) }.min()
+      if let named {
+        strays[0] = named..<first.upperBound
+      } else if hasIndex || first.count <= SegmentFormat.longestStart {
+        strays.removeFirst()
+      }
+    }
+    guard !hasIndex, !index.isEmpty else { return strays }
+    // Where every block can be read, a damaged index says nothing that they do not.
+    let isSpare = strays.isEmpty && (0..<file.blockCount).allSatisfy { (try? file.hashedItems(inBlock: $0)) != nil }
+    return isSpare ? [] : strays + [index]
+  }
 
   private func fits(_ items: [SegmentItem], _ expected: [SegmentEntry]) -> Bool {
     items.count == expected.count
@@ -174,14 +208,19 @@ extension SegmentFile {
 }
 
 extension SegmentReader {
-  /// The tombstones, by decoding the blocks that the index says have some. Those of blocks that cannot be read are left
-  /// out.
-  package func tombstones() -> [Tombstone] {
+  /// The tombstones, by decoding the blocks that the index says have some. Blocks that cannot be read go to `onDamage`.
+  package func tombstones(onDamage: (Damage) -> Void) -> [Tombstone] {
     var offsets: [Int] = []
     for entry in entries where entry.isErased && offsets.last != entry.blockOffset { offsets.append(entry.blockOffset) }
     return offsets.flatMap { offset -> [Tombstone] in
-      let items = file.block(at: offset).flatMap { try? file.items(inBlock: $0) }
-      return (items ?? []).compactMap { item in
+      var items: [SegmentItem] = []
+      do {
+        if let block = file.block(at: offset) { items = try file.items(inBlock: block) }
+      } catch {
+        let calls = entries.filter { $0.isErased && $0.blockOffset == offset }.map(\.id)
+        onDamage(Damage(file: name, offset: offset, calls: calls, error: error))
+      }
+      return items.compactMap { item in
         if case .tombstone(let tombstone) = item { tombstone } else { nil }
       }
     }

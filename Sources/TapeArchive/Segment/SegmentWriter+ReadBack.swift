@@ -13,25 +13,39 @@ struct UnsealableCalls: Error, CustomStringConvertible {
 }
 
 extension SegmentWriter {
-  /// Reads the finished file: every byte, and every call has to have the leaf hash that it was added with.
+  /// Reads the finished file: every byte, every call or tombstone with the leaf hash that it was added with, and blocks
+  /// that were copied the same to the byte.
   ///
-  /// - Throws: `UnsealableCalls` if it has not; `TapeError` `.io`.
+  /// - Throws: `UnsealableCalls` if it is not so; `TapeError` `.io` where the file cannot be read.
   func readBack() throws {
-    var next = 0
-    let leaves = leaves
     do {
-      let reader = try SegmentReader(store: store, name: name + ".tmp")
-      try reader.forEachItem { damage in
-        throw UnsealableCalls(damage.calls, damage.message)
-      } _: { item, _, leaf in
-        guard next < leaves.count, leaves[next] == leaf else {
-          throw UnsealableCalls([item.id], "call \(item.id) did not come back as it was")
-        }
-        next += 1
-      }
+      try compareFile()
     } catch let error as TapeError where error.isDamage {
       throw UnsealableCalls([], error.description)
+    } catch let error as FileError {
+      throw TapeError(.io, "cannot read \(temporaryPath) back: \(error.reason) (\(error.call))")
     }
-    guard next == leaves.count else { throw UnsealableCalls([], "it lacks calls that it should have") }
+  }
+
+  private func compareFile() throws {
+    let reader = try SegmentReader(store: store, name: name + ".tmp")
+    guard reader.problem == nil, try reader.checkFrames(), reader.entries == index.entries,
+      reader.file.blockCount == blockCount
+    else { throw UnsealableCalls([], "its parts did not come back as they were written") }
+    var named = Dictionary(grouping: reader.entries, by: \.blockOffset)
+    for block in 0..<blockCount {
+      let expected = named.removeValue(forKey: reader.file.blockOffset(block)) ?? []
+      do {
+        if let origin = copies[block] {
+          let copy = try reader.file.rawFrames(ofBlock: block).map(\.bytes)
+          guard try copy == origin() else { throw BlockError("a block did not come back as it was copied") }
+        } else {
+          _ = try reader.soundItems(inBlock: block, expected)
+        }
+      } catch let error where error is BlockError || error is ZstdError {
+        throw UnsealableCalls(expected.map(\.id), "\(error)")
+      }
+    }
+    guard named.isEmpty else { throw UnsealableCalls([], "it lacks blocks that it should have") }
   }
 }

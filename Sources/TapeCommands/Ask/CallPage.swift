@@ -92,7 +92,7 @@ struct CallPage {
   private func facts(_ lines: inout [String]) {
     lines.append("")
     row("tokens", tokens, &lines)
-    row("cost", cost, &lines)
+    cost(&lines)
     row("timings", timings, &lines)
     row("archive", text("archive", "file").map { "\($0) at \(text("archive", "offset") ?? "–")" }, &lines)
     row("leaf", text("archive", "leaf_hash"), &lines)
@@ -114,10 +114,15 @@ struct CallPage {
       .joined(separator: ", ") + " (frame \(Column.plain(usage["frame"])))"
   }
 
-  private var cost: String {
-    guard let total = text("cost", "total_usd") else { return "unknown" }
-    let notes = (call["cost"]?["notes"]?.array ?? []).map { "; " + TerminalText.escaped(Column.plain($0)) }.joined()
-    return "$\(total) (\(text("cost", "price_model") ?? "–"), prices \(text("cost", "price_version") ?? "–")\(notes))"
+  private func cost(_ lines: inout [String]) {
+    guard let cost = call["cost"], let total = text("cost", "total_usd") else {
+      row("cost", "unknown: \(text("cost_unknown", "message") ?? "–")", &lines)
+      return
+    }
+    row("cost", "$\(total)" + CostSum(cost, usage: call["usage"]).text, &lines)
+    let version = "prices \(text("cost", "price_version") ?? "–")"
+    row("price", text("cost", "price_model").map { "\($0), \(version)" } ?? version, &lines)
+    for note in cost["notes"]?.array ?? [] { row("note", TerminalText.escaped(Column.plain(note)), &lines) }
   }
 
   private var timings: String {

@@ -17,7 +17,7 @@ struct ShowCommand: ParsableCommand {
     let asking = try Asking(store)
     let entry = try asking.engine.resolve(call.call)
     let recorded = try asking.engine.recorded(entry)
-    let value = asking.engine.show(recorded, at: entry.location, full: full)
+    let value = try asking.engine.show(recorded, at: entry.location, full: full)
     switch format.resolved {
     case .table, .markdown: CallPage(value).print()
     case .json: StandardOutput.write(json: value.pretty)

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import TapeJSON
+internal import TapePricing
 internal import TapeQuery
 internal import TapeTypes
 
@@ -7,15 +8,26 @@ internal import TapeTypes
 struct UsageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "usage", abstract: "Tokens, cost, errors and latency, summed.",
-    discussion: "Example: tapedeck usage --by identity,model --from 2026-11-01 --totals")
+    discussion: """
+      With --against, days and models are compared with a bill: a CSV file with the columns day, model, tokens and \
+      usd. Differences are ours less the bill's.
+
+      Example: tapedeck usage --by identity,model --from 2026-11-01 --totals
+      Example: tapedeck usage --against bill.csv --provider openai --from 2026-11-01 --to 2026-12-01
+      """)
 
   @Option(
     help: ArgumentHelp(
       "What to split by: identity, thread, tag, deployment, model, provider, state, trace, meta:KEY, hour, day, month; "
-        + "several with commas.", valueName: "dimensions"))
-  var by: String = "model"
+        + "several with commas (default: model).", valueName: "dimensions"))
+  var by: String?
   @Flag(help: "A last row with the sums over all calls.") var totals = false
   @Option(help: "Only the groups with the highest cost.") var top: Int?
+  @Option(help: ArgumentHelp("Compare with a bill.", valueName: "bill.csv")) var against: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Exit with 2 if the calls cost more than so many USD.", valueName: "usd"))
+  var budget: String?
   @OptionGroup var filters: FilterOptions
   @OptionGroup var end: EndOption
   @OptionGroup var store: StoreOption
@@ -23,59 +35,89 @@ struct UsageCommand: ParsableCommand {
 
   func validate() throws {
     if let top, top < 1 { throw ValidationError("--top takes a number from 1") }
+    if against != nil, by != nil || top != nil {
+      throw ValidationError("--against compares by day and model: it goes with filters, not with --by or --top")
+    }
   }
 
   func run() throws {
-    let dimensions = try UsageDimension.list(parsing: by)
+    let limit = try budget.map(Self.amount)
+    let dimensions = try UsageDimension.list(parsing: by ?? "model")
     let filter = try filters.filter(to: end.to)
     let zone = try filters.timeZone()
+    let bill = try against.map { try Bill(csv: TrustFiles.read($0, "bill"), name: $0) }
     let asking = try Asking(store)
-    let rows = try asking.engine.usage(filter, by: dimensions, timeZone: zone, totals: totals, top: top)
+    let answer: UsageAnswer
+    if let bill {
+      let comparison = try asking.engine.compare(filter, with: bill, timeZone: zone)
+      answer = comparison.usage
+      try report(comparison)
+    } else {
+      answer = try asking.engine.usage(filter, by: dimensions, timeZone: zone, totals: totals, top: top)
+      try report(answer, dimensions, asking)
+    }
+    UsageNotes(answer).print(isTable: isTable)
+    if let limit { try check(limit, answer) }
+  }
+
+  private var isTable: Bool { format.resolved == .table || format.resolved == .markdown }
+
+  private func report(_ answer: UsageAnswer, _ dimensions: [UsageDimension], _ asking: Asking) throws {
+    let rows = answer.rows
     guard rows.contains(where: { $0["calls"]?.integer ?? 0 > 0 }) else { throw Asking.nothing("no call matches") }
     let ids = rows.compactMap { $0["group"]?["identity"]?.string }
-    let names = format.resolved == .table || format.resolved == .markdown ? try asking.engine.identityNames(ids) : [:]
-    let printer = RowPrinter(
-      format: format.resolved, columns: Self.columns(dimensions, names: names),
-      csvColumns: dimensions.map { "group.\($0.name)" }
-        + (rows.first?.members ?? []).map(\.key).filter { $0 != "group" })
-    printer.print(printer.format == .csv ? rows.map { Self.named($0, dimensions) } : rows)
+    let names = isTable ? try asking.engine.identityNames(ids) : [:]
+    UsageTable(dimensions: dimensions, names: names).print(rows, format.resolved)
   }
 
-  /// In CSV the totals say so in the first group, where an unknown value would be empty too.
-  private static func named(_ row: JSONValue, _ dimensions: [UsageDimension]) -> JSONValue {
-    guard row["group"] == .object([]), let first = dimensions.first, var members = row.members else { return row }
-    members[0].value = .object([.init(first.name, "total")])
-    return .object(members)
+  private func report(_ comparison: BillComparison) throws {
+    guard !comparison.rows.isEmpty else { throw Asking.nothing("no call matches, and the bill has no line") }
+    BillTable().print(comparison.rows, format.resolved)
+    let rows = comparison.rows.count - 1
+    StandardOutput.note("tapedeck: \(comparison.differing) of \(rows) days and models differ")
   }
 
-  /// - Parameter names: display names by identity, shown beside the ids.
-  private static func columns(_ dimensions: [UsageDimension], names: [String: String]) -> [Column] {
-    let groups = dimensions.flatMap { dimension in
-      let column = Column(dimension.name.uppercased()) { row in
-        guard let group = row["group"], group != .object([]) else { return "total" }
-        return Column.plain(group[dimension.name])
-      }
-      guard dimension == .identity else { return [column] }
-      let name = Column("NAME") { row in row["group"]?["identity"]?.string.flatMap { names[$0] } ?? "–" }
-      return [column, name.whenNotEmpty]
+  private static func amount(_ text: String) throws -> DecimalNumber {
+    guard let amount = DecimalNumber(text), amount >= .zero else {
+      throw TapeError(.usage, "--budget takes USD such as 5.00, not '\(text)'")
     }
-    return groups + measures
+    return amount
   }
 
-  private static let measures = [
-    Column("CALLS", "calls", right: true),
-    Column("ERRORS", "errors", right: true).whenNotEmpty,
-    Column("ABORTS", "aborts", right: true).whenNotEmpty,
-    Column("PROMPT", "prompt_tokens", right: true),
-    Column("CACHED", "cached_tokens", right: true).whenNotEmpty,
-    Column("COMPLETION", "completion_tokens", right: true),
-    Column("REASONING", "reasoning_tokens", right: true).whenNotEmpty,
-    Column("TOTAL", "total_tokens", right: true),
-    Column("USD", "cost_usd", right: true),
-    Column("NO USAGE", "calls_without_usage", right: true).whenNotEmpty,
-    Column("NO PRICE", "calls_without_price", right: true).whenNotEmpty,
-    Column.duration("TTFT P50", "ttft_p50_ms"),
-    Column.duration("TTFT P95", "ttft_p95_ms"),
-    Column.duration("TOOK P50", "duration_p50_ms"),
-  ]
+  /// - Throws: exit code 2 if more was spent.
+  private func check(_ limit: DecimalNumber, _ answer: UsageAnswer) throws {
+    let spent = answer.cost ?? .zero
+    let count = answer.unpricedCalls
+    let rest = count == 0 ? "" : "; at least that, as \(count) \(count == 1 ? "call" : "calls") could not be priced"
+    guard spent > limit else {
+      if count > 0 { StandardOutput.note("tapedeck: within the budget of \(limit) USD: \(spent) USD\(rest)") }
+      return
+    }
+    StandardOutput.note("tapedeck: over the budget of \(limit) USD: \(spent) USD\(rest)")
+    throw ExitCode(2)
+  }
+}
+
+/// What people should know of a sum beside the sum.
+private struct UsageNotes {
+  let answer: UsageAnswer
+
+  init(_ answer: UsageAnswer) { self.answer = answer }
+
+  /// - Parameter isTable: programs have it in their rows.
+  func print(isTable: Bool) {
+    for model in answer.unpricedModels.prefix(3) {
+      StandardOutput.note(
+        "tapedeck: no cost for \(model.calls) \(model.calls == 1 ? "call" : "calls") of \(model.name): \(model.why)")
+    }
+    let more = answer.unpricedModels.count - 3
+    if more > 0 { StandardOutput.note("tapedeck: … nor for those of \(more) more \(more == 1 ? "model" : "models")") }
+    if !answer.unpricedModels.isEmpty {
+      StandardOutput.note("tapedeck: give a price with: tapedeck prices set PROVIDER MODEL --input USD --output USD")
+    }
+    if isTable, !answer.notInUsage.isEmpty {
+      let names = answer.notInUsage.joined(separator: ", ")
+      StandardOutput.note("tapedeck: some of these models also bill for what a usage does not tell: \(names)")
+    }
+  }
 }

@@ -1,10 +1,24 @@
 internal import TapeCatalogue
 package import TapeJSON
-internal import TapePricing
+package import TapePricing
 internal import TapeTypes
 
+/// What `usage` answers.
+package struct UsageAnswer: Sendable {
+  /// With `totals` the last one has `"group":{}`. Nothing for no calls.
+  package let rows: [JSONValue]
+  /// The sum over all calls that could be priced, whatever the rows are; nil when none could.
+  package let cost: DecimalNumber?
+  /// How many calls are not in that sum.
+  package let unpricedCalls: Int
+  /// The models that could not be priced for want of a price, most calls first: `provider/model`, calls, and why.
+  package let unpricedModels: [(name: String, calls: Int, why: String)]
+  /// What priced models bill for and a usage does not tell.
+  package let notInUsage: [String]
+}
+
 extension QueryEngine {
-  /// The objects of `usage`; with `totals` the last one has `"group":{}`. Nothing for no calls.
+  /// Usage and cost by group.
   ///
   /// A call with two tags counts in the rows of both and once in the totals; one without is in the row with null.
   ///
@@ -14,17 +28,25 @@ extension QueryEngine {
   package func usage(
     _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules = .utc, totals: Bool = false,
     top: Int? = nil
-  ) throws -> [JSONValue] {
+  ) throws -> UsageAnswer {
+    let report = try usageReport(filter, by: dimensions, timeZone: timeZone)
+    return report.answer(report.objects(totals: totals, top: top))
+  }
+
+  func usageReport(
+    _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules
+  ) throws -> UsageReport {
     var report = UsageReport(dimensions: dimensions, timeZone: timeZone)
     let condition = FilterSQL(filter, hidesMocks: true, sums: true)
     let metadata = dimensions.compactMap(\.metadataKey)
     let columns = UsageReport.columns + metadata.map { _ in ", " + FilterSQL.metadataText }.joined()
     let sql = "SELECT \(columns) FROM calls c\(condition.clause)"
+    let prices = try prices
     try catalogue.snapshot { snapshot in
       try check(filter, in: snapshot)
       try snapshot.query(sql, metadata.map { .text($0) } + condition.arguments) { report.add($0, prices: prices) }
     }
-    return report.objects(totals: totals, top: top)
+    return report
   }
 }
 
@@ -32,16 +54,18 @@ extension QueryEngine {
 struct UsageReport {
   private let dimensions: [UsageDimension]
   private let buckets: TimeBuckets
-  private var groups: [[String?]: UsageSum] = [:]
-  private var all = UsageSum()
+  private(set) var groups: [[String?]: UsageSum] = [:]
+  private(set) var all = UsageSum()
+  private var unpriced: [String: (calls: Int, why: String)] = [:]
 
   /// What `add` reads; the values of the metadata dimensions come behind.
   static let columns = """
     c.state, c.has_usage, c.prompt_tokens, c.completion_tokens, c.total_tokens, c.cached_tokens, c.reasoning_tokens, \
     c.usage_contradiction, c.provider, c.model, c.started_ns, c.mock, c.first_content_ns, c.duration_ns, \
-    c.identity_id, c.thread_id, c.thread_tags, c.deployment, coalesce(c.trace_id, c.traceparent_trace_id)
+    c.identity_id, c.thread_id, c.thread_tags, c.deployment, coalesce(c.trace_id, c.traceparent_trace_id), \
+    c.usage_unknown_reason
     """
-  private static let columnCount = 19
+  private static let columnCount = 20
 
   init(dimensions: [UsageDimension], timeZone: TimeZoneRules) {
     self.dimensions = dimensions
@@ -54,15 +78,36 @@ struct UsageReport {
     let counts = TokenCounts(
       prompt: row.integer(2), completion: row.integer(3), total: row.integer(4), cached: row.integer(5),
       reasoning: row.integer(6))
-    let hasUsage = row.flag(1)
-    let cost = CallCost(
-      hasUsage ? counts : nil, contradiction: row.text(7), model: model, isMock: row.flag(11), prices: prices)
+    let usage = CallUsage(
+      counts: counts, isKnown: row.flag(1), unknownReason: row.text(19), contradiction: row.text(7))
+    let cost = CallCost(usage, model: model, isMock: row.flag(11), prices: prices)
     let facts = UsageFacts(
-      state: row.text(0).flatMap { CallState(rawValue: $0) } ?? .lost, hasUsage: hasUsage, counts: counts,
-      cost: cost.total, firstContentNs: row.integer(12).map(Int64.init), durationNs: row.integer(13).map(Int64.init))
+      state: row.text(0).flatMap { CallState(rawValue: $0) } ?? .lost, hasUsage: usage.isKnown, counts: counts,
+      cost: cost, firstContentNs: row.integer(12).map(Int64.init), durationNs: row.integer(13).map(Int64.init))
+    if case .unknown(let why) = cost { note(why, model) }
     all.add(facts)
     guard !dimensions.isEmpty else { return }
     for key in keys(row, model) { groups[key, default: UsageSum()].add(facts) }
+  }
+
+  /// Remembers what a price could be given for.
+  private mutating func note(_ why: Unpriced, _ model: CallModel) {
+    switch why.reason {
+    case .noUsage, .badUsage: return
+    case .unknownProvider, .unknownModel, .noRate: break
+    }
+    let name = "\(model.provider ?? "?")/\(model.model ?? "?")"
+    // Names come from recorded responses, so their number is bounded here.
+    guard unpriced[name] != nil || unpriced.count < 1_000 else { return }
+    unpriced[name, default: (0, why.message)].calls += 1
+  }
+
+  func answer(_ rows: [JSONValue]) -> UsageAnswer {
+    UsageAnswer(
+      rows: rows, cost: all.cost.total, unpricedCalls: all.cost.unpricedCalls,
+      unpricedModels: unpriced.map { ($0.key, $0.value.calls, $0.value.why) }
+        .sorted { ($1.1, $0.0) < ($0.1, $1.0) },
+      notInUsage: all.cost.notInUsage.sorted())
   }
 
   /// The groups that a call belongs to: one, or one for each of its tags.
@@ -116,7 +161,7 @@ struct UsageReport {
   private typealias Group = (key: [String?], value: UsageSum)
 
   private func weighsMore(_ left: Group, _ right: Group) -> Bool {
-    let (leftCost, rightCost) = (left.value.cost ?? .zero, right.value.cost ?? .zero)
+    let (leftCost, rightCost) = (left.value.cost.total ?? .zero, right.value.cost.total ?? .zero)
     if leftCost != rightCost { return rightCost < leftCost }
     let (leftTokens, rightTokens) = (left.value.total.value ?? 0, right.value.total.value ?? 0)
     if leftTokens != rightTokens { return leftTokens > rightTokens }

@@ -72,6 +72,8 @@ final class TemplateEncoder {
       let hash = end.sha256 == rawHash ? "=" : end.sha256.map { Hex.string($0) }
       let isCounted = end.frames != call.frameCount || end.bytes != call.raw.count
       line("end", CallCoding.json(end, sha256: hash, isCounted: isCounted))
+    } else if let loss = call.loss {
+      line("end", CallCoding.json(loss))
     }
   }
 

@@ -1,0 +1,133 @@
+package import TapeJSON
+internal import TapePricing
+internal import TapeTypes
+
+/// Our sums beside a bill's, by day and model: what `usage --against` answers.
+package struct BillComparison: Sendable {
+  /// By day and model; the totals last, with `"group":{}`.
+  package let rows: [JSONValue]
+  /// How many rows differ, in tokens or USD or by what cannot be said.
+  package let differing: Int
+  /// Our side, as a usage report tells it.
+  package let usage: UsageAnswer
+}
+
+extension QueryEngine {
+  /// Compares what calls used and cost with a bill.
+  ///
+  /// Models are compared without regard to case; a bill may also write `provider/model`.
+  ///
+  /// - Parameter timeZone: what days are those of.
+  package func compare(
+    _ filter: CallFilter, with bill: Bill, timeZone: TimeZoneRules = .utc
+  ) throws -> BillComparison {
+    let report = try usageReport(filter, by: [.day, .model, .provider], timeZone: timeZone)
+    var pairs: [BillPair.Key: BillPair] = [:]
+    let billed = Set(bill.lines.map { $0.model.lowercased() })
+    for (group, sum) in report.groups {
+      let (day, model, provider) = (group[0] ?? "", group[1], group[2])
+      let whole = "\(provider ?? "")/\(model ?? "")"
+      let name = billed.contains(whole.lowercased()) ? whole : model
+      pairs[BillPair.Key(day, name), default: BillPair(day, name)].add(sum)
+    }
+    for line in bill.lines {
+      pairs[BillPair.Key(line.day, line.model), default: BillPair(line.day, line.model)].add(line)
+    }
+    var total = BillPair("", nil)
+    for pair in pairs.values { total.add(pair) }
+    let sorted = pairs.sorted { $0.key < $1.key }.map(\.value)
+    let rows = sorted.map(\.json) + (sorted.isEmpty ? [] : [total.json])
+    return BillComparison(rows: rows, differing: sorted.count(where: \.differs), usage: report.answer(rows))
+  }
+}
+
+/// One day and model on both sides.
+private struct BillPair {
+  struct Key: Hashable, Comparable {
+    let day: String
+    let model: String?
+
+    init(_ day: String, _ model: String?) {
+      self.day = day
+      self.model = model?.lowercased()
+    }
+
+    /// Models that are not known come last.
+    static func < (left: Key, right: Key) -> Bool {
+      if left.day != right.day { return left.day < right.day }
+      guard let a = left.model else { return false }
+      guard let b = right.model else { return true }
+      return a.utf8.lexicographicallyPrecedes(b.utf8)
+    }
+  }
+
+  let day: String
+  let model: String?
+  private var calls = 0
+  private var tokens = TokenSum()
+  private var cost: DecimalNumber?
+  private var withoutUsage = 0
+  private var withoutPrice = 0
+  private var billTokens = TokenSum()
+  private var billCost: DecimalNumber?
+
+  init(_ day: String, _ model: String?) {
+    self.day = day
+    self.model = model
+  }
+
+  mutating func add(_ sum: UsageSum) {
+    calls += sum.calls
+    tokens.add(sum.allTokens)
+    cost = Self.sum(cost, sum.cost.total)
+    withoutUsage += sum.withoutUsage
+    withoutPrice += sum.withoutPrice
+  }
+
+  mutating func add(_ line: Bill.Line) {
+    billTokens.add(line.tokens)
+    billCost = Self.sum(billCost, line.usd)
+  }
+
+  mutating func add(_ other: BillPair) {
+    calls += other.calls
+    tokens.add(other.tokens.value)
+    cost = Self.sum(cost, other.cost)
+    withoutUsage += other.withoutUsage
+    withoutPrice += other.withoutPrice
+    billTokens.add(other.billTokens.value)
+    billCost = Self.sum(billCost, other.billCost)
+  }
+
+  private static func sum(_ left: DecimalNumber?, _ right: DecimalNumber?) -> DecimalNumber? {
+    guard let left, let right else { return left ?? right }
+    return left + right
+  }
+
+  /// Ours less the bill's; a side without the day and model counts as nothing, one that is not known leaves it open.
+  private var tokenDifference: Int? {
+    guard calls == 0 || tokens.value != nil else { return nil }
+    let (difference, overflow) = (tokens.value ?? 0).subtractingReportingOverflow(billTokens.value ?? 0)
+    return overflow ? nil : difference
+  }
+
+  private var costDifference: DecimalNumber? {
+    guard calls == 0 || cost != nil else { return nil }
+    return (cost ?? .zero) - (billCost ?? .zero)
+  }
+
+  var differs: Bool { tokenDifference != 0 || costDifference != .zero || side != "both" }
+
+  private var side: String { calls == 0 ? "bill" : billCost == nil ? "ours" : "both" }
+
+  var json: JSONValue {
+    let group: JSONValue = day.isEmpty ? [:] : ["day": .string(day), "model": .string(model)]
+    return [
+      "group": group, "side": .string(side), "calls": .int(calls), "total_tokens": .int(tokens.value),
+      "bill_tokens": .int(billTokens.value), "difference_tokens": .int(tokenDifference),
+      "cost_usd": .string(cost?.description),
+      "bill_usd": .string(billCost?.description), "difference_usd": .string(costDifference?.description),
+      "calls_without_usage": .int(withoutUsage), "calls_without_price": .int(withoutPrice),
+    ]
+  }
+}
