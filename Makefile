@@ -69,7 +69,7 @@ SANITIZER_FLAGS = $(BUILD_FLAGS) --scratch-path .build-$* --sanitize $*
 sanitize: sanitize-address sanitize-thread ## the unit tests under AddressSanitizer and ThreadSanitizer: FILTER=…
 
 sanitize-address: PREPARED = ASAN_OPTIONS=detect_leaks=0
-sanitize-thread: PREPARED = LD_PRELOAD=$(CURDIR)/.build-thread/mutex.so
+sanitize-thread: PREPARED = LD_PRELOAD=$(CURDIR)/.build-thread/mutex.so TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/ThreadSanitizer/suppressions
 
 # ThreadSanitizer has to be told of locks that were waited for (Tests/ThreadSanitizer/mutex.c), and nobody but the tests
 # is to load what does that: so they are run without `swift test`.
