@@ -69,13 +69,15 @@ SANITIZER_FLAGS = $(BUILD_FLAGS) --scratch-path .build-$* --sanitize $*
 sanitize: sanitize-address sanitize-thread ## the unit tests under AddressSanitizer and ThreadSanitizer: FILTER=…
 
 sanitize-address: PREPARED = ASAN_OPTIONS=detect_leaks=0
-sanitize-thread: PREPARED = LD_PRELOAD=$(CURDIR)/.build-thread/mutex.so
+sanitize-thread: PREPARED = LD_PRELOAD=$(CURDIR)/.build-thread/mutex.so TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/ThreadSanitizer/suppressions
 
-# ThreadSanitizer has to be told of locks that were waited for: Tests/ThreadSanitizer/mutex.c.
+# ThreadSanitizer has to be told of locks that were waited for (Tests/ThreadSanitizer/mutex.c), and nobody but the tests
+# is to load what does that: so they are run without `swift test`.
 sanitize-address sanitize-thread: sanitize-%: check-tools
 	$(SWIFT) build --build-tests $(SANITIZER_FLAGS)
 	$(if $(filter thread,$*),clang -shared -fPIC -O1 -o .build-thread/mutex.so Tests/ThreadSanitizer/mutex.c -ldl)
-	$(PREPARED) $(SWIFT) test --skip-build $(SANITIZER_FLAGS) $(if $(FILTER),--filter '$(FILTER)')
+	$(PREPARED) $$($(SWIFT) build $(SANITIZER_FLAGS) --show-bin-path)/tapedeckPackageTests.xctest \
+	  --testing-library swift-testing $(if $(FILTER),--filter '$(FILTER)')
 
 lint: check-tools ## formatting and style
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests

@@ -12,21 +12,30 @@ extension QueryEngine {
 
   /// The same of a call that was read already.
   package static func frames(of call: RecordedCall) -> [JSONValue] {
+    var rows: [JSONValue] = []
+    rows.reserveCapacity(call.frameCount)
+    forEachFrame(of: call) { rows.append($0) }
+    return rows
+  }
+
+  /// The same one by one: a call may have millions of frames, and an object takes a hundred times as much as a small one.
+  package static func forEachFrame(of call: RecordedCall, _ body: (JSONValue) -> Void) {
     var texts = FrameTexts(of: call)
     var events = EventParser()
-    return call.raw.withUnsafeBytes { raw in
-      (0..<call.frameCount).map { index in
+    call.raw.withUnsafeBytes { raw in
+      for index in 0..<call.frameCount {
         let bytes = UnsafeRawBufferPointer(rebasing: raw[call.frameRange(index)])
         var event: String?
         events.feed(bytes) { event = $0.event }
         let offset = call.frameOffsetNs(index)
         let previous = index > 0 ? call.frameOffsetNs(index - 1) : nil
         let gap = offset.flatMap { offset in previous.map { offset - $0 } }
-        return .object([
-          .init("sequence", .int(index)), .init("offset_ns", .int(offset)), .init("gap_ns", .int(gap)),
-          .init("bytes", .int(bytes.count)), .init("event", .string(event)),
-          .init("text", .string(added(texts.pieces(ofFrame: index)))),
-        ])
+        body(
+          .object([
+            .init("sequence", .int(index)), .init("offset_ns", .int(offset)), .init("gap_ns", .int(gap)),
+            .init("bytes", .int(bytes.count)), .init("event", .string(event)),
+            .init("text", .string(added(texts.pieces(ofFrame: index)))),
+          ]))
       }
     }
   }

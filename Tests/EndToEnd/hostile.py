@@ -44,6 +44,10 @@ def end_json(frames, size):
             % (frames, size))
 
 
+# Where the block of `segment` begins.
+BLOCK = len(zstd(b"tapedeck-segment/1 literal/1\n"))
+
+
 def literal_head(frames=2, size=16, body=2, cuts="2", **open_fields):
     return ("# %s %d %d %d %d\nopen %s\ncuts %s\nend %s\n" % (
         CALL, START, frames, size, body, open_json(**open_fields), cuts, end_json(frames, size))).encode()
@@ -71,6 +75,54 @@ def segment(head=None, text=TEXT, times=b"", proofs=b"\x01\x07", index=None, sta
         table += b"".join(struct.pack("<II", size & 0xFFFFFFFF, content) for size, content in entries)
         table += struct.pack("<IBI", len(entries), 0, 0x8F92EAB1)
     return b"".join(frames) + table
+
+
+def template_head(frames=2, size=18, order="0x*", columns=("lengths a p",), templates=("data: ␛<0>␛0A␛0A",), **open_fields):
+    """One call of two frames, `data: a` and `data:  `, as `template/1` has it."""
+    open_line = open_json(**open_fields).replace('"id":"%s","started_at_ns":%d,' % (CALL, START), "")
+    lines = ["# %s %d %d %d - -" % (CALL, START, frames, size), "open " + open_line,
+             'end {"cause":"end_of_body","gap_frames":0,"gap_bytes":0,"clock_step_ns":0}']
+    lines += ["frame " + template for template in templates] + ["order " + order, *columns]
+    return "".join(line + "\n" for line in lines).encode()
+
+
+TEMPLATE_TEXT = b"%s /request {}\n%s a a \n" % (CALL.encode(), CALL.encode())
+
+
+def varint(value):
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
+
+
+def stream(content):
+    frame = zstd(content) if content else b""
+    return varint(len(frame)) + frame
+
+
+def cuts_of(lengths=b"\1\1", runs=b"", misses=b""):
+    return stream(runs) + stream(misses) + stream(lengths)
+
+
+def template_segment(head=None, text=TEMPLATE_TEXT, cuts=None, times=b"", proofs=b"\x01\x07", index=None):
+    """One block of `template/1`."""
+    start = zstd(b"tapedeck-segment/1 template/1\n")
+    head, cuts = template_head() if head is None else head, cuts_of() if cuts is None else cuts
+    index = ("%s %d %d 2 18\n" % (CALL, START, len(start))).encode() if index is None else index
+    frames = [(start, 30), (zstd(head), len(head)), (zstd(text), len(text)), (skippable(0x184D2A53, cuts), 0),
+              (skippable(0x184D2A51, times), 0), (skippable(0x184D2A52, proofs), 0), (zstd(index), len(index))]
+    table = struct.pack("<II", 0x184D2A5E, 8 * len(frames) + 9)
+    table += b"".join(struct.pack("<II", len(frame), content) for frame, content in frames)
+    return b"".join(frame for frame, _ in frames) + table + struct.pack("<IBI", len(frames), 0, 0x8F92EAB1)
+
+
+def window(content, log):
+    """A zstd frame that wants a window of 2^log bytes, of one raw block."""
+    return (bytes.fromhex("28b52ffd80") + bytes([log - 10 << 3]) + struct.pack("<I", len(content))
+            + struct.pack("<I", len(content) << 3 | 1)[:3] + content)
+
+
+def stating(content, size):
+    """A zstd frame without checksum that states another size than it has."""
+    return (bytes.fromhex("28b52ffda0") + struct.pack("<I", size) + struct.pack("<I", len(content) << 3 | 1)[:3] + content)
 
 
 def claiming(content):

@@ -70,6 +70,18 @@ def check_all(deck, damaged):
         bounded(deck, *command)
     assert deck.run("cat", deck.honest, text=False) == deck.body
     assert deck.honest in {call["call_id"] for call in deck.calls()}
+    still_seals(deck)
+
+
+def still_seals(deck):
+    """What is recorded beside it is sealed, and its journal goes."""
+    (deck.store.parent / "b.sse").write_bytes(b"data: beside it\n\n")
+    _, call, error = bounded(deck, "import", "--again", deck.store.parent / "b.sse")
+    bounded(deck, "seal")
+    bounded(deck, "index")
+    place = json.loads(deck.run("show", call.strip(), "--format", "json"))["archive"]
+    assert place["file"].startswith("S-"), error
+    assert deck.run("cat", call.strip(), text=False) == b"data: beside it\n\n"
 
 
 def index_line(block, frames=2, size=16):
@@ -89,14 +101,14 @@ SEGMENTS = {
     "start is 1 GiB of zeros": lambda: hostile.segment(start=(hostile.zeros(1 << 30),)),
     "a call of 1 GiB": lambda: hostile.segment(
         head=hostile.literal_head(frames=1, size=(1 << 30) - 2, cuts="1"), text=(hostile.zeros(1 << 30),),
-        index=index_line(50, 1, (1 << 30) - 2)),
+        index=index_line(hostile.BLOCK, 1, (1 << 30) - 2)),
     "2^26 frames": lambda: hostile.segment(
         head=hostile.literal_head(frames=1 << 26, size=0, body=0, cuts="%d" % (1 << 26)), text=b"",
-        index=index_line(50, 1 << 26, 0)),
+        index=index_line(hostile.BLOCK, 1 << 26, 0)),
     "2^26 frames with times": lambda: hostile.segment(
         head=hostile.literal_head(frames=1 << 26, size=0, body=0, cuts="%d" % (1 << 26), has_times="true"), text=b"",
         times=(lambda frame: bytes([len(frame) & 127 | 128, len(frame) >> 7]) + frame)(hostile.zeros(1 << 26)),
-        index=index_line(50, 1 << 26, 0)),
+        index=index_line(hostile.BLOCK, 1 << 26, 0)),
     "counts that overflow": lambda: hostile.segment(head=hostile.literal_head(frames=2, size=HUGE, body=HUGE)),
     "more frames than there are numbers": lambda: hostile.segment(head=hostile.literal_head(frames=HUGE, cuts=HUGE)),
     "cuts that overflow": lambda: hostile.segment(head=hostile.literal_head(cuts="0 %d 0 %d" % (HUGE, HUGE))),
@@ -105,15 +117,60 @@ SEGMENTS = {
     "salts of an absurd length": lambda: hostile.segment(proofs=b"\xff" * 8 + b"\x7f"),
     "index outside of the file": lambda: hostile.segment(index=index_line(1 << 40)),
     "index that is negative": lambda: hostile.segment(index=index_line(-1)),
-    "index of huge counts": lambda: hostile.segment(index=b"# tree %d\n" % HUGE + index_line(50, HUGE, HUGE)),
-    "index that names a block twice": lambda: hostile.segment(index=index_line(50) * 2),
-    "index that names a block 100,000 times": lambda: hostile.segment(index=index_line(50) * 100_000),
+    "index of huge counts": lambda: hostile.segment(index=b"# tree %d\n" % HUGE + index_line(hostile.BLOCK, HUGE, HUGE)),
+    "index that names a block twice": lambda: hostile.segment(index=index_line(hostile.BLOCK) * 2),
+    "index that names a block 100,000 times": lambda: hostile.segment(index=index_line(hostile.BLOCK) * 100_000),
     "seek table of 2^32 entries": lambda: hostile.segment(
         table=struct.pack("<IIIBI", 0x184D2A5E, 9, 0xFFFFFFFF, 0, 0x8F92EAB1)),
     "seek table of huge frames": lambda: hostile.segment(entries=[(0xFFFFFFFF, 0xFFFFFFFF)] * 6),
     "seek table that loops": lambda: hostile.segment(entries=[(50, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0)]),
     "no seek table, 100,000 frames": lambda: hostile.zstd(b"tapedeck-segment/1 literal/1\n") + hostile.zstd(b"") * 100_000,
     "skippable frame to beyond the end": lambda: hostile.segment()[:60] + struct.pack("<II", 0x184D2A51, 0xFFFFFFF0),
+    "text states less than it has": lambda: hostile.segment(text=(hostile.stating(hostile.TEXT, 17),)),
+    "text states more than it has": lambda: hostile.segment(text=(hostile.stating(hostile.TEXT, 19),)),
+    "index is far in the tree": lambda: hostile.segment(
+        index=b"# tree %d 1\n" % ((1 << 48) - 1) + index_line(hostile.BLOCK)[:-1] + b" " + b"ab" * 32 + b"\n"),
+    "index is so far in the tree that none fits behind": lambda: hostile.segment(
+        index=b"# tree %d 1\n" % (1 << 48) + index_line(hostile.BLOCK)[:-1] + b" " + b"ab" * 32 + b"\n"),
+    "index states 2^48 calls": lambda: hostile.segment(
+        index=b"# tree 0 %d\n" % (1 << 48) + index_line(hostile.BLOCK)[:-1] + b" " + b"ab" * 32 + b"\n"),
+    "seek table of one frame less": lambda: hostile.segment(entries=[(50, 30), (50, 0), (50, 0), (50, 0), (50, 0)]),
+    **{name: (lambda parts: lambda: hostile.template_segment(**parts()))(parts) for name, parts in {
+        "template that does not end": lambda: dict(head=hostile.template_head(templates=["␛<"])),
+        "hole beyond all columns": lambda: dict(head=hostile.template_head(templates=["␛<%d>" % HUGE])),
+        "100,000 templates": lambda: dict(head=hostile.template_head(templates=["␛<0>"] * 100_000)),
+        "template that goes on from more than there is": lambda: dict(head=hostile.template_head().replace(
+            b"order", b"frame+%d x\norder" % HUGE)),
+        "run longer than numbers go": lambda: dict(head=hostile.template_head(order="0x%d 0x%d" % (HUGE, HUGE))),
+        "two runs that take the rest": lambda: dict(head=hostile.template_head(order="0x* 0x*")),
+        "run of no template": lambda: dict(head=hostile.template_head(order="1x*")),
+        "2^60 frames": lambda: dict(head=hostile.template_head(frames=1 << 60, size=1 << 60)),
+        "2^26 frames of numbers": lambda: dict(
+            head=hostile.template_head(frames=1 << 26, size=1 << 29, columns=["numbers a 0x%d" % (1 << 26)]),
+            text=hostile.TEMPLATE_TEXT[:hostile.TEMPLATE_TEXT.index(b"\n") + 1], cuts=hostile.cuts_of(b"")),
+        "numbers that overflow": lambda: dict(
+            head=hostile.template_head(columns=["numbers a %d 1x1" % HUGE]), cuts=hostile.cuts_of(b"")),
+        "runs of numbers that overflow": lambda: dict(
+            head=hostile.template_head(columns=["numbers a 1x%d 1x%d" % (HUGE, HUGE)]), cuts=hostile.cuts_of(b"")),
+        "cuts beyond the text": lambda: dict(cuts=hostile.cuts_of(b"\xfe\xfe")),
+        "cuts whose sum overflows": lambda: dict(cuts=hostile.cuts_of((b"\xff" + b"\xff" * 8 + b"\x7f") * 2)),
+        "cuts short of the text": lambda: dict(cuts=hostile.cuts_of(b"\0\0")),
+        "cuts that no column wants": lambda: dict(cuts=hostile.cuts_of(b"\1\1\1")),
+        "cuts as long as no number": lambda: dict(cuts=b"\xff" * 9 + b"\x7f"),
+        "runs of words that overflow": lambda: dict(
+            head=hostile.template_head(columns=["words a p"]), cuts=hostile.cuts_of(b"", b"\xff" + b"\xff" * 8 + b"\x7f")),
+        "misses that overflow": lambda: dict(
+            head=hostile.template_head(columns=["words a p"]),
+            cuts=hostile.cuts_of(b"", b"\0\0", (b"\xff" + b"\xff" * 8 + b"\x7f") * 2)),
+        "2^62 groups of times": lambda: dict(head=hostile.template_head(has_times="true"), times=b"\xff" * 8 + b"\x3f"),
+        "times as long as no number": lambda: dict(
+            head=hostile.template_head(has_times="true"), times=b"\1" + b"\xff" * 9 + b"\x7f"),
+        "base64 that does not end": lambda: dict(text=hostile.TEMPLATE_TEXT.replace(b" a a", " a ␛(AAAA".encode())),
+        "a megabyte of halves of escapes": lambda: dict(
+            text=hostile.TEMPLATE_TEXT.replace(b" a a", b" a " + "␛0".encode() * 300_000)),
+        "no lines": lambda: dict(head=b"\n" * 1_000_000),
+        "a line for a call that is not there": lambda: dict(text=hostile.TEMPLATE_TEXT * 1000),
+    }.items()},
     "a newer version": lambda: hostile.segment(start=b"tapedeck-segment/999999999999999999999 literal/1\n"),
     "an unknown coding": lambda: hostile.segment(start=b"tapedeck-segment/1 \x1b[31mred/1\n"),
     "empty": lambda: b"",
@@ -133,6 +190,62 @@ def test_the_segments_above_are_hostile_in_one_point_only(honest):
     assert honest.run("cat", hostile.CALL, text=False) == hostile.TEXT[2:]
 
 
+def test_so_are_those_of_the_present_coding(honest):
+    (honest.archive / hostile.NAME).write_bytes(hostile.template_segment())
+    check_all(honest, damaged=False)
+    assert honest.run("cat", hostile.CALL, text=False) == b"data: a\n\ndata:  \n\n"
+
+
+@pytest.mark.parametrize("log", [24, 31, 41])
+def test_a_window_that_nobody_needs(honest, log):
+    """It takes no memory: a block is decoded in one go, and that is what its content needs."""
+    (honest.archive / hostile.NAME).write_bytes(hostile.segment(text=(hostile.window(hostile.TEXT, log),)))
+    bounded(honest, "index", "--rebuild")
+    code, text, _ = bounded(honest, "cat", hostile.CALL)
+    assert code == 2 or text.encode() == hostile.TEXT[2:]
+    still_seals(honest)
+
+
+LISTED = {
+    "a call of another block": lambda line, call: dict(index=line),
+    "a tombstone of another block": lambda line, call: dict(index=line.replace(b" 2 16\n", b" - - " + b"ab" * 32 + b"\n")),
+    "a tombstone": lambda line, call: dict(
+        index=line.replace(b" 2 16\n", b" - - " + b"ab" * 32 + b"\n"), text=b"", proofs=b"",
+        head=b"# %s %d erased 5 %s\n" % (call, hostile.START, b"ab" * 32)),
+    "another call": lambda line, call: dict(
+        index=line, head=hostile.literal_head(call=call.decode()).replace(hostile.CALL.encode(), call)),
+}
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_a_segment_that_lists_calls_of_journals_does_not_make_them_go(tapedeck, tmp_path, name):
+    """Whoever names a call in an index has not got it: it is sealed again, or its journal stays, and that is said."""
+    (tmp_path / "a.sse").write_bytes(b"data: x\n\n")
+    call = tapedeck.run("import", tmp_path / "a.sse").strip()
+    line = index_line(hostile.BLOCK).replace(hostile.CALL.encode(), call.encode())
+    (tapedeck.store / "archive" / hostile.NAME).write_bytes(hostile.segment(**LISTED[name](line, call.encode())))
+    code, _, error = bounded(tapedeck, "seal")
+    assert code == 2 and (call in error or hostile.NAME in error), error
+    (tapedeck.store / "archive" / hostile.NAME).unlink()
+    # The catalogue has believed the file, and is made again without it.
+    bounded(tapedeck, "index", "--rebuild")
+    assert tapedeck.run("cat", call, text=False) == b"data: x\n\n"
+    bounded(tapedeck, "seal")
+    assert not list((tapedeck.store / "archive").glob("J-*.tape"))
+    assert tapedeck.run("cat", call, text=False) == b"data: x\n\n"
+
+
+def test_a_checkpoint_of_more_calls_than_there_can_be(honest):
+    """It is reported, and what is recorded is sealed all the same."""
+    lines = (honest.archive / "checkpoint").read_bytes().split(b"\n")
+    for size in (1 << 33, (1 << 48) - 1, 10**18 - 1):
+        text = b"\n".join([lines[0], b"%d" % size, lines[2], b"peaks" + b" " + lines[2] if size == 1 << 33 else b"peaks"])
+        text += b"\n"
+        (honest.archive / "checkpoint").write_bytes(text + b"crc32c %08x\n" % hostile.crc32c(text))
+        assert bounded(honest, "verify")[0] == 2
+        still_seals(honest)
+
+
 JOURNALS = {
     "length of 10^18": lambda: hostile.journal(hostile.opened(), hostile.record("frame 1 0 - 0", b"x", size=10**18)),
     "length of 10^11": lambda: hostile.journal(hostile.opened(), hostile.record("frame 1 0 - 0", b"x", size=10**11)),
@@ -144,6 +257,19 @@ JOURNALS = {
         hostile.opened(), hostile.record("frame 1 %d - 0" % (1 << 48), b"x"), hostile.record("end 1", b"{}")),
     "an end of huge counts": lambda: hostile.journal(
         hostile.opened(), hostile.record("end 1", hostile.end_json(HUGE, HUGE).encode())),
+    **{"length of %d" % length: (lambda length: lambda: hostile.journal(
+        hostile.opened(), hostile.record("frame 1 0 - 0", b"x", size=length)))(length)
+       for length in (2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**128)},
+    **{"the id is " + repr(call): (lambda call: lambda: hostile.journal(
+        hostile.record("open 1 %s %d %s" % (call, len(hostile.open_json(call)), hostile.SALT), hostile.open_json(call).encode() + b"\n{}"),
+        hostile.record("end 1", hostile.end_json(0, 0).encode())))(call)
+       for call in ("../../../../../../etc/passwd", "01KDVDNA00ABCDEFGH/../NPQRS", "01KDVDNA00ABCDEFGH\n1 NPQRS",
+                    "01KDVDNA00ABCDEFGH\0\0\0NPQRS", "\x1b[31m", "", "01kdvdna00abcdefghjkmnpqrs", "8" * 26)},
+    "open JSON of 100,000 levels": lambda: hostile.journal(
+        hostile.record("open 1 %s 100000 %s" % (hostile.CALL, hostile.SALT), b"[" * 100_000 + b"\n{}")),
+    "a request and a frame of 100,000 levels": lambda: hostile.journal(
+        hostile.opened(body=b'{"messages":' + b"[" * 100_000), hostile.record("frame 1 0 - 0", b"data: " + b'{"a":' * 50_000 + b"\n\n"),
+        hostile.record("end 1", hostile.end_json(1, 250_008).encode())),
     "deltas of no key": lambda: hostile.journal(hostile.opened(), hostile.record("delta 1 0 - 0 0", b"x")),
     "no header": lambda: hostile.opened(),
     "a newer version": lambda: hostile.record("journal tapedeck-journal/99 %s 1 1 %s" % (hostile.WRITER, "0" * 64)),
@@ -158,9 +284,10 @@ def test_a_journal_that_wants_to_be_believed(honest, name):
     (honest.archive / hostile.JOURNAL).write_bytes(JOURNALS[name]())
     bounded(honest, "index", "--rebuild")
     for command in (["verify"], ["status"], ["calls"], ["cat", hostile.CALL], ["seal"], ["seal"], ["index"], ["calls"],
-                    ["verify"]):
+                    ["verify"], ["show", hostile.CALL], ["frames", hostile.CALL], ["export", "--to", "tape"]):
         bounded(honest, *command)
     assert honest.run("cat", honest.honest, text=False) == honest.body
+    still_seals(honest)
 
 
 def test_a_journal_with_a_hole_of_a_terabyte(honest):
@@ -287,6 +414,87 @@ def test_a_capture_that_wants_to_be_believed(honest, tmp_path, name):
                     *(["frames", call] for call in text.split())):
         bounded(honest, *command)
     assert honest.run("cat", honest.honest, text=False) == honest.body
+
+
+@pytest.fixture
+def tape(honest, tmp_path):
+    """A small tape, and an empty store to import it into."""
+    (tmp_path / "small.sse").write_bytes(b"data: \x1b[31m\xff\n\n")
+    call = honest.run("import", tmp_path / "small.sse").strip()
+    content = honest.run("export", "--to", "tape", call, text=False)
+    honest.other = tmp_path / "other"
+    return honest, call, content
+
+
+def import_tape(deck, content):
+    """Exit code and error; what the other store has then."""
+    path = deck.store.parent / "x.tape"
+    path.write_bytes(content)
+    code, text, error = bounded(deck, "import", "--store", deck.other, path)
+    calls = bounded(deck, "calls", "--store", deck.other, "--format", "ndjson")[1] if deck.other.exists() else ""
+    return code, error, {json.loads(line)["call_id"] for line in calls.splitlines()}
+
+
+def with_sum(lines):
+    return lines + b"sha256 %s\n" % hashlib.sha256(lines).hexdigest().encode()
+
+
+def test_a_tape_that_was_changed_is_refused_with_a_reason(tape):
+    deck, call, content = tape
+    places = sorted({*range(0, len(content), max(1, len(content) // 40)), len(content) - 1, len(content) - 70})
+    changed = [content[:place] + bytes([content[place] ^ 1]) + content[place + 1:] for place in places]
+    changed += [content[:place] for place in places if place < len(content) - 1] + [content + b"x", content + content, b"", b"\n" * 5000, content[1:]]
+    lines = content.split(b"\n")
+    body = b"\n".join(lines[:-2]) + b"\n"
+    # From here on the checksum is right.
+    changed += [with_sum(body[:place]) for place in places[::4] if place < len(body) - 1]
+    for old, new in ((b"\nrequest 0", b"\nrequest %d" % HUGE), (b"\nframe - ", b"\nframe %d " % HUGE), (b"\nframe -", b"\nframe x"),
+                     (b"\\xff", b"\\xfe"), (b"\\xff", b"\\x"), (b"\nleaf ", b"\nleaf 0"),
+                     (call.encode(), b"../../../../../../etc/passwd"), (call.encode(), b"01KDVDNA00ABCDEFGH\0JKMNPQR"),
+                     (b"\nopen {", b"\nopen " + b"[" * 100_000 + b"{"), (b"end of tape, 1", b"call x\nend of tape, 1"),
+                     (b"\nsalt ", b"\nsalt zz"), (b"\nend {", b"\nend of {"), (b"\ncall ", b"\n| \\n\ncall "),
+                     (b"tapedeck-tape/1", b"tapedeck-tape/2"), (b"tapedeck-tape/1", b"tapedeck-tape/" + b"9" * 1000)):
+        assert old in body, old
+        changed.append(with_sum(body.replace(old, new)))
+    for content in changed:
+        code, error, calls = import_tape(deck, content)
+        assert code == 2 and not calls, (content[-600:], error)
+        assert "x.tape" in error and re.search(r": [a-z' ]{10}", error), error
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", error), error
+    code, error, calls = import_tape(deck, tape[2])
+    assert code == 0 and calls == {call}, error
+
+
+def test_a_tape_of_two_calls_whose_second_is_wrong_gives_none(tape):
+    deck, call, _ = tape
+    content = deck.run("export", "--to", "tape", text=False)
+    assert content.count(b"\nleaf ") == 2
+    place = content.rindex(b"\nleaf ") + 10
+    body = b"\n".join((content[:place] + bytes([content[place] ^ 1]) + content[place + 1:]).split(b"\n")[:-2]) + b"\n"
+    code, error, calls = import_tape(deck, with_sum(body))
+    assert code == 2 and not calls and "line " in error, error
+
+
+def test_a_tape_of_huge_lengths(tape):
+    deck = tape[0]
+    for content in (b"tapedeck-tape/1\n" + b"| " + b"x" * (64 << 20), b"tapedeck-tape/1\n" + b"#\n" * 2_000_000,
+                    b"tapedeck-tape/1\ncheckpoint\n" + b"| x\n" * 1_000_000):
+        code, error, calls = import_tape(deck, with_sum(content + b"\n"))
+        assert code == 2 and not calls, error
+
+
+def test_many_tiny_frames_and_one_that_is_large(honest, tmp_path):
+    for name, body in (("tiny", b":\n\n" * 100_000), ("distinct", b"".join(b"%x:\n\n" % n for n in range(20_000))),
+                       ("large", b"data: " + b"x" * (20 << 20) + b"\n\n"), ("feeds", b'{"a":"' + b"\\n" * (4 << 20) + b'"}')):
+        (tmp_path / (name + ".sse")).write_bytes(body)
+        code, call, error = bounded(honest, "import", tmp_path / (name + ".sse"), seconds=120)
+        assert code == 0, error
+        for command in (["index"], ["seal"], ["index", "--rebuild"], ["verify"], ["status"]):
+            code, _, error = bounded(honest, *command, seconds=120)
+            assert code == 0, error
+        for command in (["show", call.strip()], ["frames", call.strip()]):
+            bounded(honest, *command, seconds=120)
+        assert honest.run("cat", call.strip(), text=False) == body
 
 
 PROOFS = ["[" * 100_000, "{}", "null", '{"format":"tapedeck-proof/1","inclusion":[' + ",".join(['"%064d"' % 0] * 9999) + "]}",

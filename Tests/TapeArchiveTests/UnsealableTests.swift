@@ -81,6 +81,25 @@ import Testing
     #expect(calls == Dictionary(uniqueKeysWithValues: expected.map { ($0.open.id, $0) }))
   }
 
+  /// A leaf list or a tombstone of a call that is in a journal does not make it go, unless its leaf hash is the call's.
+  @Test(arguments: [false, true]) func aLeafListMakesNoOtherCallGo(isTrue: Bool) throws {
+    let store = try memoryStore()
+    let expected = try recordEight(store)
+    let journal = store.archiveNames.filter { $0.hasPrefix("J-") }
+    let list = LeafList(
+      segment: "S-01KDVDNA00J5CVAMP8T83WH1R1-000001-000008.tape.zst", removedAtNs: 5, place: TreePlace(firstLeaf: 0),
+      leaves: try expected.map {
+        var leaf = leafHash(of: $0)
+        if !isTrue { leaf[3] ^= 1 }
+        return LeafList.Leaf(id: $0.open.id, hash: try #require(MerkleHash(leaf)))
+      })
+    try list.write(to: store)
+    let report = try Sealer(store: store, log: quiet).seal()
+    #expect(report.unsealed.count == (isTrue ? 0 : 8))
+    #expect(report.sealedCalls == 0)
+    #expect(store.archiveNames.filter { $0.hasPrefix("J-") } == (isTrue ? [] : journal))
+  }
+
   /// Frames that are all different, and like nothing, do not take a shape each.
   @Test func manyFramesThatAreLikeNoOtherComeBack() throws {
     let store = try memoryStore()

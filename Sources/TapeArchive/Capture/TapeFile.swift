@@ -33,6 +33,9 @@ package enum TapeFile {
 
     """
 
+  /// The line behind the last call.
+  static func end(_ calls: Int) -> String { "end of tape, \(calls) calls" }
+
   /// Makes the lines of a tape, and the checksum over them.
   package struct Writer {
     private var hash = SHA256()
@@ -72,7 +75,7 @@ package enum TapeFile {
     }
 
     package mutating func finish() -> [UInt8] {
-      let last = counted(Array("\nend of tape, \(calls) calls\n".utf8))
+      let last = counted(Array("\n\(TapeFile.end(calls))\n".utf8))
       return last + Array("sha256 \(Hex.string(hash.finalize()))\n".utf8)
     }
 

@@ -16,6 +16,8 @@ extension TapeFile {
     package private(set) var note: CheckpointNote?
     private var hash = SHA256()
     private var hasBegun = false
+    /// The line that counts the calls has come; only the checksum may follow.
+    private var hasEnded = false
     private var isOver = false
     private var calls = 0
     private var call: RecordedCall?
@@ -46,13 +48,14 @@ extension TapeFile {
       guard !isOver else { throw wrong("there is something behind its last line") }
       var fields = JournalFields(line)
       let word = String(decoding: fields.text().prefix(16), as: UTF8.self)
-      if word == "sha256", hasBegun, parts.id == nil {
+      if word == "sha256", hasEnded {
         guard fields.hex() == Array(hash.finalize()) else {
           throw wrong("its checksum is not that of its lines: it was changed since it was exported")
         }
         isOver = true
         return nil
       }
+      guard !hasEnded || line.isEmpty else { throw wrong("there is something between its last call and its checksum") }
       hash.update(bufferPointer: line)
       hash.update(data: [0x0A])
       guard hasBegun else {
@@ -71,8 +74,15 @@ extension TapeFile {
       case "", "#": return nil
       case "call" where fields.isCall(word), "end" where fields.isCall(word):
         let entry = try endCall()
-        if word == "call" { parts.id = fields.callID() }
-        guard word == "end" || parts.id != nil else { throw wrong("a call without id") }
+        if word == "end" {
+          hasEnded = true
+          guard String(decoding: line, as: UTF8.self) == TapeFile.end(calls) else {
+            throw wrong("it has \(calls) calls, which is not what its end says")
+          }
+          return entry
+        }
+        parts.id = fields.callID()
+        guard parts.id != nil else { throw wrong("a call without id") }
         return entry
       default: try member(word, line, &fields)
       }

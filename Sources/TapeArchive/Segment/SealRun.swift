@@ -162,17 +162,23 @@ struct SealRun {
     let going = Set(closed.filter { !isKept($0) }.map(\.name))
     for (calls, sealed) in assumed {
       let needed = calls.filter { item in
-        item.track.records.contains {
-          going.contains(JournalFormat.fileName(writer: item.writer, sequence: $0.sequence))
-        }
+        sealed.isSettled(item.track.id)
+          || item.track.records.contains {
+            going.contains(JournalFormat.fileName(writer: item.writer, sequence: $0.sequence))
+          }
       }
       guard !needed.isEmpty else { continue }
       let contents = try sealed.contents(of: Set(needed.map(\.track.id)))
       var missing: [Pending] = []
       for item in needed {
         switch contents[item.track.id] {
-        case .settled: continue
-        case .calls(let leaves): try compare(item, leaves)
+        case .settled(let leaves):
+          // Whoever makes a tombstone of a call that was never erased does not make the call go.
+          guard try isOne(of: leaves, item), sealed.erased.contains(item.track.id) || erasing.wants(item.track.id)
+          else { continue }
+          buried.insert(item.track.id)
+          erasedWriters.insert(item.writer)
+        case .calls(let leaves): _ = try isOne(of: leaves, item)
         case nil:
           let file = sealed.files[item.track.id]?.first ?? "its segment"
           log.error("call \(item.track.id) cannot be read from \(file), and is sealed again")
@@ -185,13 +191,14 @@ struct SealRun {
   }
 
   /// A call stays in its journal if what a segment has under its id is another.
-  private mutating func compare(_ item: Pending, _ leaves: Set<[UInt8]>) throws {
+  private mutating func isOne(of leaves: Set<[UInt8]>, _ item: Pending) throws -> Bool {
     do {
-      if leaves.contains(try leafHash(of: load(item))) { return }
+      if leaves.contains(try leafHash(of: load(item))) { return true }
       keep(item, "a segment has another of its id")
     } catch let error as UnsealableCalls {
       keep(item, error.description)
     }
+    return false
   }
 
   private mutating func sealPending() throws {
@@ -217,8 +224,6 @@ struct SealRun {
 
   private mutating func alreadySealed() throws -> SealedCalls {
     let sealed = try SealedCalls(pending.map(\.track.id), in: store)
-    // Of calls that retention removed, what is left in a journal goes as that of a tombstone does.
-    buried.formUnion(sealed.erased.union(sealed.removed.filter(erasing.wants)))
     report.damage += sealed.damage.filter { !report.damage.contains($0) }
     return sealed
   }

@@ -11,6 +11,8 @@ struct SealedCalls {
   private(set) var erased: Set<CallID> = []
   /// Those of leaf lists.
   private(set) var removed: Set<CallID> = []
+  /// The leaf hashes that tombstones and leaf lists state.
+  private var stones: [CallID: Set<[UInt8]>] = [:]
   /// What cannot be read of files that may have more of them.
   private(set) var damage: [Damage] = []
   private let store: Store
@@ -28,6 +30,7 @@ struct SealedCalls {
           for leaf in try LeafList(store: store, name: name).leaves where all.contains(leaf.id) {
             files[leaf.id, default: []].append(name)
             removed.insert(leaf.id)
+            stones[leaf.id, default: []].insert(leaf.hash.bytes)
           }
         }
       } catch let error as TapeError where error.isDamage {
@@ -44,7 +47,9 @@ struct SealedCalls {
     let segment = try SegmentReader(store: store, name: name)
     for entry in segment.entries where all.contains(entry.id) {
       files[entry.id, default: []].append(name)
-      if entry.isErased { erased.insert(entry.id) }
+      guard entry.isErased else { continue }
+      erased.insert(entry.id)
+      if let leaf = entry.leafHash { stones[entry.id, default: []].insert(leaf) }
     }
     if let problem = segment.problem {
       damage.append(Damage(file: name, offset: 0, calls: [], message: problem))
@@ -65,10 +70,13 @@ struct SealedCalls {
     id.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
   }
 
+  /// A tombstone or a leaf list says that there is no more of it.
+  func isSettled(_ id: CallID) -> Bool { erased.contains(id) || removed.contains(id) }
+
   /// What the files really have of a call.
   enum Content {
-    /// A tombstone, or a leaf in a leaf list: that is all there is.
-    case settled
+    /// A tombstone, or a leaf in a leaf list, with these leaf hashes: that is all there is.
+    case settled(Set<[UInt8]>)
     /// The call, with these leaf hashes.
     case calls(Set<[UInt8]>)
   }
@@ -96,7 +104,7 @@ struct SealedCalls {
       }
     }
     var contents = leaves.mapValues(Content.calls)
-    for id in settled { contents[id] = .settled }
+    for id in settled { contents[id] = .settled(stones[id] ?? []) }
     return contents
   }
 }

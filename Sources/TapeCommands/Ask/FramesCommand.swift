@@ -19,14 +19,21 @@ struct FramesCommand: ParsableCommand {
     let least = try stalls.map { try Durations.nanoseconds($0, flag: "--stalls") }
     let asking = try Asking(store)
     let recorded = try asking.engine.recorded(asking.engine.resolve(call.call))
-    var rows = QueryEngine.frames(of: recorded)
-    if let least { rows = rows.filter { ($0["gap_ns"]?.integer).map { Int64($0) >= least } ?? false } }
-    guard !rows.isEmpty else {
+    // Lines of JSON go out as they are made; the other formats have to see all rows first.
+    let printer = RowPrinter(format: format.resolved, columns: Self.columns)
+    var rows: [JSONValue] = []
+    var count = 0
+    QueryEngine.forEachFrame(of: recorded) { row in
+      if let least, (row["gap_ns"]?.integer).map({ Int64($0) < least }) ?? true { return }
+      count += 1
+      if printer.format == .ndjson { printer.print([row]) } else { rows.append(row) }
+    }
+    guard count > 0 else {
       try asking.report(damageIn: recorded)
       throw Asking.nothing(
         stalls.map { "no frame of this call came \($0) or more after the one before" } ?? "this call has no frames")
     }
-    RowPrinter(format: format.resolved, columns: Self.columns).print(rows)
+    if !rows.isEmpty { printer.print(rows) }
     try asking.report(damageIn: recorded)
   }
 
