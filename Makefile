@@ -14,7 +14,7 @@ BUILD_FLAGS := --explicit-target-dependency-import-check error
 # instructions; debug builds and tests keep them.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: help deps demo build release test test-unit test-clients fuzz lint format bench install clean check-tools
+.PHONY: help deps demo build release test test-unit test-clients fuzz sanitize sanitize-address sanitize-thread soak faults lint format bench install clean check-tools
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,11 @@ STEPS ?= 100000
 soak: check-tools ## a long simulation of traffic, faults and restarts: SEED=… STEPS=…
 	TAPEDECK_SOAK_SEED=$(SEED) TAPEDECK_SOAK_STEPS=$(STEPS) $(SWIFT) test $(BUILD_FLAGS) --filter TapeSimulationTests
 
+faults: build $(VENV)/ready ## every fault at every operation, where `make test` takes some: about an hour
+	TAPEDECK_ALL_FAULTS=1 $(SWIFT) test $(BUILD_FLAGS) --filter 'TapeArchiveTests|TapeIndexerTests'
+	TAPEDECK_ALL_FAULTS=1 TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) \
+	  $(VENV)/bin/python -m pytest -q Tests/EndToEnd/test_durability.py Tests/EndToEnd/test_upkeep_kills.py
+
 $(VENV)/ready: Tests/EndToEnd/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
@@ -58,6 +63,19 @@ test-clients: build $(VENV)/ready
 
 fuzz: check-tools ## look for inputs that break a decoder: make fuzz TARGET=journal SECONDS=600
 	SWIFT=$(SWIFT) SECONDS_EACH=$(or $(SECONDS),60) Tests/Fuzz/run $(TARGET)
+
+SANITIZER_FLAGS = $(BUILD_FLAGS) --scratch-path .build-$* --sanitize $*
+
+sanitize: sanitize-address sanitize-thread ## the unit tests under AddressSanitizer and ThreadSanitizer: FILTER=…
+
+sanitize-address: PREPARED = ASAN_OPTIONS=detect_leaks=0
+sanitize-thread: PREPARED = LD_PRELOAD=$(CURDIR)/.build-thread/mutex.so
+
+# ThreadSanitizer has to be told of locks that were waited for: Tests/ThreadSanitizer/mutex.c.
+sanitize-address sanitize-thread: sanitize-%: check-tools
+	$(SWIFT) build --build-tests $(SANITIZER_FLAGS)
+	$(if $(filter thread,$*),clang -shared -fPIC -O1 -o .build-thread/mutex.so Tests/ThreadSanitizer/mutex.c -ldl)
+	$(PREPARED) $(SWIFT) test --skip-build $(SANITIZER_FLAGS) $(if $(FILTER),--filter '$(FILTER)')
 
 lint: check-tools ## formatting and style
 	$(SWIFT) format lint --strict -r Package.swift Sources Tests

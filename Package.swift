@@ -133,7 +133,7 @@ let package = Package(
 
     // Tests mirror the targets; vectors and fixtures lie beside them.
     .target(
-      name: "TapeTestSupport", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", logging],
+      name: "TapeTestSupport", dependencies: ["TapeArchive", "TapeTypes", "TapeJSON", "CZstd", logging],
       path: "Tests/TapeTestSupport", swiftSettings: strict),
     .testTarget(
       name: "TapeRedactionTests", dependencies: ["TapeRedaction", "TapeTypes", "TapeJSON"], swiftSettings: strict),
@@ -197,7 +197,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "TapeRecorder", "CZstd", crypto, logging,
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeDialects", "TapeRecorder", "TapeRedaction",
+        "TapeConfiguration", "CZstd", crypto, logging,
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(

@@ -17,7 +17,7 @@
 -- Money is not stored: prices are dated and applied when asked (`tapedeck usage`), so a price fix re-prices the past.
 
 PRAGMA application_id = 1413566532;  -- 'TAPD'
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- One row per call: one HTTP exchange, one telemetry span. Written when the call is first seen (state 'open') and
 -- again when it has ended; sealing changes only archive_file and archive_offset.
@@ -178,6 +178,31 @@ CREATE TABLE call_text (
 -- Case and accents do not matter. The table is contentless (its text is in call_text), so it has no columns to read.
 CREATE VIRTUAL TABLE call_fts USING fts5 (
   prompt, completion, content = '', tokenize = "unicode61 remove_diacritics 2"
+);
+
+-- The facts of `calls` that usage is added up from once more, by columns: sums over many calls read these few bytes a
+-- call instead of whole rows. Every call is in exactly one of the two tables. Blocks do not overlap, and have up to 2048
+-- calls that have ended, in the order of their keys; a call that changes takes its whole block among the loose ones.
+--
+-- data: u32 number of calls; the name columns state, identity_id, thread_id, thread_tags, deployment, provider, model,
+-- usage_unknown_reason, usage_contradiction; the number columns call_key, started_ns, has_usage + 2 * mock,
+-- prompt_tokens, completion_tokens, total_tokens, cached_tokens, reasoning_tokens, first_content_ns, duration_ns.
+-- A number column is u8 width (0, 1, 2, 4 or 8), i64 base, and for each call an unsigned number of so many bytes: what
+-- is to be added to the base, or all ones for NULL; with width 0 all are NULL. A name column is u32 number of texts,
+-- each text as u32 bytes and UTF-8, then a number column: each call's place in that list. All little-endian.
+CREATE TABLE usage_blocks (
+  first_key INTEGER PRIMARY KEY,
+  last_key INTEGER NOT NULL,
+  first_started_ns INTEGER NOT NULL,
+  last_started_ns INTEGER NOT NULL,
+  calls INTEGER NOT NULL,
+  data BLOB NOT NULL
+);
+
+CREATE INDEX usage_blocks_by_start ON usage_blocks (first_started_ns, last_started_ns);
+
+CREATE TABLE usage_loose (
+  call_key INTEGER PRIMARY KEY REFERENCES calls (call_key)
 );
 
 -- What of the archive is indexed: one row per file of STORE/archive, in the same transaction as the file's calls.

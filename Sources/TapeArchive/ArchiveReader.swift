@@ -111,11 +111,12 @@ public struct ArchiveReader: Sendable {
       // still open here; never in neither.
       let journals = try JournalListing(store: store)
       for damage in try store.archiveIntruders() { onDamage(damage) }
-      var seen: [CallID: [UInt8]] = [:]
+      // The start of each leaf hash tells two calls of one id apart.
+      var seen: [CallID: UInt64] = [:]
       for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
         do {
           try SegmentReader(store: store, name: name).forEachItem(onDamage: onDamage) { item, location, leaf in
-            let short = Array(leaf.prefix(8))
+            let short = leaf.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             if let other = seen[item.id] {
               if other != short {
                 onDamage(

@@ -10,7 +10,8 @@ struct CallBuilder {
     case .head(_, let head): call?.head = head
     case .frame(_, let offsetNs, let bytes): call?.add(offsetNs, bytes)
     case .ended(_, let end): call?.end = end
-    case .part, .gap, .lost, .sealed, .damage: break
+    case .lost(_, let loss): call?.loss = loss
+    case .part, .gap, .sealed, .damage: break
     }
   }
 }

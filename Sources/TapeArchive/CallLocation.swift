@@ -22,12 +22,23 @@ public struct Damage: Sendable, Equatable, CustomStringConvertible {
   /// The calls that miss something because of it, as far as they can be known.
   public var calls: [CallID]
   public var message: String
+  /// The disk did not give the bytes: what they are is not known, and another time they may be had.
+  package var isUnreadable = false
 
   public init(file: String, offset: Int, calls: [CallID], message: String) {
     self.file = file
     self.offset = offset
     self.calls = calls
     self.message = message
+  }
+
+  /// What an error of reading comes to.
+  init(file: String, offset: Int, calls: [CallID], error: any Error) {
+    let failed = error as? FileError
+    self.init(
+      file: file, offset: offset, calls: calls,
+      message: failed.map { "the disk does not give its bytes: \($0.reason)" } ?? "\(error)")
+    isUnreadable = failed != nil
   }
 
   public var description: String {

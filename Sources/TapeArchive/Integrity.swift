@@ -24,11 +24,18 @@ enum Integrity {
   }
 }
 
-/// What of a call is missing on tape, as a sentence; nil if nothing is, or if there is no end record to tell.
-package func integrityProblem(of call: RecordedCall) -> String? {
-  call.end.flatMap { end in
-    Integrity.problem(end, frames: call.frameCount, bytes: call.raw.count) { Array(SHA256.hash(data: call.raw)) }
+extension Integrity {
+  /// The same of a call without end record.
+  static func problem(_ loss: CallLoss?) -> String? {
+    guard let loss, loss.missingFrames > 0 else { return nil }
+    return "the archive is damaged: \(loss.missingFrames) \(loss.missingFrames == 1 ? "frame is" : "frames are") missing"
   }
+}
+
+/// What of a call is missing on tape, as a sentence; nil if nothing is, as far as can be told.
+package func integrityProblem(of call: RecordedCall) -> String? {
+  guard let end = call.end else { return Integrity.problem(call.loss) }
+  return Integrity.problem(end, frames: call.frameCount, bytes: call.raw.count) { Array(SHA256.hash(data: call.raw)) }
 }
 
 extension SealedCall {
@@ -36,13 +43,15 @@ extension SealedCall {
   /// need not be read again.
   package func integrityProblem() throws -> String? {
     guard let outline, outline.end?.sha256 == nil else { return TapeArchive.integrityProblem(of: try call()) }
-    return outline.end.flatMap { Integrity.problem($0, frames: outline.frames, bytes: outline.bytes) { [] } }
+    guard let end = outline.end else { return Integrity.problem(outline.loss) }
+    return Integrity.problem(end, frames: outline.frames, bytes: outline.bytes) { [] }
   }
 }
 
 extension LeafHasher {
   /// The same of a call whose frames all came by here.
-  package func integrityProblem(end: CallEnd?) -> String? {
-    end.flatMap { Integrity.problem($0, frames: Int(frames), bytes: Int(bytes)) { rawHash } }
+  package func integrityProblem(end: CallEnd?, loss: CallLoss? = nil) -> String? {
+    guard let end else { return Integrity.problem(loss) }
+    return Integrity.problem(end, frames: Int(frames), bytes: Int(bytes)) { rawHash }
   }
 }

@@ -70,12 +70,18 @@ package struct Repacker {
       if let problem = reader.problem { throw reader.file.corrupt(problem) }
       before = try store.files.status(store.archivePath + "/" + name)?.bytes ?? 0
       segment = try isSo(reader.file) ? nil : rewrite(reader)
-    } catch let error as TapeError where error.isDamage {
-      // A damaged segment is evidence, and perhaps more can be had of it than this program knows how.
+    } catch let error as TapeError where error.isDamage || error.code == .io {
+      // A damaged segment is evidence, and perhaps more can be had of it than this program knows how. One that the disk
+      // does not give is no reason to leave the others.
       report.damage.append(Damage(file: name, offset: 0, calls: [], message: error.description))
       return
-    } catch let error as BlockError {
+    } catch let error where error is BlockError || error is ZstdError {
       report.damage.append(Damage(file: name, offset: 0, calls: [], message: "\(error)"))
+      return
+    } catch let error as UnsealableCalls {
+      // One segment that cannot be repacked does not keep others from it.
+      let message = "it did not come back as it was when it was repacked, and is left as it was: \(error)"
+      report.damage.append(Damage(file: name, offset: 0, calls: error.ids, message: message))
       return
     }
     report.bytesBefore += before
@@ -102,9 +108,9 @@ package struct Repacker {
     }
     try segment.finish()
     guard segment.leaves == leaves, leaves.count == reader.entries.count else {
-      throw TapeError(.failed, "\(reader.name) did not give the same calls when it was repacked; it is left as it was")
+      throw UnsealableCalls([], "it did not give the same calls")
     }
-    try segment.readBack(orElse: "the segment is left as it was")
+    try segment.readBack()
     return segment
   }
 

@@ -13,6 +13,8 @@ package struct SealReport: Sendable, Equatable {
   /// Files that the torn tails of journals were set aside in.
   package var torn: [String] = []
   package var damage: [Damage] = []
+  /// Calls that cannot be sealed, and why: they stay in the journals that are named.
+  package var unsealed: [Damage] = []
   /// Bytes of requests and responses that were sealed.
   package var rawBytes = 0
   package var segmentBytes = 0
@@ -86,6 +88,8 @@ package struct Sealer {
         error.isReadOnly ? .readOnly : .io,
         "cannot seal \(store.archivePath): \(error.reason) (\(error.call) \(error.path)); the journals are kept")
     } catch let error as BlockError {
+      throw TapeError(.failed, "cannot seal \(store.archivePath): \(error); the journals are kept")
+    } catch let error as UnsealableCalls {
       throw TapeError(.failed, "cannot seal \(store.archivePath): \(error); the journals are kept")
     } catch let error as ZstdError {
       throw TapeError(.failed, "cannot seal \(store.archivePath): \(error); the journals are kept")

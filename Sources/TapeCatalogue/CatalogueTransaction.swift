@@ -32,6 +32,7 @@ package struct CatalogueTransaction {
       try execute(Self.insertCall, row.values)
     }
     if let content { try insertBelongings(of: row.callKey, content) }
+    try loosenUsage(of: row.callKey)
   }
 
   /// Only the place in the archive has changed.
@@ -45,10 +46,7 @@ package struct CatalogueTransaction {
   package func removeCalls(in file: String) throws -> Int {
     let keys = try Int64.fetchAll(
       database.cachedStatement(sql: "SELECT call_key FROM calls WHERE archive_file = ?"), arguments: [file])
-    for key in keys {
-      try removeBelongings(of: key)
-      try execute("DELETE FROM calls WHERE call_key = ?", [.integer(key)])
-    }
+    for key in keys { try removeCall(key) }
     try execute("DELETE FROM erased WHERE archive_file = ?", [.text(file)])
     return keys.count
   }
@@ -126,10 +124,7 @@ extension CatalogueTransaction {
   @discardableResult
   package func bury(_ id: CallID, startedNs: Int64, erasedNs: Int64, file: String, kept: CallRow?) throws -> Bool {
     let known = try known(id.description)
-    if let known {
-      try removeBelongings(of: known.callKey)
-      try execute("DELETE FROM calls WHERE call_key = ?", [.integer(known.callKey)])
-    }
+    if let known { try removeCall(known.callKey) }
     try execute(
       "INSERT OR REPLACE INTO erased (call_id, started_ns, erased_ns, archive_file) VALUES (?, ?, ?, ?)",
       [.text(id.description), .integer(startedNs), .integer(erasedNs), .text(file)])
@@ -137,6 +132,7 @@ extension CatalogueTransaction {
       row.callID = id.description
       row.callKey = try known?.callKey ?? freeKey(for: id)
       try execute(Self.insertCall, row.values)
+      try loosenUsage(of: row.callKey)
     }
     return known != nil
   }
@@ -146,7 +142,13 @@ extension CatalogueTransaction {
     let statement = try database.cachedStatement(
       sql: "SELECT call_key FROM calls WHERE call_id = ? AND erased_ns IS NULL")
     guard let key = try Int64.fetchOne(statement, arguments: [id.description]) else { return }
+    try removeCall(key)
+  }
+
+  /// Removes a row and all that belongs to it.
+  private func removeCall(_ key: Int64) throws {
     try removeBelongings(of: key)
+    try removeUsage(of: key)
     try execute("DELETE FROM calls WHERE call_key = ?", [.integer(key)])
   }
 }
@@ -162,7 +164,7 @@ extension CatalogueTransaction {
     + CallRow.columns.enumerated().dropFirst().map { "\($1) = ?\($0 + 1)" }.joined(separator: ", ")
     + " WHERE call_key = ?1"
 
-  private func execute(_ sql: String, _ values: [SQLValue]) throws {
+  func execute(_ sql: String, _ values: [SQLValue]) throws {
     let statement = try database.cachedStatement(sql: sql)
     statement.setUncheckedArguments(values.arguments)
     try statement.execute()

@@ -14,6 +14,7 @@ struct SealCommand: ParsableCommand {
     let store = try store.openExisting()
     let report = try Sealer(store: store, log: Console.logger, keeper: KeepUsage.keeper).seal()
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
+    for call in report.unsealed { StandardOutput.note("tapedeck: not sealed: \(call)") }
     for call in report.lostCalls {
       StandardOutput.note("tapedeck: \(call) was never ended by its recorder: it is lost")
     }
@@ -22,6 +23,6 @@ struct SealCommand: ParsableCommand {
         + (report.segmentBytes > 0 ? ", \(report.rawBytes) bytes of frames into \(report.segmentBytes)" : ""))
     // The calls have moved; the catalogue follows, if there is one.
     try Indexer(store: store, log: Console.logger).run()
-    if !report.damage.isEmpty { throw ExitCode(2) }
+    if !report.damage.isEmpty || !report.unsealed.isEmpty { throw ExitCode(2) }
   }
 }

@@ -48,7 +48,7 @@ struct OutlineReader {
       first += run.count
     }
     guard first == outline.frames, isExact || reconstructor.hasEventStream else { return nil }
-    var generation = reconstructor.finish(end: outline.end, bodyBytes: outline.bytes)
+    var generation = reconstructor.finish(end: outline.end, loss: outline.loss, bodyBytes: outline.bytes)
     return isExact || OutlineMarks.replace(in: &generation, columns) ? generation : nil
   }
 

@@ -69,8 +69,12 @@ package struct Reconstructor: Sendable {
   ///
   /// - Parameter end: what the transport saw. Where the stream itself tells of no error, an incomplete
   ///   generation takes the transport's words for one.
-  package mutating func finish(end: CallEnd?) -> Generation {
-    if let end { noteGap(end) }
+  package mutating func finish(end: CallEnd?, loss: CallLoss? = nil) -> Generation {
+    if let end {
+      noteGap(frames: end.gapFrames, bytes: end.gapBytes, sawDone: end.sawDone)
+    } else if let loss {
+      noteGap(frames: loss.gapFrames, bytes: loss.gapBytes, sawDone: false)
+    }
     if isEventStream { noteEndOfStream() } else { readWholeBody() }
     var result = builder.generation(withHistory: true)
     result.complete = isComplete
@@ -81,12 +85,11 @@ package struct Reconstructor: Sendable {
   }
 
   /// What the archive could not take is missing here; the recorder saw whether `[DONE]` went by all the same.
-  private mutating func noteGap(_ end: CallEnd) {
-    guard end.gapFrames > 0 || end.gapBytes > 0 else { return }
-    if end.sawDone { isDone = true }
+  private mutating func noteGap(frames: Int, bytes: Int, sawDone: Bool) {
+    guard frames > 0 || bytes > 0 else { return }
+    if sawDone { isDone = true }
     builder.defects.add(
-      .truncated,
-      "\(end.gapFrames) frames, \(end.gapBytes) bytes reached the client and not the tape: the disk took no writes")
+      .truncated, "\(frames) frames, \(bytes) bytes reached the client and not the tape: the disk took no writes")
   }
 
   private var isComplete: Bool { (isDone || builder.isFinal) && builder.error == nil }
@@ -242,9 +245,9 @@ extension Reconstructor {
   mutating func skip(frames count: Int) { frames += count }
 
   /// - Parameter bodyBytes: of all frames, left out ones too.
-  mutating func finish(end: CallEnd?, bodyBytes: Int) -> Generation {
+  mutating func finish(end: CallEnd?, loss: CallLoss?, bodyBytes: Int) -> Generation {
     self.bodyBytes = bodyBytes
-    return finish(end: end)
+    return finish(end: end, loss: loss)
   }
 }
 
@@ -260,5 +263,5 @@ package func generation(of call: RecordedCall, withExtra: Bool = true) -> Genera
     }
   }
   return call.end == nil && call.isLive
-    ? reconstructor.snapshot(withHistory: true) : reconstructor.finish(end: call.end)
+    ? reconstructor.snapshot(withHistory: true) : reconstructor.finish(end: call.end, loss: call.loss)
 }

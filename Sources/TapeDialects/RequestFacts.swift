@@ -4,14 +4,15 @@ package import TapeTypes
 /// What a request says about the call: who, which thread, which deployment, what was asked.
 package struct RequestFacts: Sendable, Equatable {
   package struct Identity: Sendable, Equatable {
-    package var id: String
+    /// nil where the request gave an email and no id.
+    package var id: String?
     package var displayName: String?
     package var email: String?
     package var tags: [String] = []
     package var logoURL: String?
     package var metadata: JSONValue?
 
-    package init(id: String) { self.id = id }
+    package init(id: String?) { self.id = id }
   }
 
   /// `key`.
@@ -77,10 +78,11 @@ package struct RequestFacts: Sendable, Equatable {
       text(object?["id"]) ?? text(object)
       ?? ["x-orq-identity-id", "x-orq-contact-id", "x-tapedeck-identity"].lazy.compactMap { text(headers.first($0)) }
       .first
-    guard let id else { return nil }
+    let email = text(object?["email"])
+    guard id != nil || email != nil else { return nil }
     var identity = Identity(id: id)
     identity.displayName = text(object?["display_name"])
-    identity.email = text(object?["email"])
+    identity.email = email
     identity.tags = tags(object?["tags"])
     identity.logoURL = text(object?["logo_url"])
     identity.metadata = present(object?["metadata"])

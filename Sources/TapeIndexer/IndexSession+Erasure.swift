@@ -9,19 +9,24 @@ extension IndexSession {
   /// Blocks are read only for calls that are not known as they are.
   func refreshSegment(_ file: SourceFile) throws {
     let reader: SegmentReader
-    do { reader = try SegmentReader(store: store, name: file.name) } catch let error as TapeError where error.isDamage {
+    do { reader = try SegmentReader(store: store, name: file.name) } catch let error as TapeError
+      where error.isDamage || error.code == .io
+    {
       return try indexSegment(file)
     }
     guard reader.problem == nil, try writer.transaction({ try knows(reader.entries, of: file.name, in: $0) }) else {
       return try indexSegment(file)
     }
+    var isUnreadable = false
+    let tombstones = reader.tombstones { isUnreadable = isUnreadable || $0.isUnreadable }
+    guard !isUnreadable else { return try indexSegment(file) }
     try writer.transaction { transaction in
       for entry in reader.entries where !entry.isErased {
         guard let known = try transaction.known(entry.id), known.offset != entry.blockOffset else { continue }
         try transaction.move(known, file: file.name, offset: entry.blockOffset)
         report.movedCalls += 1
       }
-      for tombstone in reader.tombstones() { try bury(tombstone, in: file.name, transaction) }
+      for tombstone in tombstones { try bury(tombstone, in: file.name, transaction) }
       try transaction.setSource(file.name, kind: "segment", bytes: file.bytes, modifiedNs: file.modifiedNs ?? 0)
     }
     note(file)

@@ -19,6 +19,9 @@ final class IndexSession {
   private var sources: [String: Int]?
   /// When each indexed segment had last been changed.
   private var sourceTimes: [String: Int64] = [:]
+  /// Segments that the disk did not give, with the moment from which on they are asked for again.
+  private var askAgainNs: [String: Int64] = [:]
+  private static let patienceNs: Int64 = 60_000_000_000
   /// The last change of the archive's directory that all segments were asked for, if it was long enough ago to be sure.
   private var knownDirectoryNs: Int64?
   /// The catalogue knows of erased calls.
@@ -45,6 +48,16 @@ final class IndexSession {
   func catchUp(_ onProgress: (IndexProgress) -> Void) throws {
     // While this goes on a journal may be sealed: then its calls lie in a segment that the listing did not have.
     while try pass(refreshAll: true, onProgress) {}
+    try packUsage()
+  }
+
+  /// Calls that were written since usage was packed.
+  private var unpacked = 0
+
+  /// Gathers the usage of what has come in, so that sums need not look at each row.
+  private func packUsage() throws {
+    try writer.transaction { try $0.packUsage() }
+    unpacked = 0
   }
 
   /// One look at the archive for what is new.
@@ -60,10 +73,11 @@ final class IndexSession {
     progress.doneBytes = 0
     for file in files where file.kind == .segment {
       if before[file.name] ?? -1 < 0 {
-        try indexSegment(file)
+        if clock.monotonicNs() >= askAgainNs[file.name] ?? .min { try indexSegment(file) }
       } else if let modified = file.modifiedNs, modified != sourceTimes[file.name] {
         try refreshSegment(file)
       }
+      if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
       progress.doneBytes += file.bytes
       progress.calls = report.calls
       onProgress(progress)
@@ -75,6 +89,7 @@ final class IndexSession {
     progress.calls = report.calls
     onProgress(progress)
     let mustLookAgain = try !forgetGone(files)
+    if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
     guard mustLookAgain || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
@@ -111,28 +126,48 @@ final class IndexSession {
 
   // MARK: Segments
 
-  /// Takes in a segment, in one transaction; what of it cannot be read is noted as damage.
+  /// Takes in a segment, in one transaction; what of it cannot be read is noted as damage. What the disk does not give
+  /// now is asked for again.
   func indexSegment(_ file: SourceFile) throws {
     var damage: [Damage] = []
+    var isRead = true
     try writer.transaction { transaction in
       // Of something else that had its name.
       try transaction.removeSource(file.name)
       do {
-        let reader = try SegmentReader(store: store, name: file.name)
-        try reader.forEachOutline {
-          damage.append($0)
-        } _: { call in
-          try index(call, &damage, in: transaction)
-        }
-        for tombstone in reader.tombstones() { try bury(tombstone, in: file.name, transaction) }
+        try takeIn(file, &damage, in: transaction)
       } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
         damage.append(Damage(file: file.name, offset: 0, calls: [], message: error.description))
       }
       for item in damage { try note(item, in: transaction) }
-      try transaction.setSource(file.name, kind: "segment", bytes: file.bytes, modifiedNs: file.modifiedNs ?? 0)
+      isRead = !damage.contains(where: \.isUnreadable)
+      try transaction.setSource(
+        file.name, kind: "segment", bytes: isRead ? file.bytes : -1, modifiedNs: isRead ? file.modifiedNs ?? 0 : 0)
+    }
+    report.segments += 1
+    guard isRead else {
+      sources?[file.name] = -1
+      return askAgainNs[file.name] = clock.monotonicNs() + Self.patienceNs
     }
     note(file)
-    report.segments += 1
+  }
+
+  private func takeIn(_ file: SourceFile, _ damage: inout [Damage], in transaction: CatalogueTransaction) throws {
+    let reader: SegmentReader
+    do {
+      reader = try SegmentReader(store: store, name: file.name)
+    } catch let error as TapeError where error.code == .io {
+      var unread = Damage(file: file.name, offset: 0, calls: [], message: error.description)
+      unread.isUnreadable = true
+      return damage.append(unread)
+    }
+    try reader.forEachOutline {
+      damage.append($0)
+    } _: { call in
+      try index(call, &damage, in: transaction)
+    }
+    let tombstones = reader.tombstones { if $0.isUnreadable { damage.append($0) } }
+    for tombstone in tombstones { try bury(tombstone, in: file.name, transaction) }
   }
 
   private func index(_ call: SealedCall, _ damage: inout [Damage], in transaction: CatalogueTransaction) throws {
@@ -200,8 +235,8 @@ final class IndexSession {
     case .part(let id, _, let bytes): tracked[id]?.part(bytes)
     case .frame(let id, let offsetNs, let bytes): tracked[id]?.frame(bytes, offsetNs: offsetNs)
     case .gap(let id, let frames, let bytes): tracked[id]?.gap(frames: frames, bytes: bytes)
-    case .ended(let id, let end): try finish(id, end, in: transaction)
-    case .lost(let id): try finish(id, nil, in: transaction)
+    case .ended(let id, let end): try finish(id, end, nil, in: transaction)
+    case .lost(let id, let loss): try finish(id, nil, loss, in: transaction)
     case .sealed(let id): tracked[id] = nil
     case .damage(let damage): try note(damage, in: transaction)
     }
@@ -217,10 +252,10 @@ final class IndexSession {
       && known.offset == location.offset
   }
 
-  private func finish(_ id: CallID, _ end: CallEnd?, in transaction: CatalogueTransaction) throws {
+  private func finish(_ id: CallID, _ end: CallEnd?, _ loss: CallLoss?, in transaction: CatalogueTransaction) throws {
     guard var call = tracked.removeValue(forKey: id) else { return }
-    if let problem = call.problem(end) { try note(Damage(call.location, id, problem), in: transaction) }
-    try write(call.finished(end: end), in: transaction)
+    if let problem = call.problem(end, loss) { try note(Damage(call.location, id, problem), in: transaction) }
+    try write(call.finished(end: end, loss: loss), in: transaction)
   }
 
   /// - Parameter withContent: false if the row was written before, and only the row has changed.
@@ -230,6 +265,7 @@ final class IndexSession {
     try onWrite()
     try transaction.upsert(summary.row(), id: summary.open.id, content: withContent ? summary.content() : nil)
     report.calls += 1
+    unpacked += 1
     if summary.isDecoded { report.decodedCalls += 1 }
     report.rawBytes += summary.bytes
   }

@@ -25,7 +25,8 @@ extension CallSummary {
       open: call.open, facts: RequestFacts(call.open), location: location, head: call.head, end: call.end,
       isLive: false, generation: generation, firstFrameNs: timing.first,
       firstContentNs: generation.firstContentFrame.flatMap { timing.offset(of: $0) }, longestGapNs: timing.longestGap,
-      frames: call.frameCount, bytes: call.raw.count, leafHash: leafHash)
+      frames: call.frameCount, bytes: call.raw.count, gapFrames: call.loss?.gapFrames ?? 0,
+      gapBytes: call.loss?.gapBytes ?? 0, leafHash: leafHash)
   }
 
   /// nil where the outline does not tell.
@@ -41,7 +42,7 @@ extension CallSummary {
       open: outline.open, facts: RequestFacts(outline.open), location: sealed.location, head: outline.head,
       end: outline.end, isLive: false, generation: generation, firstFrameNs: outline.firstFrameNs,
       firstContentNs: firstContentNs, longestGapNs: outline.longestGapNs, frames: outline.frames, bytes: outline.bytes,
-      leafHash: sealed.leafHash)
+      gapFrames: outline.loss?.gapFrames ?? 0, gapBytes: outline.loss?.gapBytes ?? 0, leafHash: sealed.leafHash)
   }
 }
 

@@ -63,15 +63,17 @@ struct TrackedCall {
   }
 
   /// The call after its last frame; without `end` it is lost.
-  mutating func finished(end: CallEnd?) -> CallSummary {
-    var generation = reconstructor.finish(end: end)
-    generation.noteArchiveDamage(problem(end), end: end)
+  mutating func finished(end: CallEnd?, loss: CallLoss?) -> CallSummary {
+    var generation = reconstructor.finish(end: end, loss: loss)
+    generation.noteArchiveDamage(problem(end, loss), end: end)
+    if let loss { (gapFrames, gapBytes) = (loss.gapFrames, loss.gapBytes) }
     return summary(
-      end: end, isLive: false, generation: generation, leafHash: hasher.finish(open: open, head: head, end: end))
+      end: end, isLive: false, generation: generation,
+      leafHash: hasher.finish(open: open, head: head, end: end, loss: loss))
   }
 
   /// What of the call is missing on tape, now that it has ended.
-  func problem(_ end: CallEnd?) -> String? { hasher.integrityProblem(end: end) }
+  func problem(_ end: CallEnd?, _ loss: CallLoss?) -> String? { hasher.integrityProblem(end: end, loss: loss) }
 
   private func summary(end: CallEnd?, isLive: Bool, generation: Generation, leafHash: [UInt8]?) -> CallSummary {
     CallSummary(

@@ -46,10 +46,8 @@ struct FilterSQL {
 
   private mutating func addIdentity(_ filter: CallFilter) {
     if let identity = filter.identity {
-      // An email names the identity, also in calls that did not carry the email.
-      add(
-        "c.identity_id IN (SELECT ? UNION SELECT identity_id FROM calls WHERE identity_email = ? COLLATE NOCASE)",
-        .text(identity), .text(identity))
+      conditions.append(IdentityCondition.sql("c."))
+      arguments += Array(repeating: .text(identity), count: IdentityCondition.arguments)
     }
     if let tag = filter.identityTag { add(tag: tag, kind: "identity") }
   }

@@ -22,25 +22,36 @@ struct ImportKnownCalls {
     case archive(CallLocation)
     /// Written by this import.
     case here(Content)
+    /// A tombstone, or being erased.
+    case erased
   }
 
   private let store: Store
   private let log: Logger
   private var byStart: [Int64: [(id: CallID, place: Place)]] = [:]
   private var ids: Set<CallID> = []
+  private var erased: Set<CallID> = []
+  /// Calls of segments that retention removed: their ids are in the archive's tree, and nothing else of them.
+  private var removed: Set<CallID> = []
   /// Of calls in the archive that were read.
   private var contents: [CallID: Content] = [:]
   private static let mostContents = 100_000
 
-  /// Reads the indexes of all segments and the open records of all journals.
+  /// Reads the indexes of all segments, the leaf lists, and the open records of all journals.
   ///
   /// A segment that cannot be read is warned of: its calls may be imported again.
   init(store: Store, log: Logger) throws {
     self.store = store
     self.log = log
-    for file in try ArchiveReader(store: store).files() where file.kind == .segment {
+    erased = Set(try ErasureList.pending(in: store).map(\.id))
+    for file in try ArchiveReader(store: store).files() where file.kind == .segment || file.kind == .leaves {
       do {
+        if file.kind == .leaves {
+          removed.formUnion(try LeafList(store: store, name: file.name).leaves.map(\.id))
+          continue
+        }
         for entry in try SegmentReader(store: store, name: file.name).entries {
+          if entry.isErased { erased.insert(entry.id) }
           add(entry.id, entry.startedAtNs, .archive(CallLocation(file: file.name, offset: entry.blockOffset)))
         }
       } catch let error as TapeError where error.isDamage {
@@ -52,10 +63,12 @@ struct ImportKnownCalls {
         add(open.id, open.startedAtNs, .archive(location))
       }
     }
+    removed.subtract(ids)
+    ids.formUnion(removed)
   }
 
   private mutating func add(_ id: CallID, _ startedAtNs: Int64, _ place: Place) {
-    byStart[startedAtNs, default: []].append((id, place))
+    byStart[startedAtNs, default: []].append((id, erased.contains(id) ? .erased : place))
     ids.insert(id)
   }
 
@@ -64,13 +77,24 @@ struct ImportKnownCalls {
   /// Takes the id of a call that is being written, so that no other gets it.
   mutating func reserve(_ id: CallID) { ids.insert(id) }
 
+  /// The id is taken.
   func contains(_ id: CallID) -> Bool { ids.contains(id) }
+  func isErased(_ id: CallID) -> Bool { erased.contains(id) }
+  func isRemoved(_ id: CallID) -> Bool { removed.contains(id) }
+
+  /// An erased call that started then. A capture that names no call and starts at the same moment is taken for it:
+  /// what the call was is not known any more, and what was erased must not come back unasked.
+  func erasedCall(startedAtNs: Int64) -> CallID? {
+    byStart[startedAtNs]?.first { if case .erased = $0.place { true } else { false } }?.id
+  }
+
   func hasCalls(startedAtNs: Int64) -> Bool { byStart[startedAtNs] != nil }
 
   /// The call of the store that is the same.
   mutating func find(startedAtNs: Int64, _ content: Content) throws -> CallID? {
     for (id, place) in byStart[startedAtNs] ?? [] {
       switch place {
+      case .erased: continue
       case .here(let other): if other == content { return id }
       case .archive(let location):
         do {

@@ -25,8 +25,13 @@ struct ImportRawCapture {
     importer.redactor?.clean(&open)
     let body = open.body
     let content = ImportKnownCalls.Content(raw: hash, body: ImportHash.of(body))
-    if !importer.options.again, let id = try importer.known.find(startedAtNs: started, content) {
-      return Importer.Outcome(id: id, isNew: false)
+    if !importer.options.again {
+      if let id = try importer.known.find(startedAtNs: started, content) {
+        return Importer.Outcome(id: id, isNew: false)
+      }
+      if let id = importer.known.erasedCall(startedAtNs: started) {
+        return Importer.Outcome(id: id, isNew: false, wasErased: true)
+      }
     }
     let type = isJSON ? "application/json" : "text/event-stream"
     let head = CallHead(offsetNs: nil, status: 200, headers: [HeaderField("content-type", type)])

@@ -14,6 +14,14 @@ struct ImportTape {
     let note = try read { entry in
       calls += 1
       if entry.place != nil { proven += 1 }
+      let id = entry.call.open.id
+      if !importer.options.again, importer.known.isErased(id) {
+        throw TapeError(
+          .failed,
+          "cannot import \(file.path): call \(id) was erased from this store; nothing of the tape was taken. --again takes "
+            + "it, that call as a new one"
+        )
+      }
       if try isStranger(entry.call) { strangers.append(entry.call.open.id) }
     }
     if let id = strangers.first {
@@ -66,7 +74,8 @@ struct ImportTape {
 
   /// The store has a call of this id that is not this one.
   private func isStranger(_ call: RecordedCall) throws -> Bool {
-    guard !importer.options.again, importer.known.contains(call.open.id) else { return false }
+    let id = call.open.id
+    guard !importer.options.again, importer.known.contains(id), !importer.known.isRemoved(id) else { return false }
     guard let (known, _) = try ArchiveReader(store: importer.store).find(call.open.id) else { return false }
     return leafHash(of: known) != leafHash(of: call)
   }
@@ -74,7 +83,7 @@ struct ImportTape {
   private func take(_ call: RecordedCall, _ changed: inout Int) throws -> Importer.Outcome {
     var open = call.open
     if importer.known.contains(open.id) {
-      guard importer.options.again else { return Importer.Outcome(id: open.id, isNew: false) }
+      guard importer.options.again || importer.known.isRemoved(open.id) else { return Importer.Outcome(id: open.id, isNew: false) }
       open.id = Importer.freshID(startedAtNs: open.startedAtNs)
     }
     open = importer.clean(open)
@@ -88,7 +97,7 @@ struct ImportTape {
         try importer.flushIfLarge()
       }
     }
-    if let end = call.end { journal.end(handle, asGiven: end) } else { journal.abandon(handle) }
+    if let end = call.end { journal.end(handle, asGiven: end) } else { journal.abandon(handle, call.loss) }
     try importer.flushIfLarge()
     importer.remember(open, ImportKnownCalls.Content(call))
     return Importer.Outcome(id: open.id, isNew: true)

@@ -14,6 +14,8 @@ final class ImportTimedCapture {
     /// The capture names its id: that alone tells whether it is there.
     case takeIfIDIsFree
     case skip
+    /// The capture names a call that was erased.
+    case refuse
   }
 
   /// A call is written when it ends, so that a capture that turns out bad leaves no half of one; but no more than so
@@ -102,7 +104,7 @@ final class ImportTimedCapture {
       }
     }
     // The capture ends before they do.
-    for call in calls.values.sorted(by: { $0.place < $1.place }) { try end(call, .none, 0) }
+    for call in calls.values.sorted(by: { $0.place < $1.place }) { try end(call, .none(nil), 0) }
     calls = [:]
   }
 
@@ -139,7 +141,10 @@ final class ImportTimedCapture {
 
   private func choice(_ open: CallOpen, isNamed: Bool) -> Choice {
     if importer.options.again { return .take }
-    if isNamed { return importer.known.contains(open.id) ? .skip : .takeIfIDIsFree }
+    if isNamed, importer.known.isErased(open.id) { return .refuse }
+    if isNamed, !importer.known.isRemoved(open.id) {
+      return importer.known.contains(open.id) ? .skip : .takeIfIDIsFree
+    }
     return importer.known.hasCalls(startedAtNs: open.startedAtNs) ? .compare : .take
   }
 
@@ -176,7 +181,7 @@ final class ImportTimedCapture {
 
   private func take(_ call: Call, _ bytes: UnsafeRawBufferPointer, _ offset: Int64) throws {
     call.note(bytes)
-    if call.choice == .skip { return }
+    if call.choice == .skip || call.choice == .refuse { return }
     guard let handle = call.handle else {
       call.waiting.raw.append(contentsOf: bytes)
       call.waiting.frameEnds.append(call.waiting.raw.count)
@@ -208,8 +213,8 @@ final class ImportTimedCapture {
     let content = ImportKnownCalls.Content(
       raw: Array(call.hash.finalize()), body: ImportHash.of(call.open.body))
     if call.handle == nil {
-      if let id = try sameCall(call, content) {
-        outcomes[call.place] = Importer.Outcome(id: id, isNew: false)
+      if let known = try knownCall(call, content) {
+        outcomes[call.place] = known
         call.hasEnded = true
         return
       }
@@ -232,21 +237,28 @@ final class ImportTimedCapture {
       journal.end(
         handle, offsetNs: time, cause: wasAnswered ? .endOfBody : .upstreamFailed,
         detail: wasAnswered ? nil : "the capture says that the call failed")
-    case .none: journal.abandon(handle)
+    case .none(let loss): journal.abandon(handle, loss)
     }
     importer.remember(call.open, content)
     call.hasEnded = true
     try importer.flushIfLarge()
   }
 
-  /// The call of the store that this one is.
-  private func sameCall(_ call: Call, _ content: ImportKnownCalls.Content) throws -> CallID? {
+  /// The call of the store that this one is, or was before it was erased.
+  private func knownCall(_ call: Call, _ content: ImportKnownCalls.Content) throws -> Importer.Outcome? {
     switch call.choice {
-    case .skip: call.open.id
-    // Another call of the capture may have taken it meanwhile.
-    case .takeIfIDIsFree: importer.known.contains(call.open.id) ? call.open.id : nil
-    case .take: nil
-    case .compare: try importer.known.find(startedAtNs: call.open.startedAtNs, content)
+    case .skip: return Importer.Outcome(id: call.open.id, isNew: false)
+    case .refuse: return Importer.Outcome(id: call.open.id, isNew: false, wasErased: true)
+    case .takeIfIDIsFree:
+      // Another call of the capture may have taken it meanwhile.
+      return importer.known.contains(call.open.id) ? Importer.Outcome(id: call.open.id, isNew: false) : nil
+    case .take: return nil
+    case .compare:
+      let start = call.open.startedAtNs
+      if let id = try importer.known.find(startedAtNs: start, content) { return Importer.Outcome(id: id, isNew: false) }
+      return importer.known.erasedCall(startedAtNs: start).map {
+        Importer.Outcome(id: $0, isNew: false, wasErased: true)
+      }
     }
   }
 

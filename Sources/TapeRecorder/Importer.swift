@@ -30,10 +30,13 @@ package final class Importer {
     package var id: CallID
     /// False if it was there already.
     package var isNew: Bool
+    /// It was erased from the store, and was not imported again.
+    package var wasErased: Bool
 
-    package init(id: CallID, isNew: Bool) {
+    package init(id: CallID, isNew: Bool, wasErased: Bool = false) {
       self.id = id
       self.isNew = isNew
+      self.wasErased = wasErased
     }
   }
 

@@ -125,6 +125,23 @@ public struct CallEnd: Sendable, Equatable {
   }
 }
 
+/// What is known to be missing of a call that has no end record to say it.
+public struct CallLoss: Sendable, Equatable {
+  /// What the archive could not take (`--on-archive-failure pass`).
+  public var gapFrames: Int
+  public var gapBytes: Int
+  /// Frames that were on tape once: what had them was damaged.
+  public var missingFrames: Int
+
+  public init(gapFrames: Int = 0, gapBytes: Int = 0, missingFrames: Int = 0) {
+    self.gapFrames = gapFrames
+    self.gapBytes = gapBytes
+    self.missingFrames = missingFrames
+  }
+
+  public var isNothing: Bool { gapFrames == 0 && gapBytes == 0 && missingFrames == 0 }
+}
+
 /// One call as the archive gives it back.
 public struct RecordedCall: Sendable, Equatable {
   public var open: CallOpen
@@ -132,6 +149,8 @@ public struct RecordedCall: Sendable, Equatable {
   public var head: CallHead?
   /// nil if the recorder died, or has not finished.
   public var end: CallEnd?
+  /// What is missing of a call without end; nil if nothing is known to be.
+  public var loss: CallLoss?
   /// The response body, byte for byte.
   public var raw: [UInt8]
   /// For each frame the offset in `raw` behind its last byte; rising, the last one is `raw.count`.
@@ -142,12 +161,13 @@ public struct RecordedCall: Sendable, Equatable {
   public var isLive: Bool
 
   public init(
-    open: CallOpen, head: CallHead? = nil, end: CallEnd? = nil, raw: [UInt8] = [], frameEnds: [Int] = [],
-    frameOffsetsNs: [Int64] = [], isLive: Bool = false
+    open: CallOpen, head: CallHead? = nil, end: CallEnd? = nil, loss: CallLoss? = nil, raw: [UInt8] = [],
+    frameEnds: [Int] = [], frameOffsetsNs: [Int64] = [], isLive: Bool = false
   ) {
     self.open = open
     self.head = head
     self.end = end
+    self.loss = loss
     self.raw = raw
     self.frameEnds = frameEnds
     self.frameOffsetsNs = frameOffsetsNs

@@ -93,6 +93,7 @@ package struct CallOutline: Sendable, Equatable {
   package var head: CallHead?
   /// Without `sha256` where that is the hash of the bytes, see `hashFollows`.
   package var end: CallEnd?
+  package var loss: CallLoss?
   /// The end record's hash was compared with the response bytes when the call was sealed, and is theirs.
   package var hashFollows: Bool
   /// Frames on tape.
@@ -109,12 +110,13 @@ package struct CallOutline: Sendable, Equatable {
   package var columns: [Column]
 
   package init(
-    open: CallOpen, head: CallHead?, end: CallEnd?, hashFollows: Bool, frames: Int, bytes: Int, firstFrameNs: Int64?,
-    longestGapNs: Int64?, templates: [Template], runs: [Run], columns: [Column]
+    open: CallOpen, head: CallHead?, end: CallEnd?, loss: CallLoss? = nil, hashFollows: Bool, frames: Int, bytes: Int,
+    firstFrameNs: Int64?, longestGapNs: Int64?, templates: [Template], runs: [Run], columns: [Column]
   ) {
     self.open = open
     self.head = head
     self.end = end
+    self.loss = loss
     self.hashFollows = hashFollows
     self.frames = frames
     self.bytes = bytes

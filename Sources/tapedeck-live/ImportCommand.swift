@@ -15,7 +15,8 @@ struct ImportCommand: ParsableCommand {
     discussion: """
       Reads .sse captures (raw response bytes), timed captures (.jsonl) and tapes (.tape), and prints one call id a \
       line, in the order of the input. What is in the archive already, with the same bytes, request and start, is skipped and \
-      its id printed; a timed capture that names a call_id is told by that alone. A tape is checked first, with leaf \
+      its id printed; a timed capture that names a call_id is told by that alone. What was erased is not imported again \
+      (exit 2); a capture that names no call is taken for an erased one that started at the same moment. A tape is checked first, with leaf \
       hashes and proofs, and taken whole or not at all. A file that cannot be read to its \
       end leaves the calls that were complete, and the next one is read.
 
@@ -42,7 +43,14 @@ struct ImportCommand: ParsableCommand {
     var hasFailed = false
     for file in files {
       let result = importer.importCalls(of: file)
-      for outcome in result.outcomes { StandardOutput.write("\(outcome.id)\n") }
+      for outcome in result.outcomes where !outcome.wasErased { StandardOutput.write("\(outcome.id)\n") }
+      for outcome in result.outcomes where outcome.wasErased {
+        hasFailed = true
+        StandardOutput.note(
+          TerminalText.escaped(
+            "tapedeck: call \(outcome.id) was erased from this store, so it is not imported from \(file) again; "
+              + "--again imports it, as a new call"))
+      }
       if let remark = result.remark { StandardOutput.note("tapedeck: \(TerminalText.escaped(remark))") }
       guard let failure = result.failure else { continue }
       hasFailed = true

@@ -97,6 +97,7 @@ final class ServeSession: Sendable {
     do {
       let report = try Sealer(store: store, log: log, keeper: KeepUsage.keeper).seal()
       for damage in report.damage { log.error("damage in the archive: \(damage)") }
+      for call in report.unsealed { log.error("not sealed: \(call)") }
     } catch {
       log.warning("sealing failed, and is tried again later: \(error)")
     }

@@ -3,6 +3,8 @@
 // FAULT_DIR   the directory; other files are left alone, and so is the catalogue's database
 // FAULT_KIND  kill (SIGKILL, inside of a write after half of it), eio, enospc: at request FAULT_AT only;
 //             eintr, short: at every other one, as far as a request can be interrupted or cut short
+// FAULT_COUNT a file that gets the number of requests when the process ends by itself
+// FAULT_CATALOGUE  the catalogue's files too
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,7 +23,8 @@ static atomic_int requests;
 
 static int is_ours(const char *path) {
   const char *directory = getenv("FAULT_DIR");
-  return directory && path && !strncmp(path, directory, strlen(directory)) && !strstr(path, "catalogue.");
+  return directory && path && !strncmp(path, directory, strlen(directory)) &&
+         (getenv("FAULT_CATALOGUE") || !strstr(path, "catalogue."));
 }
 
 static int is_our_descriptor(int descriptor) {
@@ -51,6 +54,14 @@ static int turn(int can_wait, int is_write) {
   if (!strcmp(kind, "kill")) return KILL;
   errno = !strcmp(kind, "enospc") ? ENOSPC : EIO;
   return FAIL;
+}
+
+__attribute__((destructor)) static void tell(void) {
+  const char *path = getenv("FAULT_COUNT");
+  FILE *file = path ? fopen(path, "w") : NULL;
+  if (!file) return;
+  fprintf(file, "%d", requests);
+  fclose(file);
 }
 
 static void die(void) {
@@ -87,6 +98,19 @@ ssize_t write(int descriptor, const void *bytes, size_t count) {
   }
   return real(descriptor, bytes, count);
 }
+
+#define PWRITE(name, offset_type)                                               \
+  ssize_t name(int descriptor, const void *bytes, size_t count, offset_type at) { \
+    REAL(name);                                                                  \
+    if (!is_our_descriptor(descriptor)) return real(descriptor, bytes, count, at); \
+    switch (turn(1, 0)) {                                                        \
+      case FAIL: return -1;                                                      \
+      case KILL: real(descriptor, bytes, count / 2, at); die();                  \
+    }                                                                            \
+    return real(descriptor, bytes, count, at);                                   \
+  }
+PWRITE(pwrite, off_t)
+PWRITE(pwrite64, off64_t)
 
 int flock(int descriptor, int operation) {
   REAL(flock);

@@ -158,6 +158,102 @@ def proofs():
         put("tree", name, (checkpoint + "\x1e" + text).encode())
 
 
+def configurations():
+    put("configuration", "all", b"""\xef\xbb\xbf# a comment
+store = "/var/lib/tapedeck"
+upstream = 'https://api.orq.ai'
+index = true
+durability = "strict"
+keep = "90d" # behind a value
+
+[[redact]]
+name = "mail"
+path = 'messages[*].content'
+pattern = '[\\w.+-]+@[\\w.-]+\\.\\w+'
+replace = "\\u00e9[mail]\\t"
+in = ["request", "response"]
+
+[[redact]]
+path = "inputs[\\"a.b\\"].*"
+""")
+    put("configuration", "texts", b'store = """\n  a \\\n  b\"\"\n"""\r\nlisten = \'\'\'\n\'c\'\'\'\'\n\nui = ""')
+    put("configuration", "numbers", b"keep-bytes = 1_000\n")
+    put("configuration", "unknown", b'strore = "x"\n')
+    put("configuration", "table", b'[redact]\npath = "x"\n[[x]]\na.b = {c = 1}\n')
+    put("configuration", "deep", b"in = " + b"[" * 600)
+    put("configuration", "escapes", b'store = "\\U0001F600\\ud800\\x"\n')
+    part = b"\xff\x1e"
+    frame = b'event: e\ndata: {"messages":[{"content":"write to a@b.cd now"},{"content":7}],\ndata: "k":[1,"a@b.cd"]}\nid: 5\n\n'
+    for choice in range(8):
+        body = frame if choice < 4 else frame[15:-7].replace(b"\ndata:", b"")
+        for name, path, pattern in (
+            ("mail", b"messages[*].content", b"[\\w.+-]+@[\\w.-]+?\\.\\w{2,3}\\b"), ("any", b"$.*", b"(?i)(?:A|now)*x?$|^W"),
+            ("element", b'["k"][1]', b"\\D+|[^a-f\\d]*?"),
+        ):
+            put("redaction", "%s-%d" % (name, choice), bytes([choice]) + part.join([path, pattern, b"\n[gone]\n\n", body]))
+    put("redaction", "comment", b"\2" + part.join([b"", b"secret", b"\r\ndata: x", b": a secret\r\nsecret: secret\r\n\r\n"]))
+
+
+def lists():
+    name = "S-%s-000001-000002.tape.zst" % WRITER
+    body = "tapedeck-leaves/1 %s 5\n# words\n# tree 0 2\n%s %s\n%s %s\n" % (name, CALL, "ab" * 32, WRITER, "cd" * 32)
+    put("leaves", "two", b"\1" + body.encode())
+    put("leaves", "raw", b"\0" + body.encode() + b"sha256 " + b"0" * 64 + b"\n")
+    put("leaves", "peaks", b"\1" + body.replace("tree 0 2", "tree 5 2 %s %s" % ("01" * 32, "02" * 32)).encode())
+    put("leaves", "newer", b"\1" + body.replace("leaves/1", "leaves/2").encode())
+    most = "9223372036854775807"
+    put("leaves", "counts", b"\1" + body.replace("tree 0 2", "tree %s %s" % (most, most)).encode())
+    start = "tapedeck-erasures/1\n# words\n"
+    for name, lines in dict(
+        one="=5 archive all 1\n", usage="=5 archive usage 2\n=5 archive all 3\n", catalogue="=5 catalogue all 1\n",
+        twice="=5 archive usage 1\n=6 archive all 1\n", bad="00000000 5 archive all %s\nnoise\n" % CALL,
+        words="=5 elsewhere all 1\n=5 archive some 1\n=5 archive all 1 more\n=-%s archive all 2" % most,
+    ).items():
+        put("erasures", name, (start + lines).encode())
+    put("erasures", "newer", b"tapedeck-erasures/2\n=5 archive all 1\n")
+
+
+def tapes():
+    part = b"\xff\x1e"
+    body = b'data: {"a":"\xe2\x80\xae\\u00e9"}\r\n\r\n: \x1b[31m\xff\n\ndata: [DONE]'
+    for choice in (2, 6, 10, 0x72):
+        put("tape", "made-%d" % choice, bytes([choice]) + b"\x01\x00x" + part + body)
+    for position in (b"\0\x05", b"\5\0", b"\5\x80", b"\6\0", b"\6\x80", b"\7\0"):
+        put("tape", "changed-" + position.hex(), b"\2" + position + b"7" + part + body)
+    put("tape", "empty", b"\1tapedeck-tape/1\n\nend of tape, 0 calls\n")
+    put("tape", "newer", b"\1tapedeck-tape/99\n")
+    most = b"9223372036854775807"
+    call = b"tapedeck-tape/1\ncall %s\nopen %s\nsalt %s\nrequest 2\n| x\\\\\n" % (
+        CALL.encode(), open_json().encode(), SALT.encode())
+    put("tape", "huge", b"\1" + call + b"frame %s %s\n| \\xff\nend {}\nleaf 00\nproof %s\n" % (most, most, most))
+    put("tape", "wrong-leaf", b"\1" + call + b"frame 5 1\n| x\nleaf " + b"ab" * 32 + b"\nend of tape, 1 calls\n")
+    put("tape", "checkpoint", b"\1tapedeck-tape/1\ncheckpoint\n| tapedeck/2026-01-01T00:00:00.000000000Z\\n\n| 1\\n\n| %s\\n\n"
+        % base64.b64encode(bytes(32)) + call[16:] + b"proof 0\n")
+    put("tape", "bars", b"\1tapedeck-tape/1\n| x\n")
+
+
+def outlines():
+    part = b"\xff\x1e"
+    streams = [base64.b64decode(vector["sse_base64"]) for vector in vectors("orq.json")]
+    for index, stream in enumerate(streams):
+        put("outline", "orq-%02d" % index, bytes([index % 4 * 64 & 0xC0]) + stream)
+    put("outline", "block", b"\0" + part.join(streams[7:13]))
+    put("outline", "opaque", b"\x28" + streams[0])
+    words = ["The", " quick", " brown", "\\u00e9", " fox", " \\ud83d", "\\ude00", "", ".", "The quick"]
+    chat = b"".join(
+        b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%s"},"n":%d}]}\n\n'
+        % (word.encode(), index * index) for index, word in enumerate(words)) + b"data: [DONE]\n\n"
+    put("outline", "chat", b"\1" + chat)
+    put("outline", "cumulative", b"\0" + b"".join(
+        b'id: %d\ndata: {"choices":[{"index":0,"message":{"content":"%s"}}],"is_final":%s}\n\n'
+        % (index, b"abcdefghijklmnopqrstuvwxyz"[:index], b"true" if index == 20 else b"false") for index in range(1, 21)))
+    put("outline", "noise", b"\0" + b"".join(
+        b'event: e%d\r\ndata: {"obfuscation":"%s","sequence_number":%d,"d":-%d}\r\n\r\n'
+        % (index % 2, base64.b64encode(bytes([index * 37 % 256, index * 91 % 256, index * 11 % 256])), index, index % 3)
+        for index in range(40)))
+    put("outline", "bytes", b"\x80" + b'\xef\xbb\xbfdata: {"a":"\xff\x00\xe2\x90\x9b"}\r\rdata: {"a":"\xe2\x90\x9b(AA==)"}\n\n: ping\n\ndata: {"a"')
+
+
 def main():
     for vector in vectors("sse.json"):
         data = base64.b64decode(vector["input_base64"])
@@ -182,6 +278,10 @@ def main():
     notes()
     proofs()
     captures()
+    configurations()
+    lists()
+    tapes()
+    outlines()
 
 
 main()

@@ -281,7 +281,7 @@ import Testing
     fixture.files.set(path, bytes)
     let report = try fixture.eraser.erase(fixture.erased)
     #expect(report.erased.isEmpty)
-    #expect(report.damage.contains { $0.file == name && $0.calls == fixture.erased })
+    #expect(report.damage.contains { $0.file == name && $0.calls.contains(fixture.erased[0]) })
     #expect(fixture.files.bytes(path) == bytes)
     guard case .damaged(let file, _)? = report.pending.first?.reason else {
       Issue.record("it is not said to be pending")

@@ -33,6 +33,20 @@ import Testing
     }
   }
 
+  @Test func oneCallIsOneReadOfTheSegment() throws {
+    let (files, store, name, calls) = try smallSegment()
+    for call in calls {
+      let entry = try #require(SegmentReader(store: store, name: name).entries.first { $0.id == call.open.id })
+      _ = files.disk.takeLog()
+      let read = try ArchiveReader(store: store).call(
+        at: CallLocation(file: name, offset: entry.blockOffset), id: call.open.id)
+      let asked = files.disk.takeLog()
+      #expect(read == call)
+      #expect(asked.filter { $0.kind == .read }.count == 1)
+      #expect(asked.filter { $0.kind == .open }.map(\.path) == [store.archivePath + "/" + name])
+    }
+  }
+
   @Test func anyChangedBitIsFoundOrHarmless() throws {
     let (files, store, name, calls) = try smallSegment()
     let path = store.archivePath + "/" + name

@@ -47,7 +47,7 @@ struct Collector {
       calls[id] = call
     case .gap(let id, let frames, _): gaps[id, default: 0] += frames
     case .ended(let id, let end): calls[id]?.end = end
-    case .lost(let id): lost.insert(id)
+    case .lost(let id, _): lost.insert(id)
     case .sealed(let id): sealed.insert(id)
     case .damage(let item): damage.append(item)
     }

@@ -1,13 +1,14 @@
 import TapeCatalogue
 
-/// Everything a catalogue says: each table and view with its rows, full text by what it finds. Lists of lines, so
-/// that a difference shows.
+/// Everything a catalogue says: each table and view with its rows, full text by what it finds, usage by call. Lists of
+/// lines, so that a difference shows.
 func dump(_ path: String, without hidden: Set<String> = []) throws -> [String] {
   let reader = try CatalogueReader(path: path)
   return try reader.snapshot { snapshot in
     var tables: [String] = []
     let names =
-      "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'call_fts%' ORDER BY name"
+      "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'call_fts%' "
+      + "AND name NOT LIKE 'usage_%' ORDER BY name"
     try snapshot.query(names) { tables.append($0.text(0) ?? "") }
     var lines: [String] = []
     for table in tables where !hidden.contains(table) {
@@ -26,8 +27,23 @@ func dump(_ path: String, without hidden: Set<String> = []) throws -> [String] {
       ) { found.append($0.text(0) ?? "") }
       lines.append("full text \(word): \(found)")
     }
-    return lines
+    return try lines + usage(snapshot)
   }
+}
+
+/// The usage facts of each call, wherever they lie.
+private func usage(_ snapshot: CatalogueSnapshot) throws -> [String] {
+  var lines: [String] = []
+  try snapshot.usageBlocks(from: nil, to: nil, names: Set(UsageRow.Name.allCases)) { block in
+    for call in 0..<block.count {
+      let names = UsageRow.Name.allCases.map { name in
+        let place = block[name].places[call]
+        return place == UsageBlock.none ? "-" : block[name].texts[place]
+      }
+      lines.append("usage: \(UsageRow.Number.allCases.map { block[$0][call] }) \(names)")
+    }
+  }
+  return lines.sorted()
 }
 
 /// The lines that only one of two dumps has.

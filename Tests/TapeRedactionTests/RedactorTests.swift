@@ -64,6 +64,18 @@ import Testing
     #expect(redactor.frame(Array("data: [DONE]\n\n".utf8), isEvent: true) == nil)
   }
 
+  /// Whatever takes the place of a match, the frame stays one frame, and what was no data is none.
+  @Test(arguments: [
+    (": secret\ndata: x\n\n", "", ": \ndata: x\n\n"), (": secret\n\n", "\n\ndata: y", ": data: y\n\n"),
+    ("secret: secret\ndata: x\n\n", "data", ":data: data\ndata: x\n\n"), ("secret\n\n", "", ":\n\n"),
+    ("id: secret\n\n", "7", "id: 7\n\n"), ("event: secret\r\n\r\n", "a\r\nb", "event: ab\r\n\r\n"),
+    ("data: secret", "a\nb", "data: a\ndata: b"), ("\u{FEFF}data: secret\n\n", "a\nb", "\u{FEFF}data: a\ndata: b\n\n"),
+  ]) func aFrameStaysOneWhateverIsPutThere(frame: String, replacement: String, expected: String) throws {
+    let redactor = try Redactor([RedactionRule(pattern: "secret", replacement: replacement, places: [.response])])
+    let result = redactor.frame(Array(frame.utf8), isEvent: true)
+    #expect(result.map { String(decoding: $0, as: UTF8.self) } == expected)
+  }
+
   @Test func whatIsTooLargeIsNotOnTapeAtAll() throws {
     let redactor = try Redactor([RedactionRule(path: "a", places: [.response])])
     let huge = [UInt8](repeating: 0x61, count: Redactor.mostBytes + 1)

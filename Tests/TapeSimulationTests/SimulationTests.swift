@@ -8,7 +8,15 @@ import Testing
 
   /// What a seed comes to. A failing one says how to repeat it.
   private func run(seed: UInt64, steps: Int) -> [String: Int] {
-    let world = World(seed: seed, path: "/s")
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tapedeck-world-\(UUID())")
+    do {
+      try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    } catch {
+      Issue.record("\(error)")
+      return [:]
+    }
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let world = World(seed: seed, path: directory.path)
     var done = 0
     while done < steps, world.problems.isEmpty {
       world.step()

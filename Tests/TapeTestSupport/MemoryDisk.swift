@@ -8,6 +8,8 @@ internal import TapeArchive
 package final class MemoryDisk: Sendable {
   final class Node {
     let number: Int
+    /// Tests do not wait for a clock: by itself a file is as new as can be.
+    var modifiedNs = Int64.max
     /// What readers see.
     var bytes: [UInt8] = []
     /// What the platter has for sure.

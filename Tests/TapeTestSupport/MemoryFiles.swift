@@ -28,6 +28,7 @@ package final class MemoryFiles: TapeFiles {
   package var writes: Int { disk.writes }
   package func bytes(_ path: String) -> [UInt8] { disk.bytes(path) }
   package func set(_ path: String, _ bytes: [UInt8]) { disk.set(path, bytes) }
+  package func setModified(_ path: String, _ ns: Int64) { disk.change { $0.names[path]?.modifiedNs = ns } }
   package var paths: [String] { disk.paths }
   /// The same files and no process that has one open.
   package func copy() -> MemoryFiles { MemoryFiles(disk: disk.copy()) }
@@ -239,7 +240,7 @@ package final class MemoryFiles: TapeFiles {
     try disk.with { state throws(FileError) in
       _ = try turn(&state, .status, path)
       if state.directories.contains(path) { return FileStatus(bytes: 0, isDirectory: true, modifiedNs: 0) }
-      return state.names[path].map { FileStatus(bytes: $0.bytes.count, isDirectory: false, modifiedNs: .max) }
+      return state.names[path].map { FileStatus(bytes: $0.bytes.count, isDirectory: false, modifiedNs: $0.modifiedNs) }
     }
   }
 

@@ -80,15 +80,14 @@ package enum Base64 {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
   package static func append(_ bytes: ArraySlice<UInt8>, to out: inout [UInt8]) {
-    var rest = bytes
-    while !rest.isEmpty {
-      let group = Array(rest.prefix(3))
-      rest = rest.dropFirst(3)
-      var value = 0
-      for index in 0..<3 { value = value << 8 | (index < group.count ? Int(group[index]) : 0) }
-      for index in 0..<4 {
-        out.append(index <= group.count ? alphabet[value >> (18 - 6 * index) & 63] : 0x3D)
-      }
+    var position = bytes.startIndex
+    while position < bytes.endIndex {
+      let count = min(3, bytes.endIndex - position)
+      var value = Int(bytes[position]) << 16
+      if count > 1 { value |= Int(bytes[position + 1]) << 8 }
+      if count > 2 { value |= Int(bytes[position + 2]) }
+      for index in 0..<4 { out.append(index <= count ? alphabet[value >> (18 - 6 * index) & 63] : 0x3D) }
+      position += 3
     }
   }
 

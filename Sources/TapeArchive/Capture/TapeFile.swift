@@ -63,7 +63,7 @@ package enum TapeFile {
         out += Array("frame \(time) \(range.count)\n".utf8)
         BarredText.append(call.raw[range], to: &out)
       }
-      if let end = call.end { out += Array("end ".utf8) + BarredText.safe(json: CallCoding.json(end)) + [0x0A] }
+      if let end = call.endJSON { out += Array("end ".utf8) + BarredText.safe(json: end) + [0x0A] }
       out += Array("leaf \(Hex.string(leafHash(of: call)))\n".utf8)
       if let place {
         out += Array("proof \(place.leafNumber)\(place.path.map { " \($0)" }.joined())\n".utf8)

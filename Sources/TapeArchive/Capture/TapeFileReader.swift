@@ -111,8 +111,10 @@ extension TapeFile {
         guard let time = fields.time() else { throw wrong("a frame without time") }
         try expect(fields.count(), .frame(time))
       case "end":
-        call?.end = (try? JSONValue(parsing: Array(json))).flatMap { CallCoding.end($0) }
-        guard call?.end != nil else { throw wrong("an end that makes no sense") }
+        let value = try? JSONValue(parsing: Array(json))
+        call?.end = value.flatMap { CallCoding.end($0) }
+        call?.loss = value.flatMap { CallCoding.loss($0) }
+        guard call?.end != nil || call?.loss != nil else { throw wrong("an end that makes no sense") }
       case "leaf": parts.leaf = MerkleHash(hex: fields.text())
       case "proof": parts.place = try place(&fields)
       default: throw wrong("a line that begins with '\(word)'")

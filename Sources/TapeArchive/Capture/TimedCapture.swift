@@ -55,7 +55,7 @@ package enum TimedCapture {
     let last = call.end?.offsetNs ?? call.frameOffsetsNs.last ?? 0
     var line = start(call.open.startedAtNs &+ last, number, "end")
     var members: [JSONValue.Member] = [.init("how", .string(how))]
-    if let end = call.end, let value = try? JSONValue(parsing: CallCoding.json(end)) { members += value.members ?? [] }
+    if let end = call.endJSON, let value = try? JSONValue(parsing: end) { members += value.members ?? [] }
     append(members, to: &line)
     return line
   }
@@ -170,8 +170,8 @@ package enum TimedCapture {
     case how(CallEnd.Cause)
     /// `error`, of which the frames tell more.
     case error
-    /// `lost`, `open`: there is no end record.
-    case none
+    /// `lost`, `open`: there is no end record. What is known to be missing.
+    case none(CallLoss?)
   }
 
   /// - Throws: `TapeError` `.failed`.
@@ -188,7 +188,7 @@ package enum TimedCapture {
     case "error", "upstream_error": return .error
     case "upstream_cut": return .how(.upstreamClosed)
     case "timeout": return .how(.timeout)
-    case "lost", "open": return .none
+    case "lost", "open": return .none(CallCoding.loss(value))
     case let other: throw TapeError(.failed, "'how' is \(other.map { "\"\($0)\"" } ?? "missing")")
     }
   }

@@ -60,6 +60,23 @@ package enum CallCoding {
     return object.bytes
   }
 
+  /// Stands where the end JSON of another call stands. It has no `cause`.
+  package static func json(_ loss: CallLoss) -> [UInt8] {
+    var object = Object()
+    object.add("gap_frames", .int(loss.gapFrames))
+    object.add("gap_bytes", .int(loss.gapBytes))
+    object.add("missing_frames", loss.missingFrames > 0 ? .int(loss.missingFrames) : nil)
+    return object.bytes
+  }
+
+  /// nil for what is an end, or neither.
+  package static func loss(_ value: JSONValue) -> CallLoss? {
+    guard value["cause"] == nil, let frames = value["gap_frames"]?.integer, let bytes = value["gap_bytes"]?.integer,
+      let missing = value["missing_frames"].map({ $0.integer }) ?? 0, min(frames, bytes, missing) >= 0
+    else { return nil }
+    return CallLoss(gapFrames: frames, gapBytes: bytes, missingFrames: missing)
+  }
+
   package static func open(_ value: JSONValue, body: [UInt8], salt: [UInt8]) -> CallOpen? {
     guard let id = value["id"]?.string.flatMap({ CallID($0) }), let started = value["started_at_ns"]?.integer else {
       return nil
@@ -142,6 +159,11 @@ package enum CallCoding {
       if let value { members.append(.init(key, value)) }
     }
   }
+}
+
+extension RecordedCall {
+  /// The end JSON; of a call without end what is said instead, if anything is.
+  package var endJSON: [UInt8]? { end.map { CallCoding.json($0) } ?? loss.map { CallCoding.json($0) } }
 }
 
 /// Bytes as lower-case hex, and back.

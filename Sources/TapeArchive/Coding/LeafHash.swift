@@ -27,7 +27,7 @@ package struct LeafParts: Equatable, Sendable {
   /// - Parameter rawHash: SHA-256 of the response, where it is known already.
   package init(of call: RecordedCall, rawHash: [UInt8]? = nil) {
     salt = call.open.salt
-    meta = LeafHasher.metaHash(open: call.open, head: call.head, end: call.end)
+    meta = LeafHasher.metaHash(open: call.open, head: call.head, end: call.endJSON)
     raw = rawHash ?? Array(SHA256.hash(data: call.raw))
     let hasTimes = call.open.hasTimes
     var words: [UInt64] = []
@@ -70,16 +70,18 @@ package struct LeafHasher {
   /// SHA-256 of the raw bytes so far.
   package var rawHash: [UInt8] { Array(raw.finalize()) }
 
-  package func finish(open: CallOpen, head: CallHead?, end: CallEnd?) -> [UInt8] {
+  /// - Parameter loss: of a call without end what is known to be missing.
+  package func finish(open: CallOpen, head: CallHead?, end: CallEnd?, loss: CallLoss? = nil) -> [UInt8] {
     var times = times
     Self.add(frames, to: &times)
     Self.add(open.hasTimes ? 1 : 0, to: &times)
-    let meta = Self.metaHash(open: open, head: head, end: end)
+    let ending = end.map { CallCoding.json($0) } ?? loss.map { CallCoding.json($0) }
+    let meta = Self.metaHash(open: open, head: head, end: ending)
     return LeafParts(salt: open.salt, meta: meta, raw: rawHash, times: Array(times.finalize())).leaf
   }
 
-  static func metaHash(open: CallOpen, head: CallHead?, end: CallEnd?) -> [UInt8] {
-    metaHash([CallCoding.json(open), open.body, head.map { CallCoding.json($0) }, end.map { CallCoding.json($0) }])
+  static func metaHash(open: CallOpen, head: CallHead?, end: [UInt8]?) -> [UInt8] {
+    metaHash([CallCoding.json(open), open.body, head.map { CallCoding.json($0) }, end])
   }
 
   /// - Parameter parts: open JSON, request body, head JSON, end JSON.

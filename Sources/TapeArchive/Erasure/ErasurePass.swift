@@ -55,26 +55,47 @@ struct ErasurePass {
         guard
           let outcome = try SegmentErasure(store: store, level: sealer.level, erasing: erasing).rewrite(name)
         else { continue }
-        report.rewritten.append(name)
-        report.erased += outcome.erased.filter { !report.erased.contains($0) }
-        report.bytesFreed += outcome.bytesBefore - outcome.bytesAfter
-        log.notice("\(name) was written again without \(outcome.erased.count) erased calls")
+        note(outcome, of: name)
       } catch let error as TapeError where error.isDamage || error.code == .failed {
-        try noteUnreadable(name, "\(error)")
+        noteUnreadable(name, "\(error)")
       } catch let error as BlockError {
-        try noteUnreadable(name, "\(error)")
+        noteUnreadable(name, "\(error)")
       } catch let error as ZstdError {
-        try noteUnreadable(name, "\(error)")
+        noteUnreadable(name, "\(error)")
+      } catch let error as UnsealableCalls {
+        noteUnreadable(name, "what was to take its place did not come back as it was written: \(error)")
       }
     }
   }
 
+  private mutating func note(_ outcome: SegmentErasure.Outcome, of name: String) {
+    if let mended = outcome.mended {
+      let message = mended + (outcome.isRewritten ? "; it was written anew, with all that could be found in it" : "")
+      report.damage.append(Damage(file: name, offset: 0, calls: [], message: message))
+    }
+    for stuck in outcome.stuck {
+      report.damage.append(Damage(file: name, offset: stuck.offset, calls: stuck.block, message: stuck.why))
+      let message =
+        "the block at byte \(stuck.offset) cannot be read (\(stuck.why)), so it cannot be told which of its bytes are "
+        + "whose of \(stuck.block.count) calls. " + Self.advice
+      report.pending += stuck.calls.map { .init(id: $0, reason: .damaged(file: name, message)) }
+    }
+    guard outcome.isRewritten else { return }
+    report.rewritten.append(name)
+    report.erased += outcome.erased.filter { !report.erased.contains($0) }
+    report.bytesFreed += outcome.bytesBefore - outcome.bytesAfter
+    log.notice("\(name) was written again without \(outcome.erased.count) erased calls")
+  }
+
+  private static let advice =
+    "Put an undamaged copy of the file in its place and erase again; if there is none, it can only go with the whole file"
+
   /// The wanted calls of a segment stay pending as long as it cannot be written anew.
-  private mutating func noteUnreadable(_ name: String, _ message: String) throws {
+  private mutating func noteUnreadable(_ name: String, _ message: String) {
     let entries = (try? SegmentReader(store: store, name: name).entries) ?? []
     let stuck = entries.filter { list[$0.id]?.isOutOfArchive == false && !$0.isErased }.map(\.id)
     report.damage.append(Damage(file: name, offset: 0, calls: stuck, message: message))
-    report.pending += stuck.map { .init(id: $0, reason: .damaged(file: name, message)) }
+    report.pending += stuck.map { .init(id: $0, reason: .damaged(file: name, "\(message). \(Self.advice)")) }
   }
 
   // MARK: Journals
@@ -89,7 +110,7 @@ struct ErasurePass {
         guard wanted.contains(open.id) else { return }
         found[open.id] = .streaming
         writers[open.id] = JournalFormat.parse(fileName: location.file)?.writer
-      case .ended(let id, _), .lost(let id):
+      case .ended(let id, _), .lost(let id, _):
         guard found[id] != nil else { return }
         found[id] = list[id]?.keepsUsage == true && sealer.keeper == nil ? .usage : .journal("")
       case .sealed, .head, .frame, .part, .gap, .damage: break

@@ -11,6 +11,8 @@ struct FrameDecoder {
     case missing(String)
   }
 
+  /// Frames that should have come and did not, or not so that they could be put together.
+  private(set) var missing = 0
   /// Index of the frame that comes next.
   private(set) var nextFrame = 0
   /// Bytes of a frame that has not ended.
@@ -38,7 +40,10 @@ struct FrameDecoder {
       isTorn = false
     }
     if isKey { setKey(payload) }
-    guard at == pending.count, !isTorn else { return .missing("the start of frame \(index)") }
+    guard at == pending.count, !isTorn else {
+      self.missing += 1
+      return .missing("the start of frame \(index)")
+    }
     if at == 0 {
       try body(payload)
     } else {
@@ -58,6 +63,7 @@ struct FrameDecoder {
     nextFrame = index + 1
     pending.removeAll(keepingCapacity: true)
     guard hasKey, prefix >= 0, suffix >= 0, prefix <= key.count, suffix <= key.count - prefix else {
+      self.missing += 1
       return .missing(missing ?? "the key frame of frame \(index)")
     }
     scratch.removeAll(keepingCapacity: true)
@@ -104,6 +110,7 @@ struct FrameDecoder {
   /// Frames before `index` that never came: from there on the key may be another one.
   private mutating func skip(to index: Int) -> String? {
     guard index > nextFrame else { return nil }
+    missing += index - nextFrame
     defer {
       nextFrame = index
       pending.removeAll(keepingCapacity: true)

@@ -14,7 +14,7 @@ package enum JournalEvent {
   case gap(CallID, frames: Int, bytes: Int)
   case ended(CallID, CallEnd)
   /// The writer is gone and the call has no end. A tail that was cut off has come as a `frame` before.
-  case lost(CallID)
+  case lost(CallID, CallLoss?)
   /// The call is in a segment now, and its journal was gone before all of it was read here.
   case sealed(CallID)
   case damage(Damage)

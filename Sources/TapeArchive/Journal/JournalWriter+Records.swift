@@ -115,13 +115,16 @@ extension JournalWriter {
       end.gapBytes += slot.staged.gapBytes
       end.sha256 = nil
     }
-    let json = CallCoding.json(end)
+    stageEnding(slot, CallCoding.json(end))
+    slot.staged.hasEnd = true
+  }
+
+  func stageEnding(_ slot: CallSlot, _ json: [UInt8]) {
     let start = stage.begin("end", payload: json.count)
     stage.field(slot.number)
     stage.endLine()
     stage.append(json)
     stage.finish(start, seed: journal.seed)
-    slot.staged.hasEnd = true
   }
 
   /// Stages what is owed since writes failed: opens, heads, gaps and ends.

@@ -174,8 +174,11 @@ package final class JournalWriter {
   }
 
   /// Ends a call of which nothing more is known: it gets no end record, and reads as `lost` once this writer is gone.
-  package func abandon(_ handle: Handle) {
+  ///
+  /// - Parameter loss: what another writer knew to be missing of it: that stands in the place of the end.
+  package func abandon(_ handle: Handle, _ loss: CallLoss? = nil) {
     guard let slot = slot(handle) else { return }
+    if let loss, failure == nil, slot.staged.hasOpen { stageEnding(slot, CallCoding.json(loss)) }
     slot.isAbandoned = true
     markDirty(slot)
   }

@@ -19,6 +19,9 @@ final class CallTrack {
   /// Of the response, on tape.
   private(set) var frames = 0
   private(set) var bytes = 0
+  /// What the archive could not take.
+  private(set) var gapFrames = 0
+  private(set) var gapBytes = 0
 
   init(number: Int, id: CallID, location: CallLocation, startedAtNs: Int64, sequence: Int) {
     self.number = number
@@ -31,6 +34,17 @@ final class CallTrack {
   func count(_ frame: UnsafeRawBufferPointer) {
     frames += 1
     bytes += frame.count
+  }
+
+  func countGap(frames: Int, bytes: Int) {
+    gapFrames += frames
+    gapBytes += bytes
+  }
+
+  /// What is known to be missing, if it gets no end to say it.
+  var loss: CallLoss? {
+    let loss = CallLoss(gapFrames: gapFrames, gapBytes: gapBytes, missingFrames: decoder.missing)
+    return loss.isNothing ? nil : loss
   }
 }
 
@@ -133,11 +147,13 @@ final class WriterTape {
       try deliver(.head(track.id, head))
       return nil
     }
-    guard let end = value.flatMap({ CallCoding.end($0) }) else { return "an end record that makes no sense" }
+    let end = value.flatMap { CallCoding.end($0) }
+    let loss = value.flatMap { CallCoding.loss($0) }
+    guard end != nil || loss != nil else { return "an end record that makes no sense" }
     try tail(track, deliver)
     tracks[track.number] = nil
     done[track.number] = track.sequence
-    try deliver(.ended(track.id, end))
+    try deliver(end.map { .ended(track.id, $0) } ?? .lost(track.id, loss))
     onEnd(track)
     return nil
   }
@@ -178,6 +194,7 @@ final class WriterTape {
         try deliver(.frame(track.id, offsetNs: time, tail))
       }
       if case .duplicate = outcome { return cut }
+      track.countGap(frames: frames, bytes: bytes)
       try deliver(.gap(track.id, frames: frames, bytes: bytes))
     default: return nil
     }
@@ -201,7 +218,7 @@ final class WriterTape {
       try tail(track, deliver)
       tracks[track.number] = nil
       done[track.number] = track.sequence
-      try deliver(.lost(track.id))
+      try deliver(.lost(track.id, track.loss))
     }
     return lost
   }

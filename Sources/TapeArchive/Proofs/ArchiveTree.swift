@@ -35,6 +35,8 @@ package struct ArchiveTree {
   /// Files whose leaves another file has too: the same segment twice, or a leaf list beside its segment.
   package private(set) var doubled: [String] = []
   package private(set) var unreadable: [String] = []
+  /// How many leaves the store's own checkpoint counts: so many have been there.
+  private let counted: Int
 
   /// Every segment that is there, also those that cannot be read or are there twice, by name.
   package private(set) var segments: [String] = []
@@ -45,6 +47,7 @@ package struct ArchiveTree {
   /// - Throws: `TapeError` `.io`.
   package init(store: Store) throws {
     self.store = store
+    counted = (try? store.ownCheckpoint()?.checkpoint.size) ?? 0
     var found: [Part] = []
     do {
       for name in try store.archiveFiles() {
@@ -96,8 +99,25 @@ package struct ArchiveTree {
     }
   }
 
+  /// So many leaves in a row may be missing, and no store has more than so many. A file that leads beyond that is none
+  /// of this store's: sealing would have to go on behind it, where soon no number is left.
+  static let mostMissing = 1 << 32
+  static let mostLeaves = 1 << 47
+
+  private func isBelievable(_ part: Part) -> Bool {
+    part.first - size <= Self.mostMissing || part.first <= min(counted, Self.mostLeaves)
+  }
+
   private mutating func join(_ part: Part) {
     guard part.count > 0 else { return }
+    guard isBelievable(part) else {
+      damage.append(
+        Damage(
+          file: part.file, offset: 0, calls: (try? leaves(of: part))?.map(\.id) ?? [],
+          message: "it says that it has leaves from \(part.first) on, where the archive has \(size): it is not of this "
+            + "store, and does not count"))
+      return
+    }
     if part.first > size {
       missing.append(size..<part.first)
       let which = size + 1 == part.first ? "leaf \(size) is" : "leaves \(size) to \(part.first - 1) are"
@@ -150,7 +170,12 @@ package struct ArchiveTree {
 
   private func computed(_ segment: SegmentReader, _ part: Part) throws -> [Leaf] {
     var leaves: [Leaf] = []
-    try segment.forEachItem { item, _, hash in
+    // With a damaged index the blocks say it all; that it is damaged is told by whoever reads the segment.
+    var isKnown = segment.problem == nil
+    try segment.forEachItem {
+      guard !isKnown else { throw segment.file.corrupt("\($0)") }
+      isKnown = true
+    } _: { item, _, hash in
       guard let hash = MerkleHash(hash) else { return }
       leaves.append(
         Leaf(number: part.first + leaves.count, id: item.id, hash: hash, isErased: item.call == nil))
@@ -194,7 +219,11 @@ package struct ArchiveTree {
   package func end() throws -> CompactTree? {
     guard let last = parts.last else { return CompactTree() }
     guard var tree = last.before else { return try walk { _, _, _ in } }
-    for leaf in try leaves(of: last) { tree.append(leaf.hash) }
+    let leaves = try leaves(of: last)
+    guard leaves.count == last.count else {
+      throw TapeError(.corrupt, "\(last.file) has \(leaves.count) leaves, not the \(last.count) that it states")
+    }
+    for leaf in leaves { tree.append(leaf.hash) }
     return tree
   }
 }

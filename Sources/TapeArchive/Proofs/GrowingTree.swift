@@ -16,7 +16,15 @@ package struct GrowingTree {
     self.store = store
     origin = try store.origin()
     let tree = try ArchiveTree(store: store)
-    let end = tree.unreadable.isEmpty ? try tree.end() : try? tree.end()
+    var end: CompactTree?
+    do {
+      end = try tree.end()
+    } catch let error as TapeError where error.isDamage {
+      // What is damaged keeps its place, and nobody from sealing.
+      damage.append(Damage(file: tree.parts.last?.file ?? "", offset: 0, calls: [], message: error.description))
+    } catch let error as TapeError where error.code == .notFound {
+      // It was removed since the directory was read.
+    }
     next = end.map { TreePlace(after: $0) } ?? TreePlace(firstLeaf: tree.size)
     do {
       own = try store.ownCheckpoint()?.checkpoint
@@ -32,6 +40,7 @@ package struct GrowingTree {
       return
     }
     if own.size == next.firstLeaf {
+      if end == nil, let tree = own.tree { next = TreePlace(after: tree) }
       mayReplaceCheckpoint = end == nil || end?.root == own.root
       if let end, end.root != own.root {
         damage.append(
@@ -39,6 +48,16 @@ package struct GrowingTree {
             file: Store.checkpointFile, offset: 0, calls: [],
             message: "the archive's calls are not those of which this is the root; run tapedeck verify"))
       }
+      return
+    }
+    guard own.size - next.firstLeaf <= ArchiveTree.mostMissing else {
+      mayReplaceCheckpoint = false
+      damage.append(
+        Damage(
+          file: Store.checkpointFile, offset: 0, calls: [],
+          message:
+            "it counts \(own.size) calls, and the segments have \(next.firstLeaf): it is not of this store; remove "
+            + "it, and the next seal writes a new one"))
       return
     }
     // The newest segments are gone or cannot be read. They keep their places, should they come back.

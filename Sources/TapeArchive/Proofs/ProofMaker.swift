@@ -152,7 +152,7 @@ package struct ProofMaker {
     return .call(
       CallProof.Parts(
         salt: parts.salt, open: CallCoding.json(call.open), body: call.open.body,
-        head: call.head.map { CallCoding.json($0) }, end: call.end.map { CallCoding.json($0) }, raw: parts.raw,
+        head: call.head.map { CallCoding.json($0) }, end: call.endJSON, raw: parts.raw,
         times: parts.times))
   }
 }

@@ -14,7 +14,9 @@ extension Store {
   /// - Throws: `TapeError` `.corrupt`, `.io`.
   package func origin() throws -> String {
     do {
-      let marker = try? JSONValue(parsing: try files.contents(path + "/" + Self.marker, limit: 1 << 16))
+      // What cannot be read now says nothing of what is in it.
+      let content = try files.contents(path + "/" + Self.marker, limit: 1 << 16)
+      let marker = try? JSONValue(parsing: content)
       guard let created = marker?["created"]?.string else {
         throw TapeError(.corrupt, "\(path)/\(Self.marker) does not say when the store was created")
       }

@@ -14,9 +14,13 @@ struct SealRun {
   private var pendingBytes = 0
   /// Journals that were read to their end, and the numbers of their calls that are not sealed.
   private var closed: [Journal] = []
-  private var sealedBefore: Set<CallID>?
+  /// Calls that other segments name, and where these were found.
+  private var assumed: [(calls: [Pending], sealed: SealedCalls)] = []
   /// The store's tree, once it is needed.
   private var tree: GrowingTree?
+  /// Segments that had to be written in parts, as some call did not come back.
+  private var failures = 0
+  private static let mostFailures = 100
 
   private struct Pending {
     var track: CallTrack
@@ -108,11 +112,16 @@ struct SealRun {
   /// Seals what is left and removes the journals that are not needed any more.
   mutating func finish() throws {
     try sealPending()
+    try confirm()
     // Also where a seal that was interrupted left segments and no checkpoint of them.
     if !closed.isEmpty { try growTree().writeCheckpoint() }
-    for journal in closed where kept[journal.writer]?.contains(journal.sequence) != true {
+    for journal in closed where !isKept(journal) {
       let path = store.archivePath + "/" + journal.name
       if journal.isDamaged {
+        guard try !store.hasArchiveFile(journal.name + ".damaged") else {
+          log.error("\(journal.name) is damaged and stays, as there is a \(journal.name).damaged already")
+          continue
+        }
         try store.files.rename(path, to: path + ".damaged")
         log.error(
           "\(journal.name) was damaged; what could be read of it is sealed, and it is kept as \(journal.name).damaged")
@@ -128,7 +137,7 @@ struct SealRun {
 
   /// Of calls that were erased nothing stays in a journal that is kept for others.
   private func voidErased() throws {
-    for journal in closed where kept[journal.writer]?.contains(journal.sequence) == true {
+    for journal in closed where isKept(journal) {
       guard erasedWriters.contains(journal.writer) else { continue }
       let voided = try JournalErasure(store: store).void(
         buried, in: journal.name, writer: journal.writer, sequence: journal.sequence)
@@ -136,11 +145,50 @@ struct SealRun {
     }
   }
 
+  private func isKept(_ journal: Journal) -> Bool { kept[journal.writer]?.contains(journal.sequence) == true }
+
+  /// Before a journal goes, those of its calls that were sealed by others are read where they should be: what a segment
+  /// names and does not give is sealed again.
+  private mutating func confirm() throws {
+    let going = Set(closed.filter { !isKept($0) }.map(\.name))
+    for (calls, sealed) in assumed {
+      let needed = calls.filter { item in
+        item.track.records.contains {
+          going.contains(JournalFormat.fileName(writer: item.writer, sequence: $0.sequence))
+        }
+      }
+      guard !needed.isEmpty else { continue }
+      let contents = try sealed.contents(of: Set(needed.map(\.track.id)))
+      var missing: [Pending] = []
+      for item in needed {
+        switch contents[item.track.id] {
+        case .settled: continue
+        case .calls(let leaves): try compare(item, leaves)
+        case nil:
+          let file = sealed.files[item.track.id]?.first ?? "its segment"
+          log.error("call \(item.track.id) cannot be read from \(file), and is sealed again")
+          missing.append(item)
+        }
+      }
+      try write(missing)
+    }
+    assumed = []
+  }
+
+  /// A call stays in its journal if what a segment has under its id is another.
+  private mutating func compare(_ item: Pending, _ leaves: Set<[UInt8]>) throws {
+    do {
+      if leaves.contains(try leafHash(of: load(item))) { return }
+      keep(item, "a segment has another of its id")
+    } catch let error as UnsealableCalls {
+      keep(item, error.description)
+    }
+  }
+
   private mutating func sealPending() throws {
     let sealed = try alreadySealed()
-    for item in pending where !fits(item.track) {
-      kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
-      log.error("call \(item.track.id) is larger than a segment takes; it stays in its journal")
+    for item in pending where !fits(item.track) && sealed.files[item.track.id] == nil {
+      keep(item, "it is larger than a segment takes")
     }
     for item in pending where erasing.mustWait(item.track.id) {
       kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
@@ -148,11 +196,27 @@ struct SealRun {
     for item in pending where erasing.wants(item.track.id) || buried.contains(item.track.id) {
       erasedWriters.insert(item.writer)
     }
+    let others = pending.filter { sealed.files[$0.track.id] != nil }
+    if !others.isEmpty { assumed.append((others, sealed)) }
     let calls = pending.filter {
-      !sealed.contains($0.track.id) && fits($0.track) && !erasing.mustWait($0.track.id)
-    }.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
+      sealed.files[$0.track.id] == nil && fits($0.track) && !erasing.mustWait($0.track.id)
+    }
     pending = []
     pendingBytes = 0
+    try write(calls)
+  }
+
+  private mutating func alreadySealed() throws -> SealedCalls {
+    let sealed = try SealedCalls(pending.map(\.track.id), in: store)
+    // Of calls that retention removed, what is left in a journal goes as that of a tombstone does.
+    buried.formUnion(sealed.erased.union(sealed.removed.filter(erasing.wants)))
+    report.damage += sealed.damage.filter { !report.damage.contains($0) }
+    return sealed
+  }
+
+  /// Writes calls into as many segments as they need, in the order of their start.
+  private mutating func write(_ calls: [Pending]) throws {
+    let calls = calls.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
     var start = 0
     while start < calls.count {
       var end = start
@@ -161,8 +225,30 @@ struct SealRun {
         bytes += calls[end].track.requestBytes + calls[end].track.bytes
         end += 1
       }
-      try write(calls[start..<end])
+      try writeParted(Array(calls[start..<end]))
       start = end
+    }
+  }
+
+  /// Writes a segment of these calls. One that does not come back as it was must not keep others from being sealed:
+  /// they are parted until it stands alone.
+  private mutating func writeParted(_ calls: [Pending]) throws {
+    guard let first = calls.first else { return }
+    do {
+      try writeSegment(calls)
+    } catch let error as UnsealableCalls {
+      guard calls.count > 1 else { return keep(first, error.description) }
+      failures += 1
+      // Then it is not the calls.
+      guard failures < Self.mostFailures else { throw error }
+      let suspects = calls.filter { error.ids.contains($0.track.id) }
+      if suspects.isEmpty || suspects.count == calls.count {
+        try writeParted(Array(calls[..<(calls.count / 2)]))
+        try writeParted(Array(calls[(calls.count / 2)...]))
+      } else {
+        try writeParted(calls.filter { !error.ids.contains($0.track.id) })
+        try writeParted(suspects)
+      }
     }
   }
 
@@ -170,38 +256,76 @@ struct SealRun {
     if erasing.wants(track.id) { return true }
     return track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
       && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
+      && track.bytes + 16 * track.frames <= SegmentFormat.largestBlock
   }
 
-  private mutating func write(_ calls: ArraySlice<Pending>) throws {
+  /// A call that cannot be sealed stays in its journals, and is reported.
+  private mutating func keep(_ item: Pending, _ reason: String) {
+    kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+    let journal = JournalFormat.fileName(writer: item.writer, sequence: item.track.sequence)
+    let message = "call \(item.track.id) cannot be sealed and stays in its journal: \(reason)"
+    report.unsealed.append(
+      Damage(file: journal, offset: item.track.location.offset, calls: [item.track.id], message: message))
+  }
+
+  private mutating func writeSegment(_ calls: [Pending]) throws {
     guard let first = calls.first else { return }
     let last = calls.last { $0.writer == first.writer } ?? first
-    // Numbers of one writer mostly rise with the start, not always.
-    let name = SegmentFormat.fileName(
-      writer: first.writer, first: first.track.number, last: max(first.track.number, last.track.number))
+    let name = try freeName(first.writer, first: first.track.number, last: last.track.number)
     let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
-    for item in calls {
-      // What is loaded here and there is what was read in one go before, or nothing is sealed.
-      guard let call = try item.loader.load(item.track), call.raw.count == item.track.bytes else {
-        throw BlockError("call \(item.track.id) cannot be read any more")
+    var erased: [CallID] = []
+    do {
+      for item in calls {
+        let call = try load(item)
+        guard erasing.wants(call.open.id) else {
+          try segment.add(.call(call))
+          continue
+        }
+        try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
+        erased.append(call.open.id)
       }
-      guard erasing.wants(call.open.id) else {
-        try segment.add(.call(call))
-        continue
-      }
-      try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
-      buried.insert(call.open.id)
-      report.erasedCalls.append(call.open.id)
+      try segment.finish()
+      try segment.readBack()
+    } catch let error where error is BlockError || error is ZstdError {
+      segment.discard()
+      throw UnsealableCalls(segment.blockCalls, "\(error)")
+    } catch let error as UnsealableCalls {
+      segment.discard()
+      throw error
     }
-    try segment.finish()
-    try segment.readBack(orElse: "its journal is kept")
     try store.files.rename(segment.temporaryPath, to: segment.path)
     try store.files.syncDirectory(store.archivePath)
+    buried.formUnion(erased)
+    report.erasedCalls += erased
     tree?.append(segment.leaves)
     report.segments.append(name)
     report.sealedCalls += segment.calls
     report.rawBytes += segment.rawBytes
     report.segmentBytes += segment.size
-    for item in calls { sealedBefore?.insert(item.track.id) }
+  }
+
+  /// What is loaded here and there is what was read in one go before, or the call is not sealed.
+  private func load(_ item: Pending) throws -> RecordedCall {
+    var reason = "it cannot be read any more"
+    do {
+      if let call = try item.loader.load(item.track), call.raw.count == item.track.bytes { return call }
+    } catch let error where !(error is FileError) {
+      reason += ": \(error)"
+    }
+    throw UnsealableCalls([item.track.id], reason)
+  }
+
+  /// The name for a segment's first call. Never that of a file that is there: a damaged segment, or the leaf list of one
+  /// that was removed, is not written over.
+  private func freeName(_ writer: CallID, first: Int, last: Int) throws -> String {
+    // Numbers of one writer mostly rise with the start, not always.
+    var last = max(first, last)
+    while true {
+      let name = SegmentFormat.fileName(writer: writer, first: first, last: last)
+      let others = [name, LeafList.fileName(ofSegment: name)]
+      if try others.allSatisfy({ try store.files.status(store.archivePath + "/" + $0) == nil }) { return name }
+      last += 1
+    }
   }
 
   /// The store's tree as it is by now.
@@ -212,35 +336,5 @@ struct SealRun {
     report.damage += growing.damage
     tree = growing
     return growing
-  }
-
-  /// Ids that are in segments already: a seal may have ended before it removed its journals, or a journal was kept
-  /// because of a call that had not ended. Only segments younger than the oldest journal can hold such calls.
-  private mutating func alreadySealed() throws -> Set<CallID> {
-    if let known = sealedBefore { return known }
-    var oldest = Int64.max
-    for journal in closed { oldest = min(oldest, Int64(clamping: journal.writer.milliseconds) * 1_000_000) }
-    // A day's grace for clocks that were set.
-    oldest -= 86_400 * 1_000_000_000
-    var sealed: Set<CallID> = []
-    for name in try store.archiveFiles() where SegmentFormat.parse(fileName: name) != nil {
-      guard let status = try store.files.status(store.archivePath + "/" + name), status.modifiedNs >= oldest else {
-        continue
-      }
-      do {
-        let segment = try SegmentReader(store: store, name: name)
-        for entry in segment.entries {
-          sealed.insert(entry.id)
-          if entry.isErased { buried.insert(entry.id) }
-        }
-        if let problem = segment.problem {
-          report.damage.append(Damage(file: name, offset: 0, calls: [], message: problem))
-        }
-      } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
-        report.damage.append(Damage(file: name, offset: 0, calls: [], message: error.description))
-      }
-    }
-    sealedBefore = sealed
-    return sealed
   }
 }

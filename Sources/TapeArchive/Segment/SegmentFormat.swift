@@ -8,10 +8,11 @@ package enum SegmentFormat {
   package static let version = 1
   /// No frame needs a larger window than 2²³ bytes.
   package static let windowLog = 23
-  /// A block is closed at so many calls, bytes of text, or bytes of requests and responses, whichever comes first.
+  /// A block is closed at so many calls, bytes of text, or bytes of requests and responses, counting 16 for each frame,
+  /// whichever comes first. A block of several calls is so never one that its reader does not believe (`freeBytes`).
   package static let callsPerBlock = 300
   package static let textPerBlock = 1 << 20
-  package static let bytesPerBlock = 256 << 20
+  package static let bytesPerBlock = 128 << 20
   /// A segment is closed at so many bytes of requests and responses.
   package static let bytesPerSegment = 512 << 20
   /// A frame that claims to hold more is not decoded.
@@ -39,6 +40,10 @@ package enum SegmentFormat {
   package static let sumsMagic: UInt32 = 0x184D_2A54
   package static let seekTableMagic: UInt32 = 0x184D_2A5E
   package static let seekFooterMagic: UInt32 = 0x8F92_EAB1
+  /// The explaining text is shorter, compressed.
+  static let longestStart = 4096
+  /// A skippable frame without content, that says nothing.
+  static let emptyFrame: [UInt8] = [0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0]
 
   static let explanation = """
     This is a tapedeck segment: calls to language models, sealed. `zstd -dc` shows all of it but where texts were split,

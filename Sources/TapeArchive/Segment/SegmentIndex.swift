@@ -76,10 +76,16 @@ struct SegmentIndex {
     }
   }
 
-  /// Place and number of entries, from the first line if that has them.
+  /// Place and number of entries, from the first line if that has them. Of the entries nothing is looked at but how
+  /// many there are: that line alone could say anything.
   static func start(_ text: [UInt8]) throws -> (place: TreePlace?, count: Int) {
     let first = text.prefix { $0 != 0x0A }
-    if let (place, count) = first.withUnsafeBytes({ TreePlace.parse($0) }) { return (place, count) }
+    if let (place, count) = first.withUnsafeBytes({ TreePlace.parse($0) }) {
+      var entries = 0
+      try TextLines.forEach(text) { if $0.first != 0x23 { entries += 1 } }
+      guard entries == count else { throw BlockError("its index has not the entries that it states") }
+      return (place, count)
+    }
     return (nil, try SegmentIndex(text).entries.count)
   }
 

@@ -64,6 +64,9 @@ package enum SegmentItem: Sendable {
     if case .call(let call) = self { call } else { nil }
   }
 
+  /// What a block that has it counts.
+  var blockBytes: Int { rawBytes + 16 * (call?.frameCount ?? 0) }
+
   /// Bytes of request and response.
   var rawBytes: Int { call.map { $0.raw.count + $0.open.body.count } ?? 0 }
 }

@@ -44,7 +44,9 @@ package struct SealedCall {
   }
 
   private func readBlock() throws -> RecordedCall? {
-    do { return try block?.call(index) } catch { throw BlockError("\(error)") }
+    do { return try block?.call(index) } catch let error as FileError { throw error } catch {
+      throw BlockError("\(error)")
+    }
   }
 }
 
@@ -58,7 +60,7 @@ extension SegmentReader {
     try forEachBlock(onDamage: onDamage) { number, location, expected in
       let block = SegmentBlock(file: file, number: number, entries: expected)
       func report(_ error: any Error, _ calls: [CallID]) throws {
-        try onDamage(Damage(file: name, offset: location.offset, calls: calls, message: "\(error)"))
+        try onDamage(Damage(file: name, offset: location.offset, calls: calls, error: error))
       }
       var outlines: [CallOutline?]?
       do {
@@ -77,7 +79,7 @@ extension SegmentReader {
         guard let outline = outlines[index], let leafHash = entry.leafHash else { continue }
         do {
           try body(SealedCall(outline, leafHash, index, of: block))
-        } catch let error as BlockError {
+        } catch let error where error is BlockError || error is FileError {
           try report(error, [entry.id])
         }
       }

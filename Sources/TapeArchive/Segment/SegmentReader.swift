@@ -10,6 +10,7 @@ package struct SegmentReader {
 
   /// What is wrong with seek table or index: then the blocks were looked for, and what they hold is all there is.
   package let problem: String?
+  private let hasIndex: Bool
 
   package var name: String { file.name }
 
@@ -20,15 +21,17 @@ package struct SegmentReader {
     file = try SegmentFile(store: store, name: name)
     do {
       let index = try file.index()
-      entries = index.entries
+      entries = file.problem == nil ? index.entries : file.placed(index.entries)
       place = index.place
       problem = file.problem
+      hasIndex = true
     } catch let error as FileError {
       throw file.wrapped(error)
     } catch {
       entries = file.entriesOfHeads()
       place = nil
-      problem = file.problem ?? "its index: \(error)"
+      problem = [file.problem, "its index: \(error)"].compactMap { $0 }.joined(separator: "; ")
+      hasIndex = false
     }
   }
 
@@ -107,6 +110,18 @@ package struct SegmentReader {
     }
   }
 
+  /// All items of a block, each of which is what its entry says, leaf hash included.
+  ///
+  /// - Throws: `BlockError`, `ZstdError`, `FileError`.
+  func soundItems(inBlock block: Int, _ expected: [SegmentEntry]) throws -> [HashedItem] {
+    let items = try file.hashedItems(inBlock: block)
+    guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
+    for (hashed, entry) in zip(items, expected) where entry.leafHash != nil && entry.leafHash != hashed.leafHash {
+      throw BlockError("call \(entry.id) is not the one whose leaf hash is in the index")
+    }
+    return items
+  }
+
   /// Compares every frame with its checksum, from now on and at once those that belong to no block.
   ///
   /// - Returns: false if the file has no checksums.
@@ -135,6 +150,25 @@ package struct SegmentReader {
 
   /// Bytes of the file.
   func size() throws -> Int { try file.size() }
+
+  /// Of a damaged file the bytes that belong to no block that can be found, and may be all that is left of one: not the
+  /// explaining text, the index, the checksums and the seek table, as far as it can tell them from a block.
+  func strays() -> [Range<Int>] {
+    let index = file.frames.last?.range ?? 0..<0
+    var strays = file.strays.filter { !hasIndex || $0.lowerBound < index.lowerBound }
+    if let first = strays.first, first.lowerBound == 0 {
+      let named = entries.lazy.map(\.blockOffset).filter { $0 > 0 && first.contains($0) }.min()
+      if let named {
+        strays[0] = named..<first.upperBound
+      } else if hasIndex || first.count <= SegmentFormat.longestStart {
+        strays.removeFirst()
+      }
+    }
+    guard !hasIndex, !index.isEmpty else { return strays }
+    // Where every block can be read, a damaged index says nothing that they do not.
+    let isSpare = strays.isEmpty && (0..<file.blockCount).allSatisfy { (try? file.hashedItems(inBlock: $0)) != nil }
+    return isSpare ? [] : strays + [index]
+  }
 
   private func fits(_ items: [SegmentItem], _ expected: [SegmentEntry]) -> Bool {
     items.count == expected.count

@@ -1,22 +1,51 @@
 internal import TapeTypes
 
+/// Calls that cannot be sealed, and why: they stay where they are, and others are sealed without them.
+struct UnsealableCalls: Error, CustomStringConvertible {
+  /// Some of these are to blame; all of the segment's where that is empty.
+  var ids: [CallID]
+  var description: String
+
+  init(_ ids: [CallID], _ description: String) {
+    self.ids = ids
+    self.description = description
+  }
+}
+
 extension SegmentWriter {
-  /// Reads the finished file: every byte, and every call has to have the leaf hash that it was added with.
+  /// Reads the finished file: every byte, every call or tombstone with the leaf hash that it was added with, and blocks
+  /// that were copied the same to the byte.
   ///
-  /// - Parameter consequence: what is so if it has not, for the error.
-  /// - Throws: `TapeError` `.failed`, and what reading throws.
-  func readBack(orElse consequence: String) throws {
-    var next = 0
-    let leaves = leaves
+  /// - Throws: `UnsealableCalls` if it is not so; `TapeError` `.io` where the file cannot be read.
+  func readBack() throws {
+    do {
+      try compareFile()
+    } catch let error as TapeError where error.isDamage {
+      throw UnsealableCalls([], error.description)
+    } catch let error as FileError {
+      throw TapeError(.io, "cannot read \(temporaryPath) back: \(error.reason) (\(error.call))")
+    }
+  }
+
+  private func compareFile() throws {
     let reader = try SegmentReader(store: store, name: name + ".tmp")
-    try reader.forEachItem { item, _, leaf in
-      guard next < leaves.count, leaves[next] == leaf else {
-        throw TapeError(.failed, "call \(item.id) did not come back from \(name) as it was; \(consequence)")
+    guard reader.problem == nil, try reader.checkFrames(), reader.entries == index.entries,
+      reader.file.blockCount == blockCount
+    else { throw UnsealableCalls([], "its parts did not come back as they were written") }
+    var named = Dictionary(grouping: reader.entries, by: \.blockOffset)
+    for block in 0..<blockCount {
+      let expected = named.removeValue(forKey: reader.file.blockOffset(block)) ?? []
+      do {
+        if let origin = copies[block] {
+          let copy = try reader.file.rawFrames(ofBlock: block).map(\.bytes)
+          guard try copy == origin() else { throw BlockError("a block did not come back as it was copied") }
+        } else {
+          _ = try reader.soundItems(inBlock: block, expected)
+        }
+      } catch let error where error is BlockError || error is ZstdError {
+        throw UnsealableCalls(expected.map(\.id), "\(error)")
       }
-      next += 1
     }
-    guard next == leaves.count else {
-      throw TapeError(.failed, "\(name) lacks calls that it should have; \(consequence)")
-    }
+    guard named.isEmpty else { throw UnsealableCalls([], "it lacks blocks that it should have") }
   }
 }

@@ -15,8 +15,10 @@ final class SegmentWriter {
   private var frames = 0
   /// CRC32C of each frame as it is in the file.
   private var sums: [UInt8] = []
-  private var index: SegmentIndex
+  private(set) var index: SegmentIndex
   private var isClosed = false
+  /// Blocks that are copies, by their number: what their frames have to be.
+  private(set) var copies: [Int: () throws -> [[UInt8]]] = [:]
   /// Bytes of the file so far.
   private(set) var size = 0
   /// Bytes of requests and responses in it.
@@ -26,6 +28,9 @@ final class SegmentWriter {
   private(set) var blockCount = 0
   /// Leaf hashes in the order of the file: what reading it back has to give.
   var leaves: [[UInt8]] { (index.entries + blockItems).compactMap(\.leafHash) }
+
+  /// Calls of the block at work.
+  var blockCalls: [CallID] { blockItems.map(\.id) }
 
   var path: String { store.archivePath + "/" + name }
   var temporaryPath: String { path + ".tmp" }
@@ -48,11 +53,11 @@ final class SegmentWriter {
   deinit { if !isClosed { store.files.close(descriptor) } }
 
   func add(_ item: SegmentItem) throws {
-    let bytes = item.rawBytes
+    let bytes = item.blockBytes
     if blockItems.count == SegmentFormat.callsPerBlock || block.textBytes >= SegmentFormat.textPerBlock
       || !blockItems.isEmpty && blockBytes + bytes > SegmentFormat.bytesPerBlock
     {
-      try endBlock()
+      try closeBlock()
     }
     switch item {
     case .tombstone(let tombstone):
@@ -64,11 +69,12 @@ final class SegmentWriter {
       blockItems.append(SegmentEntry(item, blockOffset: size, hashes.leaf))
     }
     blockBytes += bytes
-    rawBytes += bytes
+    rawBytes += item.rawBytes
     calls += 1
   }
 
-  private func endBlock() throws {
+  /// Writes the block at work, so that the next call begins another.
+  func closeBlock() throws {
     guard !blockItems.isEmpty else { return }
     index.entries += blockItems
     blockCount += 1
@@ -86,24 +92,50 @@ final class SegmentWriter {
   }
 
   /// Takes over a block of another segment of the same coding, byte for byte.
-  func copy(block: Int, of file: SegmentFile, _ entries: some Sequence<SegmentEntry>) throws {
-    try endBlock()
+  ///
+  /// - Parameter isWhole: it was read, or its checksums are those of what was written at first. Damage stays what it
+  ///   is, and is seen as such.
+  func copy(block: Int, of file: SegmentFile, _ entries: [SegmentEntry], isWhole: Bool) throws {
+    let origin = { try file.rawFrames(ofBlock: block).map(\.bytes) }
+    try copy(entries, from: origin) {
+      for frame in try file.rawFrames(ofBlock: block) {
+        let sum = CRC32C.of(frame.bytes)
+        try add(frame.bytes, content: frame.content, sum: frame.sum ?? (isWhole ? sum : ~sum))
+      }
+    }
+  }
+
+  /// Takes over bytes of another segment that are no block, in the place of one: nobody can read them, nothing of them
+  /// is lost, and what the index names there is seen to be damaged.
+  func copy(stray range: Range<Int>, of file: SegmentFile, _ entries: [SegmentEntry]) throws {
+    // Of a frame that nothing is left of, something has to lie there.
+    let bytes = try range.isEmpty ? SegmentFormat.emptyFrame : store.files.read(file.descriptor, range)
+    guard bytes.count <= SegmentFormat.largestFrame else {
+      throw BlockError("\(bytes.count) bytes from byte \(range.lowerBound) on are no block")
+    }
+    let rest = [[UInt8]](repeating: SegmentFormat.emptyFrame, count: TemplateCoding.roles.count - 1)
+    try copy(entries, from: { [bytes] + rest }) {
+      for frame in [bytes] + rest { try add(frame, content: 0, sum: ~CRC32C.of(frame)) }
+    }
+  }
+
+  private func copy(
+    _ entries: [SegmentEntry], from origin: @escaping () throws -> [[UInt8]], _ write: () throws -> Void
+  ) throws {
+    try closeBlock()
+    copies[blockCount] = origin
     blockCount += 1
     for var entry in entries {
       entry.blockOffset = size
       index.entries.append(entry)
       calls += 1
     }
-    // Damage stays what it is, and is seen as such: the checksums are those of what was written at first.
-    for frame in try file.rawFrames(ofBlock: block) { try add(frame.bytes, content: frame.content, sum: frame.sum) }
+    try write()
   }
-
-  /// Closes the block at work, so that the next call begins another.
-  func closeBlock() throws { try endBlock() }
 
   /// Writes what is left, index and seek table, and syncs.
   func finish() throws {
-    try endBlock()
+    try closeBlock()
     // It is small, and half of it are hashes: what a higher level finds in it are not matches by chance.
     try add(zstd: index.text, try ZstdCompressor(level: max(level, 13)))
     try add(skippable: SegmentFormat.sumsMagic, sums)
@@ -120,9 +152,16 @@ final class SegmentWriter {
     isClosed = true
   }
 
+  /// Removes what was written.
+  func discard() {
+    if !isClosed { store.files.close(descriptor) }
+    isClosed = true
+    try? store.files.unlink(temporaryPath)
+  }
+
   private func add(zstd bytes: [UInt8], _ compressor: ZstdCompressor) throws {
     guard bytes.count <= SegmentFormat.largestFrame else {
-      throw BlockError("a call of \(bytes.count) bytes is larger than a segment takes")
+      throw BlockError("\(bytes.count) bytes of text are more than a segment takes in one piece")
     }
     try add(try compressor.compress(bytes), content: bytes.count)
   }

@@ -82,6 +82,7 @@ struct JournalAudit {
       onBytes(journal.cursor.limit)
     }
     ended += calls.ended
+    lost += calls.lost
     if isAlive || isRefused {
       open += tape.tracks.values.map(\.id)
     } else {
@@ -107,6 +108,7 @@ private struct CallChecks {
   private var hashers: [CallID: LeafHasher] = [:]
   private var problems: [(CallID, String)] = []
   private(set) var ended: [CallID] = []
+  private(set) var lost: [CallID] = []
 
   mutating func take(_ event: JournalEvent) {
     switch event {
@@ -115,7 +117,11 @@ private struct CallChecks {
     case .ended(let id, let end):
       ended.append(id)
       if let problem = hashers.removeValue(forKey: id)?.integrityProblem(end: end) { problems.append((id, problem)) }
-    case .lost(let id), .sealed(let id): hashers[id] = nil
+    case .lost(let id, let loss):
+      lost.append(id)
+      if let problem = Integrity.problem(loss) { problems.append((id, problem)) }
+      hashers[id] = nil
+    case .sealed(let id): hashers[id] = nil
     case .head, .part, .gap, .damage: break
     }
   }

@@ -9,8 +9,9 @@ struct TreeAudit {
   /// nil if it cannot be told.
   private(set) var end: CompactTree?
   private(set) var removed = 0
-  /// The file of each call.
-  private var files: [CallID: Int32] = [:]
+  /// Calls of journals, and those of them that are sealed.
+  private let unsealed: Set<CallID>
+  private var sealed: Set<CallID> = []
   private let tree: ArchiveTree
   private let kept: [Verifier.Kept]
   /// The call that is looked for, and where it was found.
@@ -19,9 +20,13 @@ struct TreeAudit {
   /// The tree of the archive at the size of each checkpoint.
   private var roots: [Int: MerkleHash] = [:]
 
-  init(tree: ArchiveTree, kept: [Verifier.Kept], wanted: CallID? = nil) throws {
+  /// - Parameters:
+  ///   - wanted: the one call that is looked for.
+  ///   - unsealed: calls of journals; which of them are sealed too is told by `contains`.
+  init(tree: ArchiveTree, kept: [Verifier.Kept], wanted: CallID? = nil, unsealed: Set<CallID> = []) throws {
     self.tree = tree
     self.wanted = wanted
+    self.unsealed = unsealed
     self.kept = kept
     // A segment that cannot be read is reported by its own audit.
     damage = tree.damage.filter { !tree.unreadable.contains($0.file) || LeafList.segmentName(of: $0.file) != nil }
@@ -37,17 +42,17 @@ struct TreeAudit {
     try walk()
   }
 
-  func contains(_ id: CallID) -> Bool { files[id] != nil }
+  /// - Parameter id: of a journal's call.
+  func contains(_ id: CallID) -> Bool { sealed.contains(id) }
 
   private mutating func walk() throws {
     let sizes = Set(kept.map(\.note.checkpoint.size))
     if sizes.contains(0) { roots[0] = .empty }
-    var index: Int32 = -1
+    var ids = LeafIDs()
     var problems: [Damage] = []
     end = try tree.walk { part, error in
       problems.append(Damage(file: part.file, offset: 0, calls: [], message: error.description))
     } _: { part, leaves, before in
-      index += 1
       if let stated = part.before, let before, stated != before {
         let what = "it was sealed behind other calls than those that are before it now"
         damage.append(Damage(file: part.file, offset: 0, calls: [], message: what))
@@ -56,10 +61,8 @@ struct TreeAudit {
       var running = before
       let isWanted = sizes.contains { $0 >= part.first && $0 <= part.range.upperBound }
       for leaf in leaves {
-        if let other = files.updateValue(index, forKey: leaf.id) {
-          let what = "a call of this id is in \(tree.parts[Int(other)].file) too"
-          damage.append(Damage(file: part.file, offset: 0, calls: [leaf.id], message: what))
-        }
+        ids.append(leaf.id)
+        if unsealed.contains(leaf.id) { sealed.insert(leaf.id) }
         if leaf.id == wanted { found = (part, leaf) }
         guard isWanted else { continue }
         if sizes.contains(leaf.number) { roots[leaf.number] = running?.root }
@@ -70,6 +73,22 @@ struct TreeAudit {
     // A damaged file is reported with its calls where it is read; here only if that is not done.
     damage += problems.filter { problem in LeafList.segmentName(of: problem.file) != nil }
     if end?.size != tree.size { end = nil }
+    try reportRepeated(ids.repeated())
+  }
+
+  /// Calls that are in the tree twice.
+  ///
+  /// - Parameter keys: of ids that may be; mostly there are none.
+  private mutating func reportRepeated(_ keys: Set<UInt64>) throws {
+    guard !keys.isEmpty else { return }
+    var files: [CallID: String] = [:]
+    _ = try tree.walk(onDamage: { _, _ in }) { part, leaves, _ in
+      for leaf in leaves where keys.contains(leaf.id.low) {
+        guard let other = files.updateValue(part.file, forKey: leaf.id) else { continue }
+        let what = "a call of this id is in \(other) too"
+        damage.append(Damage(file: part.file, offset: 0, calls: [leaf.id], message: what))
+      }
+    }
   }
 
   /// Compares the tree with the checkpoints.

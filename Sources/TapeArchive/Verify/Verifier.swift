@@ -51,7 +51,8 @@ package struct Verifier {
     if let own { kept.insert(Kept(name: Store.checkpointFile, note: own), at: 0) }
     let tree = try ArchiveTree(store: store)
     let segments = audit(tree, meter)
-    var trees = try TreeAudit(tree: tree, kept: kept)
+    let unsealed = Set(journals.ended).union(journals.open).union(journals.lost)
+    var trees = try TreeAudit(tree: tree, kept: kept, unsealed: unsealed)
     trees.compare(origin: report.origin)
     report.take(journals, isSealed: trees.contains)
     for segment in segments { report.take(segment) }

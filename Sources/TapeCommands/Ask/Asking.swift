@@ -24,8 +24,11 @@ struct Asking {
 
   /// The same for one call. A gap is no damage: the disk took no writes then, and the tape says so.
   func report(damageIn call: RecordedCall) throws {
-    if let end = call.end, end.gapFrames > 0 || end.gapBytes > 0 {
-      let what = "\(end.gapFrames) frames, \(end.gapBytes) bytes of it reached the client and not the tape"
+    let (frames, bytes) = (
+      call.end?.gapFrames ?? call.loss?.gapFrames ?? 0, call.end?.gapBytes ?? call.loss?.gapBytes ?? 0
+    )
+    if frames > 0 || bytes > 0 {
+      let what = "\(frames) frames, \(bytes) bytes of it reached the client and not the tape"
       StandardOutput.note("tapedeck: call \(call.open.id): \(what)")
     }
     if let damage = engine.damage(of: call) { try report(damageIn: [(call.open.id, damage)]) }

@@ -48,7 +48,7 @@ struct ErasureSearch {
     if case .identity(let name) = target {
       identities.insert(name)
       for identity in candidates.compactMap(\.identity) where Self.same(identity.email, name) {
-        identities.insert(identity.id)
+        if let id = identity.id { identities.insert(id) }
       }
     }
     for candidate in candidates where matches(candidate, identities) { found[candidate.call.id] = candidate.call }
@@ -62,7 +62,10 @@ struct ErasureSearch {
 
   private func matches(_ candidate: Candidate, _ identities: Set<String>) -> Bool {
     switch target {
-    case .identity: candidate.identity.map { identities.contains($0.id) } ?? false
+    case .identity(let name):
+      candidate.identity.map { identity in
+        identity.id.map { identities.contains($0) } ?? Self.same(identity.email, name)
+      } ?? false
     case .startedBefore(let ns): candidate.call.startedAtNs < ns
     case .call(let id): candidate.call.id == id
     }
@@ -95,9 +98,8 @@ struct ErasureSearch {
     let arguments: [SQLValue]
     switch target {
     case .identity(let name):
-      condition =
-        "identity_id IN (SELECT ? UNION SELECT identity_id FROM calls WHERE identity_email = ? COLLATE NOCASE)"
-      arguments = [.text(name), .text(name)]
+      condition = IdentityCondition.sql()
+      arguments = Array(repeating: .text(name), count: IdentityCondition.arguments)
     case .startedBefore(let ns): (condition, arguments) = ("started_ns < ?", [.integer(ns)])
     case .call: return
     }

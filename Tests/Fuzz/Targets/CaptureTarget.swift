@@ -45,9 +45,9 @@ final class ScratchFile {
   private let descriptor: Int32
   let path: String
 
-  init(_ bytes: [UInt8]) throws {
-    var template = Array("/tmp/tapedeck-fuzz-XXXXXX.jsonl".utf8CString)
-    descriptor = mkstemps(&template, 6)
+  init(_ bytes: [UInt8], suffix: String = ".jsonl") throws {
+    var template = Array("/tmp/tapedeck-fuzz-XXXXXX\(suffix)".utf8CString)
+    descriptor = mkstemps(&template, Int32(suffix.utf8.count))
     guard descriptor >= 0 else { throw Finding("no scratch file: errno \(errno)") }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     guard bytes.isEmpty || write(descriptor, bytes, bytes.count) == bytes.count else {

@@ -23,7 +23,8 @@ package struct FuzzTarget: Sendable {
   package func run(_ input: [UInt8]) throws { try body(input) }
 
   package static let all = [
-    sse, json, dialect, request, journal, segment, literal, template, index, note, proof, tree, capture,
+    sse, json, dialect, request, journal, segment, literal, template, outline, index, note, proof, tree, leaves,
+    erasures, capture, tape, configuration, redaction,
   ]
 }
 

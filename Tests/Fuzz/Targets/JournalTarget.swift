@@ -85,6 +85,30 @@ struct JournalScript {
     return journals.map(\.bytes)
   }
 
+  /// One journal of these records, in one batch.
+  static func journal(_ records: [[UInt8]]) -> [UInt8] {
+    var journal = JournalScript(sequence: 1)
+    for record in records { journal.add(record: record) }
+    journal.add(Array("batch".utf8))
+    return journal.bytes
+  }
+
+  /// What a recorder writes of a call, without deltas.
+  static func records(of call: RecordedCall, number: Int) -> [[UInt8]] {
+    let open = CallCoding.json(call.open)
+    var records = [
+      Array("open \(number) \(call.open.id) \(open.count) \(Hex.string(call.open.salt))\n".utf8) + open + [0x0A]
+        + call.open.body
+    ]
+    if let head = call.head { records.append(Array("head \(number)\n".utf8) + CallCoding.json(head)) }
+    for index in 0..<call.frameCount {
+      let time = call.frameOffsetNs(index).map { "\($0)" } ?? "-"
+      records.append(Array("frame \(number) \(index) \(time) 0\n".utf8) + call.raw[call.frameRange(index)])
+    }
+    if let end = call.end { records.append(Array("end \(number)\n".utf8) + CallCoding.json(end)) }
+    return records
+  }
+
   private let sequence: Int
   private var bytes: [UInt8] = []
   private var chain = [UInt8](repeating: 0, count: 32)

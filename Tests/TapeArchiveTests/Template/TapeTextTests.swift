@@ -17,6 +17,16 @@ import Testing
     try text.withUnsafeBufferPointer { try TapeText.decode($0, escapes) }
   }
 
+  /// A zstd frame holds 2²⁸ bytes at most, and a call of half of that has to fit, whatever it consists of.
+  @Test(arguments: ["\n", "\u{7F}", "\u{85}", "␛", "a\t", "\0a", "abcd\r", "\n\u{FFFD}"])
+  func theTextOfALargeCallIsHardlyLonger(unit: String) throws {
+    let bytes = Array(String(repeating: unit, count: 1000).utf8)
+    var text: [UInt8] = []
+    bytes.withUnsafeBufferPointer { TapeText.append($0, .none, isLarge: true, to: &text) }
+    #expect(text.count <= bytes.count * 3 / 2)
+    #expect(try decode(text, .none) == bytes)
+  }
+
   /// As the page of the format has them.
   static let examples: [(bytes: [UInt8], text: String, escapes: TapeText.Escapes)] = [
     ([], "", .none), (Array("plain \\n \"text\"".utf8), "plain \\n \"text\"", .none),

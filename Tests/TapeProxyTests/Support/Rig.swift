@@ -142,7 +142,7 @@ func recordedCalls(of store: Store) throws -> [RecordedCall] {
       call.frameOffsetsNs.append(offsetNs ?? -1)
       calls[id] = call
     case .ended(let id, let end): calls[id]?.end = end
-    case .lost(let id): calls[id]?.isLive = false
+    case .lost(let id, _): calls[id]?.isLive = false
     case .damage(let damage): Issue.record("damage: \(damage)")
     case .part, .gap, .sealed: break
     }

@@ -11,6 +11,12 @@ struct CallShapes {
   /// From so many on, a member such as `type` does not make a shape of its own any more: it may be a counter.
   private static let mostSplit = 24
 
+  /// From so many on, a frame that is like no other is a value among others of its like: a shape of its own takes more
+  /// memory and room than its bytes.
+  private static let mostApart = 4096
+  /// The shape of those.
+  private var rest: Int?
+
   init(_ call: RecordedCall) {
     frames.reserveCapacity(call.frameCount)
     call.raw.withUnsafeBufferPointer { raw in
@@ -42,7 +48,7 @@ struct CallShapes {
   ) -> Int? {
     guard !shapes.isEmpty else { return nil }
     let next = shapes[last].next
-    if shapes[next].matches(raw, frame, spans) {
+    if next != rest, shapes[next].matches(raw, frame, spans) {
       shapes[next].count += 1
       return next
     }
@@ -62,6 +68,15 @@ struct CallShapes {
     for index in known[hash] ?? [] where shapes[index].widen(raw, frame, tokens) {
       shapes[index].count += 1
       return index
+    }
+    if let rest {
+      shapes[rest].count += 1
+      return rest
+    }
+    guard shapes.count < Self.mostApart else {
+      shapes.append(.any(example: frame))
+      rest = shapes.count - 1
+      return shapes.count - 1
     }
     shapes.append(FrameShape(example: frame, tokens: tokens))
     known[hash, default: []].append(shapes.count - 1)

@@ -5,6 +5,8 @@ struct FrameToken {
     case string, number
     /// Up to a line end.
     case line
+    /// All of a frame.
+    case frame
   }
 
   /// Where in the frame.

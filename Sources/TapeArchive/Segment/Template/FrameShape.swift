@@ -26,6 +26,15 @@ final class FrameShape {
     literals = [example]
   }
 
+  /// A shape that is one hole, and so that of every frame.
+  static func any(example: Range<Int>) -> FrameShape {
+    let all = FrameToken(range: 0..<example.count, kind: .frame, path: Array("/frames".utf8))
+    let shape = FrameShape(example: example, tokens: [all])
+    shape.isHole[0] = true
+    shape.compile()
+    return shape
+  }
+
   // MARK: Matching
 
   /// True if the frame is of this shape with the present holes; then `spans` has start and end of each hole's value.
@@ -71,6 +80,7 @@ final class FrameShape {
     case .line:
       while position < end, raw[position] != 0x0A, raw[position] != 0x0D { position += 1 }
       return position > start ? position : -1
+    case .frame: return end
     }
   }
 

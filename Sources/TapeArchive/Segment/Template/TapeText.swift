@@ -53,8 +53,11 @@ enum TapeText {
     return upper > lower ? .upper : .lower
   }
 
-  static func append(_ bytes: UnsafeBufferPointer<UInt8>, _ escapes: Escapes, to out: inout [UInt8]) {
-    if isBinary(bytes) {
+  /// - Parameter isLarge: the value is of a call so large that it must not become much longer.
+  static func append(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ escapes: Escapes, isLarge: Bool = false, to out: inout [UInt8]
+  ) {
+    if isBinary(bytes, isLarge: isLarge) {
       out += mark
       out.append(0x28)
       Base64.append(Array(bytes)[...], to: &out)
@@ -108,8 +111,9 @@ enum TapeText {
     return 2
   }
 
-  /// More than one byte in sixteen is neither text nor a line end or tab.
-  private static func isBinary(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  /// More than one byte in sixteen is neither text nor a line end or tab; of a large call, more than one in sixteen
+  /// has to be escaped, whatever it is.
+  private static func isBinary(_ bytes: UnsafeBufferPointer<UInt8>, isLarge: Bool) -> Bool {
     var strange = 0
     var position = 0
     while position < bytes.count {
@@ -117,10 +121,12 @@ enum TapeText {
       if byte >= 0x80 {
         let length = UTF8Scalars.length(bytes, position)
         if length == 0 { strange += 1 }
+        if isLarge, length > 0, isMarkOrControl(bytes, position, length) { strange += length }
         position += max(length, 1)
         continue
       }
-      if byte < 0x20, byte != 0x0A, byte != 0x0D, byte != 0x09 { strange += 1 }
+      if byte < 0x20, isLarge || byte != 0x0A && byte != 0x0D && byte != 0x09 { strange += 1 }
+      if byte == 0x7F, isLarge { strange += 1 }
       position += 1
     }
     return strange > 4 && strange > bytes.count / 16

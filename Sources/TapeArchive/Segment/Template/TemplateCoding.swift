@@ -39,7 +39,7 @@ struct TemplateCoding: OutlineCoding {
       Self.template(literal: template.literal ?? text.frames[index] ?? [], template.holes)
     }
     return CallOutline(
-      open: parts.open, head: parts.head, end: parts.end, hashFollows: parts.hashFollows, frames: item.frames,
+      open: parts.open, head: parts.head, end: parts.end, loss: parts.loss, hashFollows: parts.hashFollows, frames: item.frames,
       bytes: item.bytes, firstFrameNs: item.firstFrameNs, longestGapNs: item.longestGapNs, templates: templates,
       runs: item.order, columns: columns)
   }
@@ -188,6 +188,8 @@ private struct CallParts {
   var head: CallHead?
   /// With the hash if the line has it.
   var end: CallEnd?
+  /// In the place of the end.
+  var loss: CallLoss?
   var hashFollows = false
 
   init(_ item: TemplateHead, body: [UInt8], salt: [UInt8]) throws {
@@ -204,7 +206,10 @@ private struct CallParts {
     if let line = item.end {
       var follows = false
       let empty = [UInt8](repeating: 0, count: 32)
-      let end = (try? JSONValue(parsing: line)).flatMap {
+      let value = try? JSONValue(parsing: line)
+      loss = value.flatMap { CallCoding.loss($0) }
+      if loss != nil { return }
+      let end = value.flatMap {
         CallCoding.end($0, counted: (item.frames, item.bytes)) {
           follows = true
           return empty
@@ -220,7 +225,8 @@ private struct CallParts {
     var end = end
     let hash = hashFollows ? Array(SHA256.hash(data: raw)) : nil
     if hashFollows { end?.sha256 = hash }
-    let call = RecordedCall(open: open, head: head, end: end, raw: raw, frameEnds: ends, frameOffsetsNs: offsets)
+    let call = RecordedCall(
+      open: open, head: head, end: end, loss: loss, raw: raw, frameEnds: ends, frameOffsetsNs: offsets)
     return HashedItem(item: .call(call), rawHash: hash)
   }
 }

@@ -12,6 +12,11 @@ final class TemplateEncoder {
   private var times: [[Int64]] = []
   private var proofs: [UInt8] = []
 
+  /// The call at work is one whose text must not become much longer than it is: five bytes for each line feed would
+  /// be more than a frame of zstd may hold.
+  private var isLarge = false
+  private static let large = 16 << 20
+
   /// Bytes of text so far.
   var textBytes: Int { text.count + noise.count }
 
@@ -20,6 +25,7 @@ final class TemplateEncoder {
   /// - Parameter rawHash: SHA-256 of the response.
   func add(_ call: RecordedCall, rawHash: [UInt8]) {
     let id = Array(call.open.id.description.utf8)
+    isLarge = call.raw.count + call.open.body.count > Self.large
     let columns = CallColumns(call)
     appendFacts(call, rawHash)
     if !call.open.body.isEmpty { call.open.body.withUnsafeBufferPointer { textLine(id, Array("/request".utf8), $0) } }
@@ -66,13 +72,15 @@ final class TemplateEncoder {
       let hash = end.sha256 == rawHash ? "=" : end.sha256.map { Hex.string($0) }
       let isCounted = end.frames != call.frameCount || end.bytes != call.raw.count
       line("end", CallCoding.json(end, sha256: hash, isCounted: isCounted))
+    } else if let loss = call.loss {
+      line("end", CallCoding.json(loss))
     }
   }
 
   private func line(_ word: String, _ value: [UInt8]) {
     head += Array(word.utf8)
     head.append(0x20)
-    value.withUnsafeBufferPointer { TapeText.append($0, .none, to: &head) }
+    value.withUnsafeBufferPointer { TapeText.append($0, .none, isLarge: isLarge, to: &head) }
     head.append(0x0A)
   }
 
@@ -102,7 +110,7 @@ final class TemplateEncoder {
     head.append(0x20)
     for (index, literal) in shape.literals.enumerated() {
       let rest = index == 0 ? (literal.lowerBound + shared)..<literal.upperBound : literal
-      TapeText.append(UnsafeBufferPointer(rebasing: raw[rest]), escapes, to: &head)
+      TapeText.append(UnsafeBufferPointer(rebasing: raw[rest]), escapes, isLarge: isLarge, to: &head)
       if index < holes.count { head += Array("␛<\(holes[index])>".utf8) }
     }
     head.append(0x0A)
@@ -165,7 +173,7 @@ final class TemplateEncoder {
         if !bytes.isEmpty { textLine(id, column.path, bytes) }
         cuts.add(lengths: column.lengths)
       case .noise:
-        if !bytes.isEmpty { Self.line(id, column.path, bytes, to: &noise) }
+        if !bytes.isEmpty { Self.line(id, column.path, bytes, isLarge, to: &noise) }
         noiseLengths.append(column.lengths)
       }
     }
@@ -183,11 +191,11 @@ final class TemplateEncoder {
   }
 
   private func textLine(_ id: [UInt8], _ label: [UInt8], _ value: UnsafeBufferPointer<UInt8>) {
-    Self.line(id, label, value, to: &text)
+    Self.line(id, label, value, isLarge, to: &text)
   }
 
   private static func line(
-    _ id: [UInt8], _ label: [UInt8], _ value: UnsafeBufferPointer<UInt8>, to text: inout [UInt8]
+    _ id: [UInt8], _ label: [UInt8], _ value: UnsafeBufferPointer<UInt8>, _ isLarge: Bool, to text: inout [UInt8]
   ) {
     let escapes = TapeText.escapes(in: value)
     text += id
@@ -195,7 +203,7 @@ final class TemplateEncoder {
     text += label
     text += escapes.suffix
     text.append(0x20)
-    TapeText.append(value, escapes, to: &text)
+    TapeText.append(value, escapes, isLarge: isLarge, to: &text)
     text.append(0x0A)
   }
 }

@@ -47,6 +47,9 @@ struct TemplateHead {
   /// The call has a clock.
   private(set) var hasTimes = false
 
+  /// Labels in the text that no column has.
+  private static let labels: Set<String> = ["/request", "/frame"]
+
   /// In canonical JSON these bytes stand outside of strings only, as inside of them quotes are escaped.
   private static let hasTimesMember = Array("\"has_times\":true".utf8)
 
@@ -187,6 +190,8 @@ struct TemplateHead {
     let words = text.split(separator: 0x20, omittingEmptySubsequences: false)
     guard words.count == 2 || words.count == 4 else { throw BlockError("a column's line") }
     var column = Column(mode: mode, path: String(decoding: words[0], as: UTF8.self))
+    // Its line in the text would be taken for another one.
+    guard !Self.labels.contains(column.path) else { throw BlockError("a column whose path is \(column.path)") }
     switch String(decoding: words[1], as: UTF8.self) {
     case "p": column.isPlain = true
     case "pr": (column.isPlain, column.hasRepeat) = (true, true)

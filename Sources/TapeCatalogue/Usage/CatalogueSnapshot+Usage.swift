@@ -1,0 +1,48 @@
+internal import GRDB
+internal import TapeTypes
+
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
+extension CatalogueSnapshot {
+  /// The usage facts of all calls, block by block; those that are in none come as blocks too.
+  ///
+  /// - Parameters:
+  ///   - from: ns since 1970: blocks without a call that started then or later are left out. Others may have some.
+  ///   - to: the same for calls that started before.
+  ///   - names: the name columns that are read.
+  /// - Throws: `TapeError` `.catalogueStale` for a block that makes no sense.
+  package func usageBlocks(
+    from: Int64?, to: Int64?, names: Set<UsageRow.Name>, _ body: (UsageBlock) throws -> Void
+  ) throws {
+    let statement = try database.cachedStatement(
+      sql: "SELECT data FROM usage_blocks WHERE last_started_ns >= ? AND first_started_ns < ?")
+    let rows = try Row.fetchCursor(statement, arguments: [from ?? Int64.min, to ?? Int64.max])
+    while let row = try rows.next() {
+      let block = try row.withUnsafeData(atIndex: 0) { data in
+        data.flatMap { $0.withUnsafeBytes { UsageBlock($0, names: names) } }
+      }
+      guard let block else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a block of usage is damaged") }
+      try body(block)
+    }
+    try usageBlocks(
+      "SELECT \(UsageRow.columns) FROM usage_loose l JOIN calls c ON c.call_key = l.call_key", [], body)
+  }
+
+  /// The usage facts that a statement selects, as blocks.
+  ///
+  /// - Parameter sql: selects `UsageRow.columns`, and further names behind them.
+  package func usageBlocks(_ sql: String, _ arguments: [SQLValue], _ body: (UsageBlock) throws -> Void) throws {
+    var rows: [UsageRow] = []
+    try query(sql, arguments) { row in
+      rows.append(UsageRow(row))
+      guard rows.count == CatalogueTransaction.usageBlockSize else { return }
+      try body(UsageBlock(rows))
+      rows.removeAll(keepingCapacity: true)
+    }
+    if !rows.isEmpty { try body(UsageBlock(rows)) }
+  }
+}

@@ -1,0 +1,115 @@
+internal import GRDB
+
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
+/// Keeps `usage_blocks` and `usage_loose`: every call is in exactly one of the two, and no two blocks overlap.
+extension CatalogueTransaction {
+  /// Calls of a full block.
+  package static let usageBlockSize = 2048
+  /// Of a stretch between two blocks, fewer calls than these go into a block with those before them.
+  private static let fewCalls = 256
+
+  /// The call's facts are new or have changed: it is in no block.
+  func loosenUsage(of key: Int64) throws {
+    try dissolveBlock(around: key)
+    try execute("INSERT OR IGNORE INTO usage_loose (call_key) VALUES (?)", [.integer(key)])
+  }
+
+  /// The call goes.
+  func removeUsage(of key: Int64) throws {
+    try dissolveBlock(around: key)
+    try execute("DELETE FROM usage_loose WHERE call_key = ?", [.integer(key)])
+  }
+
+  /// Puts the calls of a block that spans `key` among the loose ones.
+  private func dissolveBlock(around key: Int64) throws {
+    let statement = try database.cachedStatement(
+      sql: "SELECT first_key, last_key FROM usage_blocks WHERE first_key <= ? ORDER BY first_key DESC LIMIT 1")
+    guard let row = try Row.fetchOne(statement, arguments: [key]), row[1] as Int64 >= key else { return }
+    let (first, last): (Int64, Int64) = (row[0], row[1])
+    try execute(
+      "INSERT OR IGNORE INTO usage_loose (call_key) SELECT call_key FROM calls WHERE call_key BETWEEN ? AND ?",
+      [.integer(first), .integer(last)])
+    try execute("DELETE FROM usage_blocks WHERE first_key = ?", [.integer(first)])
+  }
+
+  /// Puts loose calls that have ended into blocks. The latest, and those around open ones, stay loose until they are
+  /// enough for a full block.
+  package func packUsage() throws {
+    for stretch in try looseStretches() {
+      var keys = stretch.keys[...]
+      if !stretch.endsAtBlock {
+        keys = keys.prefix(keys.count / Self.usageBlockSize * Self.usageBlockSize)
+      } else if keys.count < Self.fewCalls, let neighbour = stretch.blockBefore, let first = keys.first {
+        try dissolveBlock(around: neighbour)
+        keys =
+          try Int64.fetchAll(
+            database, sql: "SELECT call_key FROM calls WHERE call_key >= ? AND call_key < ? ORDER BY call_key",
+            arguments: [neighbour, first])[...] + keys
+      }
+      let blocks = (keys.count + Self.usageBlockSize - 1) / Self.usageBlockSize
+      for block in 0..<blocks {
+        let (from, to) = (keys.count * block / blocks, keys.count * (block + 1) / blocks)
+        try pack(keys[(keys.startIndex + from)..<(keys.startIndex + to)])
+      }
+    }
+  }
+
+  /// Loose calls without a block or an open call between them.
+  private struct Stretch {
+    var keys: [Int64] = []
+    /// The first key of the block that ends where this begins.
+    var blockBefore: Int64?
+    /// Nothing comes between this and the block behind it.
+    var endsAtBlock = false
+  }
+
+  private func looseStretches() throws -> [Stretch] {
+    var blocks = try Int64.fetchAll(database, sql: "SELECT first_key FROM usage_blocks ORDER BY first_key")[...]
+    var stretches: [Stretch] = []
+    var current = Stretch()
+    func close(before block: Int64?) {
+      current.endsAtBlock = block != nil
+      if !current.keys.isEmpty { stretches.append(current) }
+      current = Stretch(blockBefore: block)
+    }
+    let loose = try Row.fetchCursor(
+      database,
+      sql: """
+        SELECT l.call_key, c.state = 'open' FROM usage_loose l JOIN calls c ON c.call_key = l.call_key
+        ORDER BY l.call_key
+        """)
+    while let row = try loose.next() {
+      let key: Int64 = row[0]
+      while let block = blocks.first, block < key {
+        close(before: block)
+        blocks.removeFirst()
+      }
+      if row[1] { close(before: nil) } else { current.keys.append(key) }
+    }
+    close(before: blocks.first)
+    return stretches
+  }
+
+  private func pack(_ keys: ArraySlice<Int64>) throws {
+    guard let first = keys.first, let last = keys.last else { return }
+    var rows: [UsageRow] = []
+    let statement = try database.cachedStatement(
+      sql: "SELECT \(UsageRow.columns) FROM calls c WHERE c.call_key BETWEEN ? AND ? ORDER BY c.call_key")
+    let found = try Row.fetchCursor(statement, arguments: [first, last])
+    while let row = try found.next() { rows.append(UsageRow(SQLRow(row: row))) }
+    let started = rows.compactMap { $0.numbers[UsageRow.Number.started.rawValue] }
+    guard let earliest = started.min(), let latest = started.max() else { return }
+    let insert = try database.cachedStatement(
+      sql: """
+        INSERT INTO usage_blocks (first_key, last_key, first_started_ns, last_started_ns, calls, data)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """)
+    try insert.execute(arguments: [first, last, earliest, latest, rows.count, Data(UsageBlock(rows).bytes)])
+    try execute("DELETE FROM usage_loose WHERE call_key BETWEEN ? AND ?", [.integer(first), .integer(last)])
+  }
+}
