@@ -49,7 +49,7 @@ extension World {
     let files = MemoryFiles(disk: disk)
     defer { files.kill() }
     var ids: [CallID] = []
-    attempt("reading") { try ArchiveReader(store: store(files)).allCalls { ids.append($0.open.id) } }
+    attempt("reading") { try ArchiveReader(store: store(files)).allCalls { call, _ in ids.append(call.open.id) } }
     return ids.sorted()
   }
 

@@ -56,9 +56,9 @@ package struct SegmentReader {
   /// Every call and every tombstone, in the order of the store's tree, with its leaf hash: that of a call is computed
   /// from what was read, and compared with what the index says.
   ///
-  /// - Throws: `TapeError` `.corrupt` at the first block that cannot be read, and what `body` throws.
+  /// - Throws: `TapeError` `.corrupt` or `.io` at the first block that cannot be read, and what `body` throws.
   package func forEachItem(_ body: (SegmentItem, CallLocation, _ leafHash: [UInt8]) throws -> Void) throws {
-    try forEachItem(onDamage: { throw file.corrupt("\($0)") }, body)
+    try forEachItem(onDamage: { throw $0.isUnreadable ? file.unreadable("\($0)") : file.corrupt("\($0)") }, body)
   }
 
   /// The same; damage goes to `onDamage`, and reading goes on behind it.
@@ -97,7 +97,7 @@ package struct SegmentReader {
       guard fits(items.map(\.item), expected) else { throw BlockError("its index does not fit its calls") }
     } catch {
       return try onDamage(
-        Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), message: "\(error)"))
+        Damage(file: file.name, offset: location.offset, calls: expected.map(\.id), error: error))
     }
     for (hashed, entry) in zip(items, expected) {
       let (item, leaf) = (hashed.item, hashed.leafHash)
@@ -208,14 +208,19 @@ extension SegmentFile {
 }
 
 extension SegmentReader {
-  /// The tombstones, by decoding the blocks that the index says have some. Those of blocks that cannot be read are left
-  /// out.
-  package func tombstones() -> [Tombstone] {
+  /// The tombstones, by decoding the blocks that the index says have some. Blocks that cannot be read go to `onDamage`.
+  package func tombstones(onDamage: (Damage) -> Void) -> [Tombstone] {
     var offsets: [Int] = []
     for entry in entries where entry.isErased && offsets.last != entry.blockOffset { offsets.append(entry.blockOffset) }
     return offsets.flatMap { offset -> [Tombstone] in
-      let items = file.block(at: offset).flatMap { try? file.items(inBlock: $0) }
-      return (items ?? []).compactMap { item in
+      var items: [SegmentItem] = []
+      do {
+        if let block = file.block(at: offset) { items = try file.items(inBlock: block) }
+      } catch {
+        let calls = entries.filter { $0.isErased && $0.blockOffset == offset }.map(\.id)
+        onDamage(Damage(file: name, offset: offset, calls: calls, error: error))
+      }
+      return items.compactMap { item in
         if case .tombstone(let tombstone) = item { tombstone } else { nil }
       }
     }
