@@ -90,7 +90,7 @@ def test_usage_has_the_documented_keys_in_their_order(deck):
 
 SMALLER = {
     "frames": ["frames", "@1"], "events": ["events", "@1"], "status": ["status"], "prices": ["prices", "list"],
-    "prices-show": ["prices", "show", "deepseek-v4-pro"],
+    "search": ["search", "refund"], "prices-show": ["prices", "show", "deepseek-v4-pro"],
     "cost": ["prices", "cost", "--provider", "openai", "--model", "gpt-4o", "--prompt", "1", "--completion", "1"],
 }
 
