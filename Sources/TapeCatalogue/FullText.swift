@@ -53,14 +53,22 @@ package enum FullText {
     return (Unicode.Scalar(value) ?? "\u{FFFD}", length)
   }
 
-  /// The MATCH expression that finds `phrase`; nil if it has no letter or digit to look for.
+  /// How `call_fts` tells words.
+  static let tokenizer = "unicode61 remove_diacritics 2"
+
+  /// The MATCH expression that finds `phrase`; a `*` behind its last word stands for any end of that word. nil if it
+  /// has no letter or digit to look for.
   package static func query(phrase: String) -> String? {
     guard phrase.unicodeScalars.contains(where: isWord) else { return nil }
+    var words = phrase.unicodeScalars[...]
+    while let last = words.last, last.properties.isWhitespace { words.removeLast() }
+    let isPrefix = words.last == "*" && words.dropLast().last.map(isWord) == true
+    if isPrefix { words.removeLast() }
     var quoted = "\""
-    for scalar in indexed(phrase).unicodeScalars {
+    for scalar in indexed(String(words)).unicodeScalars {
       if scalar == "\"" { quoted += "\"\"" } else { quoted.unicodeScalars.append(scalar == "\0" ? " " : scalar) }
     }
-    return quoted + "\""
+    return quoted + (isPrefix ? "\"*" : "\"")
   }
 
   static func isWord(_ scalar: Unicode.Scalar) -> Bool {

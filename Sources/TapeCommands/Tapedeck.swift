@@ -25,7 +25,8 @@ package struct Tapedeck: ParsableCommand {
           name: "Ask",
           subcommands: [
             CallsCommand.self, ShowCommand.self, FramesCommand.self, EventsCommand.self, CatCommand.self,
-            ReplayCommand.self, UsageCommand.self, PricesCommand.self, ExportCommand.self, StatusCommand.self,
+            SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self, ExportCommand.self,
+            StatusCommand.self,
           ]),
         CommandGroup(
           name: "Trust",

@@ -24,6 +24,8 @@ package struct CallFilter: Sendable, Equatable {
   package var minDurationNs: Int64?
   /// Phrase in prompts or completions.
   package var text: String?
+  /// Another one: what `search` looks for.
+  package var phrase: String?
   /// nil: what the command does by default (usage leaves mock calls out, lists show them); true: only mock calls
   /// are not left out either; false: none.
   package var mock: MockFilter = .byDefault

@@ -16,7 +16,7 @@ struct FilterSQL {
     addGeneration(filter)
     addTimes(filter)
     for pair in filter.metadata { add(metadata: pair) }
-    if let text = filter.text { add(text: text) }
+    for text in [filter.text, filter.phrase] { if let text { add(text: text) } }
     if filter.mock == .exclude || filter.mock == .byDefault && hidesMocks { add("c.mock = 0") }
     if let condition = filter.whereSQL { add(condition: condition) }
   }

@@ -65,13 +65,13 @@ def compare(printed, page, path=""):
 
 def test_show_has_the_documented_keys_in_their_order(deck):
     page = documented("show")
-    assert len(page) == 31 and page["usage"] and page["choices"]["tool_calls"]
+    assert len(page) == 32 and page["usage"] and page["choices"]["tool_calls"]
     seen = {}
     for call in deck.calls():
         shown = deck.show(call["call_id"])
         compare(merged(shown), page)
         union(seen, merged(shown))
-    for key in ("error", "choices", "usage", "defects", "cost", "timings", "archive"):
+    for key in ("error", "choices", "usage", "defects", "cost", "cost_unknown", "timings", "archive"):
         assert list(seen[key]) == list(page[key]), f"no call of the demo has {key}"
 
 
@@ -88,10 +88,23 @@ def test_usage_has_the_documented_keys_in_their_order(deck):
     assert list(rows[0]["group"]) == ["identity", "day"] and rows[-1]["group"] == {}
 
 
-@pytest.mark.parametrize("name, arguments", [("frames", ["frames", "@1"]), ("events", ["events", "@1"]), ("status", ["status"])])
+SMALLER = {
+    "frames": ["frames", "@1"], "events": ["events", "@1"], "status": ["status"], "prices": ["prices", "list"],
+    "search": ["search", "refund"], "prices-show": ["prices", "show", "deepseek-v4-pro"],
+    "cost": ["prices", "cost", "--provider", "openai", "--model", "gpt-4o", "--prompt", "1", "--completion", "1"],
+}
+
+
+@pytest.mark.parametrize("name, arguments", SMALLER.items())
 def test_the_smaller_shapes(deck, name, arguments):
     value = deck.json(*arguments)
     compare(merged(value), documented(name))
+
+
+def test_a_bill_has_the_documented_keys(deck, tmp_path):
+    (tmp_path / "bill.csv").write_text("day,model,tokens,usd\n2026-11-20,gpt-4o,1,1\n")
+    for row in deck.json("usage", "--against", tmp_path / "bill.csv"):
+        assert list(row) == list(documented("usage-against"))
 
 
 def test_the_shapes_of_trust(deck, tmp_path):
@@ -103,14 +116,19 @@ def test_the_shapes_of_trust(deck, tmp_path):
     compare(merged(deck.json("proof", "--check", tmp_path / "proof")), documented("proof-check"))
 
 
+def dotted(page):
+    """The names of the columns that nested keys become."""
+    return [f"{key}.{child}" if child else key for key in page for child in (dotted(page[key]) or [""])]
+
+
 def test_every_format_is_printed(deck):
     rows = [json.loads(line) for line in deck.run("calls", "--format", "ndjson").splitlines()]
     assert rows == deck.calls() and len(rows) == 11
     header, *lines = deck.run("calls", "--format", "csv").splitlines()
     assert len(lines) == 11
-    flat = [f"{key}.{child}" if page.get(key) and key != "defects" else key
-            for page in [documented("show")] for key in page if key not in {"request", "choices", "retrievals", "extra"}
-            for child in (page[key] if page[key] and key != "defects" else [""])]
+    page = {key: keys for key, keys in documented("show").items() if key not in {"request", "choices", "retrievals", "extra"}}
+    page["defects"] = {}
+    flat = dotted(page)
     assert header.split(",") == flat + ["text"]
     # The columns are the same where no call has usage, cost or error.
     assert deck.run("calls", "--deployment", "cuts-midway", "--format", "csv").splitlines()[0] == header

@@ -13,7 +13,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("refund policy", "\"refund policy\""), ("say \"hi\"", "\"say \"\"hi\"\"\""), ("a AND b*", "\"a AND b*\""),
+    ("refund policy", "\"refund policy\""), ("say \"hi\"", "\"say \"\"hi\"\"\""), ("a AND b*", "\"a AND b\"*"),
+    ("refund pol* ", "\"refund pol\"*"), ("数*", "\" 数 \"*"), ("a *", "\"a *\""), ("b* c", "\"b* c\""),
   ])
   func aPhraseIsQuoted(phrase: String, query: String) { #expect(FullText.query(phrase: phrase) == query) }
 

@@ -1,4 +1,5 @@
 import TapeJSON
+import TapePricing
 import TapeQuery
 import TapeTestSupport
 import TapeTypes
@@ -92,6 +93,50 @@ import Testing
     #expect(row["total_tokens"]?.plain == "2133")
     #expect(row["cost_usd"]?.plain == "0.000425")
     #expect(row["calls_without_price"]?.plain == "0")
+  }
+
+  /// A call of one chunk with this usage.
+  private func call(_ number: Int, _ provider: String, _ model: String, usage: String, request: String = "{}")
+    -> TestCall
+  {
+    var call = TestCall(number, startedAt: noon)
+    call.request = Array(request.utf8)
+    call.add(
+      #"data: {"id":"x","model":"\#(model)","provider":"\#(provider)","is_final":true,"usage":\#(usage),"choices":[]}"#
+        + "\n\n")
+    call.add("data: [DONE]\n\n")
+    return call
+  }
+
+  @Test func callsWithoutACostAreCountedByTheirReasons() throws {
+    let good = #"{"prompt_tokens":7,"completion_tokens":1,"total_tokens":8}"#
+    let calls = [
+      call(1, "openai", "gpt-4o", usage: "null"), call(2, "openai", "gpt-4o", usage: #"{"prompt_tokens":-7}"#),
+      call(3, "openai", "gpt-4o", usage: #"{"prompt_tokens":7.5,"completion_tokens":1}"#),
+      call(
+        4, "openai", "gpt-4o",
+        usage: #"{"prompt_tokens":7,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":9}}"#),
+      call(5, "openai", "gpt-4o", usage: #"{"prompt_tokens":7}"#), call(6, "nowhere", "gpt-4o", usage: good),
+      call(7, "openai", "nobody-9", usage: good), call(8, "openai", "nobody-9", usage: good),
+      call(9, "openai", "whisper-1", usage: good), call(10, "openai", "gpt-4o", usage: good),
+      call(11, "openai", "gpt-4o", usage: "null", request: request(extra: #","invoke_options":{"mock_response":"x"}"#)),
+    ]
+    let (test, engine) = try engine(calls)
+    defer { withExtendedLifetime(test) {} }
+    var filter = CallFilter()
+    filter.mock = .include
+    let answer = try engine.usage(filter, by: [])
+    let row = try #require(answer.rows.first)
+    #expect(
+      row["unpriced"]?.compactString
+        == #"{"no_usage":1,"bad_usage":4,"unknown_provider":1,"unknown_model":2,"no_rate":1}"#)
+    // The mock call has no usage either, and a cost: none.
+    #expect(row["calls_without_usage"]?.plain == "4" && row["calls_without_price"]?.plain == "6")
+    #expect(answer.unpricedCalls == 9 && answer.cost?.description == "0.0000275")
+    #expect(
+      answer.unpricedModels.map { "\($0.name) \($0.calls)" } == [
+        "openai/nobody-9 2", "nowhere/gpt-4o 1", "openai/whisper-1 1",
+      ])
   }
 
   @Test func severalDimensionsAtOnce() throws {

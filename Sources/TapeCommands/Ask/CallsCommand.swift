@@ -61,6 +61,10 @@ struct CallsCommand: ParsableCommand {
           "price_version", "notes",
         ])
       + nested(
+        "cost.rates",
+        ["input_usd", "cached_usd", "output_usd", "reasoning_usd", "request_usd", "above_tokens", "from", "utc"])
+      + nested("cost_unknown", ["reason", "message"])
+      + nested(
         "timings",
         ["first_byte_ms", "first_frame_ms", "first_content_ms", "duration_ms", "frames", "longest_gap_ms"])
       + nested("archive", ["file", "offset", "leaf_hash"]) + ["text"]

@@ -86,7 +86,7 @@ struct BillTable {
     Column("DAY") { row in row["group"] == .object([]) ? "total" : Column.plain(row["group"]?["day"]) },
     Column("MODEL") { row in row["group"] == .object([]) ? "" : Column.plain(row["group"]?["model"]) },
     Column("CALLS", "calls", right: true),
-    Column("TOKENS", "total_tokens", right: true), Column("BILL", "bill_tokens", right: true),
+    Column("TOKENS", "total_tokens", right: true), Column("BILL TOKENS", "bill_tokens", right: true),
     Column("DIFFERENCE", "difference_tokens", right: true),
     Column("USD", "cost_usd", right: true), Column("BILL USD", "bill_usd", right: true),
     Column("DIFFERENCE USD", "difference_usd", right: true),

@@ -36,7 +36,7 @@ struct PricesUpdate: ParsableCommand {
     } else {
       try files.remove(StorePrices.tableName)
     }
-    let date = table.date.map { " of \($0)" } ?? ""
+    let date = table.date.map { " (\($0))" } ?? ""
     let difference = before.map { ": " + Self.difference(from: $0, to: table) } ?? ""
     StandardOutput.note("tapedeck: prices of \(store.path) are now \(table.version)\(date)\(difference)")
   }

@@ -195,6 +195,6 @@ struct PricesCost: ParsableCommand {
     Column("REASONING", "reasoning_usd", right: true).whenNotEmpty,
     Column("REQUEST", "request_usd", right: true).whenNotEmpty,
     Column("PRICED AS", "price_model"), Column("PRICES", "price_version"),
-    Column("NOTES") { row in PricesList.words(row["notes"]) },
+    Column("NOTES") { row in (row["notes"]?.array ?? []).compactMap(\.string).joined(separator: "; ") },
   ]
 }

@@ -17,7 +17,10 @@ enum TrustFiles {
       }
       return Array(data)
     } catch let error as CocoaError {
-      let reason = error.underlying.map { "\($0)" } ?? error.localizedDescription
+      let cause = error.underlying as? NSError
+      let reason =
+        cause.flatMap { $0.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32($0.code))) : nil }
+        ?? error.localizedDescription
       throw TapeError(.failed, "cannot read the \(what) \(path): \(reason)")
     }
   }
