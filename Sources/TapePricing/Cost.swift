@@ -125,9 +125,8 @@ struct BillableUsage {
       return bad("completion tokens are unknown")
     }
     let (cached, reasoning) = (cached ?? 0, reasoning ?? 0)
-    if let negative = [prompt, completion, cached, reasoning, total ?? 0].first(where: { $0 < 0 }) {
-      return bad("a token count is negative: \(negative)")
-    }
+    let least = min(prompt, completion, cached, reasoning, total ?? 0)
+    if least < 0 { return bad("a token count is negative: \(least)") }
     if cached > prompt { return bad("cached tokens (\(cached)) are more than prompt tokens (\(prompt))") }
     let sum = Int128(prompt) + Int128(completion) + Int128(reasoning)
     let isOnTop = reasoning > 0 && total.map { Int128($0) == sum } ?? false

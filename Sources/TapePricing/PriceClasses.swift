@@ -1,3 +1,5 @@
+internal import TapeTypes
+
 /// Prices many calls at once.
 ///
 /// As long as the same rates hold a cost is linear in the tokens, so calls are sorted into classes of which each call
@@ -7,7 +9,8 @@ package struct PriceClasses {
   private let table: PriceTable
   private var models: [Model] = []
   private var classes: [Class] = []
-  private var numbers: [Key: Int] = [:]
+  /// The classes by their model with the parts of their usage, and by their place among its prices.
+  private var numbers = PairNumbers()
 
   package init(_ table: PriceTable) { self.table = table }
 
@@ -25,15 +28,6 @@ package struct PriceClasses {
     /// One call of it stands for all as far as dates and sizes decide.
     var atNs: Int64
     var prompt: Int
-  }
-
-  private struct Key: Hashable {
-    var model: Int
-    var rule: Int
-    var tier: Int
-    var parts: UInt8
-    /// Of a call that is in a class of its own.
-    var own: Int
   }
 
   /// The number of a provider's model, for `add`.
@@ -60,13 +54,12 @@ package struct PriceClasses {
     let reading = BillableUsage.read(
       prompt: prompt, completion: completion, cached: cached, reasoning: reasoning, total: total)
     guard case .usage(let usage) = reading else { return nil }
-    var key = Key(model: model, rule: 0, tier: 0, parts: usage.parts, own: 0)
-    if !models[model].isPlain { (key.rule, key.tier) = models[model].search.place(prompt: usage.prompt, atNs: at) }
-    if max(usage.prompt, usage.completion, usage.reasoning) > Self.mostAdded { key.own = classes.count + 1 }
-    if let number = numbers[key] { return (number, PricedTokens(usage)) }
-    classes.append(Class(model: model, atNs: at, prompt: usage.prompt))
-    numbers[key] = classes.count - 1
-    return (classes.count - 1, PricedTokens(usage))
+    var place = models[model].isPlain ? 0 : models[model].search.place(prompt: usage.prompt, atNs: at)
+    // In a class of its own.
+    if max(usage.prompt, usage.completion, usage.reasoning) > Self.mostAdded { place = -1 - classes.count }
+    let number = numbers.number(model << 5 | usage.parts, place)
+    if number == classes.count { classes.append(Class(model: model, atNs: at, prompt: usage.prompt)) }
+    return (number, PricedTokens(usage))
   }
 
   /// What calls of a class cost together, or why that is not known.
@@ -87,7 +80,7 @@ package struct PricedTokens: Sendable {
   private var reasoning = 0
   private var reasoningIsOnTop = false
 
-  package init() {}
+  package init(calls: Int = 0) { self.calls = calls }
 
   init(_ usage: BillableUsage) {
     calls = 1
@@ -115,19 +108,19 @@ package struct PricedTokens: Sendable {
 
 extension BillableUsage {
   /// Which of its parts there are: they decide which rates are needed, and which notes are made.
-  fileprivate var parts: UInt8 {
+  fileprivate var parts: Int {
     (prompt > cached ? 1 : 0) | (cached > 0 ? 2 : 0) | (completion > 0 ? 4 : 0) | (reasoning > 0 ? 8 : 0)
       | (reasoningIsOnTop ? 16 : 0)
   }
 }
 
 extension PriceSearch {
-  /// Which rows of prices hold for a call, and between which sizes of theirs it lies.
-  fileprivate func place(prompt: Int, atNs time: Int64) -> (rule: Int, tier: Int) {
+  /// A number for which rows of prices hold for a call, and between which sizes of theirs it lies.
+  fileprivate func place(prompt: Int, atNs time: Int64) -> Int {
     let override = overrides.lastIndex { $0.holds(atNs: time) } ?? -1
     let rows = search.found?.model.rows ?? []
     let row = search.found?.model.rowIndex(atNs: time) ?? 0
     let tier = rows.isEmpty ? 0 : rows[row].tierSizes.count { prompt > $0 }
-    return ((override + 1) << 32 | row, tier)
+    return (override + 1) << 40 | row << 20 | tier
   }
 }

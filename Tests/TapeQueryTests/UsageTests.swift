@@ -43,9 +43,9 @@ import Testing
   ) throws -> [JSONValue] {
     let (test, engine) = try engine(calls ?? self.calls())
     defer { withExtendedLifetime(test) {} }
-    return try engine.usage(
-      filter, by: by.isEmpty ? [] : try UsageDimension.list(parsing: by), timeZone: zone, totals: totals, top: top
-    ).rows
+    let answer = try engine.usage(
+      filter, by: by.isEmpty ? [] : try UsageDimension.list(parsing: by), timeZone: zone, totals: totals, top: top)
+    return Array(answer.rows)
   }
 
   private func line(_ row: JSONValue) -> String {

@@ -3,7 +3,10 @@
 /// Names are numbers into a list of the block's own. Where a call has no value, a column has `none`.
 package struct UsageBlock: Sendable {
   /// No value. Nothing that is counted comes near it.
-  package static let none = Int.min
+  @inlinable package static var none: Int { Int.min }
+
+  /// What a column has of a call; nil for `none`.
+  @inlinable package static func known(_ value: Int) -> Int? { value == none ? nil : value }
 
   package let count: Int
   /// For each name column the texts that it has.

@@ -64,9 +64,8 @@ struct UsageCommand: ParsableCommand {
 
   private func report(_ answer: UsageAnswer, _ dimensions: [UsageDimension], _ asking: Asking) throws {
     let rows = answer.rows
-    guard rows.contains(where: { $0["calls"]?.integer ?? 0 > 0 }) else { throw Asking.nothing("no call matches") }
-    let ids = rows.compactMap { $0["group"]?["identity"]?.string }
-    let names = isTable ? try asking.engine.identityNames(ids) : [:]
+    guard answer.calls > 0 else { throw Asking.nothing("no call matches") }
+    let names = isTable ? try asking.engine.identityNames(rows.values(of: .identity).compactMap { $0 }) : [:]
     UsageTable(dimensions: dimensions, names: names).print(rows, format.resolved)
   }
 

@@ -7,11 +7,11 @@ struct UsageTable {
   /// Display names by identity, shown beside the ids.
   let names: [String: String]
 
-  func print(_ rows: [JSONValue], _ format: OutputFormat) {
+  func print(_ rows: UsageRows, _ format: OutputFormat) {
     let printer = RowPrinter(
       format: format, columns: columns,
       csvColumns: dimensions.map { "group.\($0.name)" } + (rows.first.map(Self.csvColumns) ?? []))
-    printer.print(format == .csv ? rows.map(named) : rows)
+    if format == .csv { printer.print(rows.lazy.map(named)) } else { printer.print(rows) }
   }
 
   /// The keys of a row, but for the group, nested ones with dots.

@@ -11,14 +11,15 @@ struct RowPrinter {
   /// Whether a table starts with the names of its columns.
   var hasTitles = true
 
-  func print(_ rows: [JSONValue]) {
+  /// Rows that are made when they are asked for are not all held, but for JSON and a table, which has widths.
+  func print(_ rows: some Collection<JSONValue>) {
     switch format {
-    case .json: StandardOutput.write(json: JSONValue.array(rows).pretty)
+    case .json: StandardOutput.write(json: JSONValue.array(Array(rows)).pretty)
     case .ndjson:
       for row in rows { StandardOutput.write(json: row.compact) }
     case .csv: printCSV(rows)
     case .markdown: printMarkdown(rows)
-    case .table: printTable(rows)
+    case .table: printTable(Array(rows))
     }
   }
 
@@ -57,7 +58,7 @@ struct RowPrinter {
 
   // MARK: - Markdown
 
-  private func printMarkdown(_ rows: [JSONValue]) {
+  private func printMarkdown(_ rows: some Collection<JSONValue>) {
     func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |\n" }
     if hasTitles {
       StandardOutput.write(row(columns.map(\.title)))
@@ -75,17 +76,12 @@ struct RowPrinter {
 
   // MARK: - CSV (RFC 4180), nested members as dotted columns
 
-  private func printCSV(_ rows: [JSONValue]) {
-    let flat = rows.map { row in
-      var fields: [(String, String)] = []
-      Self.flatten(row, prefix: "", into: &fields)
-      return fields
-    }
-    let names = csvColumns ?? Self.names(flat)
+  private func printCSV(_ rows: some Collection<JSONValue>) {
+    let names = csvColumns ?? Self.names(rows.map(Self.fields))
     guard !names.isEmpty else { return }
     StandardOutput.write(names.map(Self.csvField).joined(separator: ",") + "\r\n")
-    for fields in flat {
-      let values = Dictionary(fields, uniquingKeysWith: { $1 })
+    for row in rows {
+      let values = Dictionary(Self.fields(row), uniquingKeysWith: { $1 })
       let cells = names.map { values[$0] ?? "" }.map { StandardOutput.isTerminal ? TerminalText.escaped($0) : $0 }
       StandardOutput.write(cells.map(Self.csvField).joined(separator: ",") + "\r\n")
     }
@@ -99,6 +95,12 @@ struct RowPrinter {
     }
     // A member that is null in one row and an object in another shows as the object's columns.
     return names.filter { name in !names.contains { $0.hasPrefix(name + ".") } }
+  }
+
+  private static func fields(_ row: JSONValue) -> [(String, String)] {
+    var fields: [(String, String)] = []
+    flatten(row, prefix: "", into: &fields)
+    return fields
   }
 
   private static func flatten(_ value: JSONValue, prefix: String, into fields: inout [(String, String)]) {

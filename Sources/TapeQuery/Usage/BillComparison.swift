@@ -21,14 +21,15 @@ extension QueryEngine {
   package func compare(
     _ filter: CallFilter, with bill: Bill, timeZone: TimeZoneRules = .utc
   ) throws -> BillComparison {
-    let report = try usageReport(filter, by: [.day, .model, .provider], timeZone: timeZone)
+    let report = try usageReport(filter, by: [.day, .model, .provider], totals: false, timeZone: timeZone)
     var pairs: [BillPair.Key: BillPair] = [:]
     let billed = Set(bill.lines.map { $0.model.lowercased() })
-    for (group, sum) in report.groups {
-      let (day, model, provider) = (group[0] ?? "", group[1], group[2])
+    for group in 0..<report.groupCount {
+      let values = report.texts(group)
+      let (day, model, provider) = (values[0] ?? "", values[1], values[2])
       let whole = "\(provider ?? "")/\(model ?? "")"
       let name = billed.contains(whole.lowercased()) ? whole : model
-      pairs[BillPair.Key(day, name), default: BillPair(day, name)].add(sum)
+      pairs[BillPair.Key(day, name), default: BillPair(day, name)].add(report.sum(group))
     }
     for line in bill.lines {
       pairs[BillPair.Key(line.day, line.model), default: BillPair(line.day, line.model)].add(line)
@@ -37,7 +38,7 @@ extension QueryEngine {
     for pair in pairs.values { total.add(pair) }
     let sorted = pairs.sorted { $0.key < $1.key }.map(\.value)
     let rows = sorted.map(\.json) + (sorted.isEmpty ? [] : [total.json])
-    return BillComparison(rows: rows, differing: sorted.count(where: \.differs), usage: UsageAnswer(report, rows: rows))
+    return BillComparison(rows: rows, differing: sorted.count(where: \.differs), usage: UsageAnswer(report))
   }
 }
 

@@ -1,12 +1,12 @@
 internal import TapeCatalogue
-package import TapeJSON
+internal import TapeJSON
 package import TapePricing
 internal import TapeTypes
 
 /// What `usage` answers.
 package struct UsageAnswer: Sendable {
-  /// With `totals` the last one has `"group":{}`. Nothing for no calls.
-  package let rows: [JSONValue]
+  /// How many calls went into it.
+  package let calls: Int
   /// The sum over all calls that could be priced, whatever the rows are; nil when none could.
   package let cost: DecimalNumber?
   /// How many calls are not in that sum.
@@ -16,12 +16,16 @@ package struct UsageAnswer: Sendable {
   /// What priced models bill for and a usage does not tell.
   package let notInUsage: [String]
 
-  init(_ report: UsageReport, rows: [JSONValue]) {
-    self.rows = rows
-    cost = report.all.cost.total
-    unpricedCalls = report.all.cost.unpricedCalls
+  /// By group. With `totals` the last row has `"group":{}`. Nothing for no calls.
+  package let rows: UsageRows
+
+  init(_ report: UsageReport, totals: Bool = false, top: Int? = nil) {
+    calls = report.calls
+    cost = report.totalCost.total
+    unpricedCalls = report.totalCost.unpricedCalls
     unpricedModels = report.unpricedModels
-    notInUsage = report.all.cost.notInUsage.sorted()
+    notInUsage = report.totalCost.notInUsage.sorted()
+    rows = UsageRows(report, totals: totals, top: top)
   }
 }
 
@@ -37,14 +41,14 @@ extension QueryEngine {
     _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules = .utc, totals: Bool = false,
     top: Int? = nil
   ) throws -> UsageAnswer {
-    let report = try usageReport(filter, by: dimensions, timeZone: timeZone)
-    return UsageAnswer(report, rows: report.objects(totals: totals, top: top))
+    let report = try usageReport(filter, by: dimensions, totals: totals, timeZone: timeZone)
+    return UsageAnswer(report, totals: totals, top: top)
   }
 
   func usageReport(
-    _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules
+    _ filter: CallFilter, by dimensions: [UsageDimension], totals: Bool, timeZone: TimeZoneRules
   ) throws -> UsageReport {
-    var report = UsageReport(dimensions: dimensions, timeZone: timeZone, prices: try prices)
+    var report = UsageReport(dimensions: dimensions, totals: totals, timeZone: timeZone, prices: try prices)
     let extra = dimensions.filter { $0.blockName == nil && !$0.isTime }
     try catalogue.snapshot { snapshot in
       try check(filter, in: snapshot)

@@ -1,5 +1,6 @@
 internal import TapeCatalogue
 internal import TapeJSON
+internal import TapeTypes
 
 /// Tells the groups of a report apart, as numbers: each value of a dimension has one, and each combination of values.
 struct UsageGroups {
@@ -29,27 +30,20 @@ struct UsageGroups {
     case several([[Int]])
   }
 
-  private struct Combination: Hashable {
-    /// That of the dimensions before, by its number.
-    var before: Int
-    var value: Int
-  }
-
   private let dimensions: [UsageDimension]
   private var buckets: [UsageBuckets]
   private var axes: [Axis]
   /// The values of the dimensions, for the calls of the block at hand.
   private var values: [Values] = []
-  /// For each dimension the combinations up to it, and their numbers: the last ones are the groups'.
-  private var numbers: [[Combination: Int]]
-  private var combinations: [[Combination]]
+  /// For each dimension the combinations up to it: that of the dimensions before, by its number, and a value. The
+  /// numbers of the last ones are the groups'.
+  private var combinations: [PairNumbers]
 
   init(_ dimensions: [UsageDimension], timeZone: TimeZoneRules) {
     self.dimensions = dimensions
     buckets = dimensions.map { UsageBuckets($0, zone: timeZone) }
     axes = dimensions.map { _ in Axis() }
-    numbers = dimensions.map { _ in [:] }
-    combinations = dimensions.map { _ in [] }
+    combinations = dimensions.map { _ in PairNumbers() }
   }
 
   /// How many groups there are so far; they are numbered from 0.
@@ -63,15 +57,64 @@ struct UsageGroups {
     var texts: [String?] = []
     var number = group
     for depth in dimensions.indices.reversed() {
-      let combination = combinations[depth][number]
-      texts.append(axes[depth].texts[combination.value])
-      number = combination.before
+      let combination = combinations[depth].pairs[number]
+      texts.append(axes[depth].texts[combination.second])
+      number = combination.first
     }
     return texts.reversed()
   }
 
-  /// Takes in a block: `find` is then about its calls. Columns behind the fixed ones are `trace` and metadata, in their order.
-  mutating func enter(_ block: UsageBlock) {
+  /// For each group the places of its values in their order, one dimension after the other: hours by time, all else by
+  /// bytes, unknown ones behind all others.
+  func ranks() -> [[Int]] {
+    let ranks = axes.indices.map { axis in
+      let texts = axes[axis].texts
+      let order = texts.indices.sorted { comesBefore(texts[$0], texts[$1], isHour: dimensions[axis] == .hour) }
+      var ranks = [Int](repeating: 0, count: texts.count)
+      for (rank, value) in order.enumerated() { ranks[value] = rank }
+      return ranks
+    }
+    return (0..<count).map { group in
+      var number = group
+      var places = [Int](repeating: 0, count: dimensions.count)
+      for depth in dimensions.indices.reversed() {
+        let combination = combinations[depth].pairs[number]
+        places[depth] = ranks[depth][combination.second]
+        number = combination.first
+      }
+      return places
+    }
+  }
+
+  private func comesBefore(_ left: String?, _ right: String?, isHour: Bool) -> Bool {
+    guard let left else { return false }
+    guard let right else { return true }
+    return isHour ? TimeBuckets.hour(left, comesBefore: right) : left.utf8.lexicographicallyPrecedes(right.utf8)
+  }
+
+  /// The groups that calls of a block belong to. Columns behind the fixed ones are `trace` and metadata, in their order.
+  mutating func members(_ calls: [Int], of block: UsageBlock) -> [GroupMember] {
+    enter(block)
+    var members = calls.indices.map { GroupMember(place: $0, group: 0) }
+    for depth in dimensions.indices {
+      switch values[depth] {
+      case .one(let values):
+        for index in members.indices {
+          let value = values[calls[members[index].place]]
+          members[index].group = combinations[depth].number(members[index].group, value)
+        }
+      case .several(let values):
+        members = members.flatMap { member in
+          values[calls[member.place]].map { value in
+            GroupMember(place: member.place, group: combinations[depth].number(member.group, value))
+          }
+        }
+      }
+    }
+    return members
+  }
+
+  private mutating func enter(_ block: UsageBlock) {
     var extra = UsageRow.Name.allCases.count
     for (index, dimension) in dimensions.enumerated() {
       let entered: Values
@@ -105,29 +148,6 @@ struct UsageGroups {
   private static func tags(_ json: String) -> [String?] {
     let tags = QueryEngine.parsed(json)?.array?.compactMap(\.string) ?? []
     return tags.isEmpty ? [nil] : Array(Set(tags))
-  }
-
-  /// The groups that a call of the block belongs to: one, or one for each of its tags.
-  mutating func find(_ call: Int, into groups: inout [Int]) {
-    groups.removeAll(keepingCapacity: true)
-    find(call, depth: 0, before: 0, &groups)
-  }
-
-  private mutating func find(_ call: Int, depth: Int, before: Int, _ groups: inout [Int]) {
-    guard depth < dimensions.count else { return groups.append(before) }
-    switch values[depth] {
-    case .one(let values): find(call, depth: depth + 1, before: number(depth, before, values[call]), &groups)
-    case .several(let values):
-      for value in values[call] { find(call, depth: depth + 1, before: number(depth, before, value), &groups) }
-    }
-  }
-
-  private mutating func number(_ depth: Int, _ before: Int, _ value: Int) -> Int {
-    let combination = Combination(before: before, value: value)
-    if let known = numbers[depth][combination] { return known }
-    numbers[depth][combination] = combinations[depth].count
-    combinations[depth].append(combination)
-    return combinations[depth].count - 1
   }
 }
 

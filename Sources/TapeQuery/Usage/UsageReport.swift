@@ -1,51 +1,38 @@
 internal import TapeCatalogue
-internal import TapeJSON
+package import TapeJSON
 internal import TapePricing
 internal import TapeTypes
 
 /// Adds calls up by group, block by block.
-struct UsageReport {
-  private let dimensions: [UsageDimension]
+struct UsageReport: Sendable {
+  let dimensions: [UsageDimension]
   private var grouping: UsageGroups
-  private var sums: [UsageSum] = []
-  private(set) var all = UsageSum()
+  private var measures = UsageMeasures()
+  private var pricing: UsagePricing
+  /// Groups with the numbers of the prices of their calls, and what each has of those.
+  private var priced = PairNumbers()
+  private var pricedTokens: [PricedTokens] = []
+  /// The pairs of `priced` by their group, once all is added: of group n those from place `starts[n]`.
+  private var pairsByGroup: [Int] = []
+  private var starts: [Int] = []
 
-  private var classes: PriceClasses
-  private var models: [ModelName: Int] = [:]
-  private var modelNames: [ModelName] = []
-  /// The model of each class.
-  private var classModels: [Int] = []
-  /// The tokens of each class that each group has, and that all calls have.
-  private var priced: [GroupClass: PricedTokens] = [:]
-  private var allPriced: [PricedTokens] = []
+  /// Sums over all calls, in which a call with two tags counts once; their measures only if they are asked for.
+  private let hasTotals: Bool
+  private var totals = UsageMeasures()
+  private var totalTokens: [PricedTokens] = []
+  private(set) var totalCost = CostSum()
+  private(set) var calls = 0
 
-  private struct ModelName: Hashable {
-    var provider: String?
-    var model: String?
-  }
-
-  private struct GroupClass: Hashable {
-    var group: Int
-    var number: Int
-  }
-
-  /// What becomes of a call's cost.
-  private enum Pricing {
-    case mock
-    case unpriced(Unpriced.Reason)
-    case number(Int, PricedTokens)
-  }
-
-  init(dimensions: [UsageDimension], timeZone: TimeZoneRules, prices: PriceTable) {
+  init(dimensions: [UsageDimension], totals: Bool, timeZone: TimeZoneRules, prices: PriceTable) {
     self.dimensions = dimensions
+    hasTotals = totals || dimensions.isEmpty
     grouping = UsageGroups(dimensions, timeZone: timeZone)
-    classes = PriceClasses(prices)
+    pricing = UsagePricing(prices)
+    self.totals.grow(to: 1)
   }
 
   /// The name columns that are read.
-  var names: Set<UsageRow.Name> {
-    grouping.names.union([.state, .provider, .model, .usageContradiction, .usageUnknownReason])
-  }
+  var names: Set<UsageRow.Name> { grouping.names.union(UsagePricing.names).union([.state]) }
 
   // MARK: Adding
 
@@ -53,169 +40,118 @@ struct UsageReport {
   mutating func add(_ block: UsageBlock, filter: UsageFilter?) {
     let calls = filter?.calls(of: block) ?? Array(0..<block.count)
     guard !calls.isEmpty else { return }
-    if !dimensions.isEmpty { grouping.enter(block) }
-    let facts = BlockFacts(block)
-    let models = modelNumbers(block)
-    var groups: [Int] = []
-    for call in calls {
-      let call = (number: call, facts: facts[call])
-      let pricing = pricing(of: call.number, call.facts, in: block, model: models[call.number])
-      all.add(call.facts)
-      note(pricing, call.facts, in: &all.cost)
-      if case .number(let number, let tokens) = pricing {
-        while allPriced.count <= number { allPriced.append(PricedTokens()) }
-        allPriced[number] += tokens
-      }
-      guard !dimensions.isEmpty else { continue }
-      grouping.find(call.number, into: &groups)
-      for group in groups {
-        while sums.count <= group { sums.append(UsageSum()) }
-        sums[group].add(call.facts)
-        note(pricing, call.facts, in: &sums[group].cost)
-        if case .number(let number, let tokens) = pricing {
-          priced[GroupClass(group: group, number: number), default: PricedTokens()] += tokens
-        }
-      }
+    self.calls += calls.count
+    let costs = pricing.sort(calls, of: block)
+    for (number, tokens) in zip(costs.numbers, costs.tokens) {
+      while totalTokens.count <= number { totalTokens.append(PricedTokens()) }
+      totalTokens[number] += tokens
+    }
+    if hasTotals { totals.add(calls.indices.map { GroupMember(place: $0, group: 0) }, calls, of: block) }
+    guard !dimensions.isEmpty else { return }
+    let members = grouping.members(calls, of: block)
+    measures.grow(to: grouping.count)
+    measures.add(members, calls, of: block)
+    for member in members {
+      let pair = priced.number(member.group, costs.numbers[member.place])
+      if pair == pricedTokens.count { pricedTokens.append(PricedTokens()) }
+      pricedTokens[pair] += costs.tokens[member.place]
     }
   }
 
-  private func note(_ pricing: Pricing, _ facts: UsageFacts, in cost: inout CostSum) {
-    switch pricing {
-    case .mock: cost.addMock()
-    case .unpriced(let reason): cost.addUnpriced(reason, hasUsage: facts.hasUsage)
-    case .number: break
+  /// Sorts and prices what was added up. Nothing is added any more.
+  mutating func finish() {
+    measures.finish()
+    totals.finish()
+    for (number, tokens) in totalTokens.enumerated() where tokens.calls > 0 {
+      pricing.add(number, tokens, to: &totalCost)
     }
-  }
-
-  private mutating func pricing(of call: Int, _ facts: UsageFacts, in block: UsageBlock, model: Int) -> Pricing {
-    if block[.flags][call] & UsageRow.mockFlag != 0 { return .mock }
-    if block[.usageContradiction].places[call] != UsageBlock.none { return .unpriced(.badUsage) }
-    guard facts.hasUsage else {
-      return .unpriced(block[.usageUnknownReason].places[call] == UsageBlock.none ? .noUsage : .badUsage)
+    starts = [Int](repeating: 0, count: groupCount + 1)
+    for pair in priced.pairs { starts[pair.first + 1] += 1 }
+    for group in 0..<groupCount { starts[group + 1] += starts[group] }
+    var next = starts
+    pairsByGroup = [Int](repeating: 0, count: priced.count)
+    for (number, pair) in priced.pairs.enumerated() {
+      pairsByGroup[next[pair.first]] = number
+      next[pair.first] += 1
     }
-    let found = classes.add(
-      model: model, prompt: facts.prompt, completion: facts.completion, cached: facts.cached,
-      reasoning: facts.reasoning, total: facts.total, at: Int64(block[.started][call]))
-    guard let found else { return .unpriced(.badUsage) }
-    while classModels.count <= found.number { classModels.append(model) }
-    return .number(found.number, found.tokens)
-  }
-
-  /// The number of each call's model.
-  private mutating func modelNumbers(_ block: UsageBlock) -> [Int] {
-    let (providers, names) = (block[.provider], block[.model])
-    var known: [ModelPlaces: Int] = [:]
-    return (0..<block.count).map { call in
-      let places = ModelPlaces(provider: providers.places[call], model: names.places[call])
-      if let number = known[places] { return number }
-      let name = ModelName(
-        provider: places.provider == UsageBlock.none ? nil : providers.texts[places.provider],
-        model: places.model == UsageBlock.none ? nil : names.texts[places.model])
-      let number = models[name] ?? newModel(name)
-      known[places] = number
-      return number
-    }
-  }
-
-  private struct ModelPlaces: Hashable {
-    var provider: Int
-    var model: Int
-  }
-
-  private mutating func newModel(_ name: ModelName) -> Int {
-    let number = classes.model(provider: name.provider, model: name.model)
-    models[name] = number
-    modelNames.append(name)
-    return number
   }
 
   // MARK: What came out
 
-  /// Prices what was added up. Nothing is added any more.
-  mutating func finish() {
-    for (key, tokens) in priced { sums[key.group].cost.add(classes.cost(key.number, tokens), calls: tokens.calls) }
-    for (number, tokens) in allPriced.enumerated() where tokens.calls > 0 {
-      all.cost.add(classes.cost(number, tokens), calls: tokens.calls)
-    }
-  }
+  var groupCount: Int { grouping.count }
 
-  /// The values of each group, and its sums.
-  var groups: [(key: [String?], value: UsageSum)] {
-    sums.enumerated().map { (key: grouping.texts($0.offset), value: $0.element) }
+  /// The values of a group.
+  func texts(_ group: Int) -> [String?] { grouping.texts(group) }
+
+  func sum(_ group: Int) -> UsageSum { UsageSum(measures, group, cost: cost(group)) }
+
+  private func cost(_ group: Int) -> CostSum {
+    var cost = CostSum()
+    for pair in pairsByGroup[starts[group]..<starts[group + 1]] {
+      pricing.add(priced.pairs[pair].second, pricedTokens[pair], to: &cost)
+    }
+    return cost
   }
 
   /// The models that could not be priced for want of a price, most calls first.
-  var unpricedModels: [(name: String, calls: Int, why: String)] {
-    var found: [String: (calls: Int, why: String)] = [:]
-    for (number, tokens) in allPriced.enumerated() where tokens.calls > 0 {
-      guard case .unknown(let why) = classes.cost(number, tokens) else { continue }
-      let name = modelNames[classModels[number]]
-      found["\(name.provider ?? "?")/\(name.model ?? "?")", default: (0, why.message)].calls += tokens.calls
+  var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels(totalTokens) }
+
+  /// The row of a group.
+  func json(_ group: Int) -> JSONValue {
+    let values = zip(dimensions, texts(group)).map { JSONValue.Member($0.name, .string($1)) }
+    return sum(group).json(
+      group: .object(values), firstContents: measures.firstContents[group], durations: measures.durations[group])
+  }
+
+  /// The row of the totals.
+  var totalsJSON: JSONValue {
+    UsageSum(totals, 0, cost: totalCost).json(
+      group: .object([]), firstContents: totals.firstContents[0], durations: totals.durations[0])
+  }
+
+  /// The groups as they are shown: the most expensive ones first, then those with most tokens, then most calls; with a
+  /// time among the dimensions by their values.
+  ///
+  /// - Parameter top: only the first so many, before they are sorted by time.
+  func order(top: Int?) -> [Int] {
+    let ranks = grouping.ranks()
+    let costs = (0..<groupCount).map { cost($0).total ?? .zero }
+    var order = (0..<groupCount).sorted { left, right in
+      if costs[left] != costs[right] { return costs[right] < costs[left] }
+      let (leftTokens, rightTokens) = (measures.total[left].value ?? 0, measures.total[right].value ?? 0)
+      if leftTokens != rightTokens { return leftTokens > rightTokens }
+      if measures.calls[left] != measures.calls[right] { return measures.calls[left] > measures.calls[right] }
+      return ranks[left].lexicographicallyPrecedes(ranks[right])
     }
-    return found.map { ($0.key, $0.value.calls, $0.value.why) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
-  }
-
-  /// The rows; the totals last.
-  func objects(totals: Bool, top: Int?) -> [JSONValue] {
-    guard all.calls > 0 else { return [] }
-    guard !dimensions.isEmpty else { return [all.json(group: .object([]))] }
-    var rows = groups.sorted { weighsMore($0, $1) }
-    if let top { rows = Array(rows.prefix(max(0, top))) }
-    if dimensions.contains(where: \.isTime) { rows.sort { comesBefore($0.key, $1.key) } }
-    var objects = rows.map { $0.value.json(group: group($0.key)) }
-    if totals { objects.append(all.json(group: .object([]))) }
-    return objects
-  }
-
-  private func group(_ key: [String?]) -> JSONValue {
-    .object(zip(dimensions, key).map { .init($0.name, .string($1)) })
-  }
-
-  private typealias Group = (key: [String?], value: UsageSum)
-
-  private func weighsMore(_ left: Group, _ right: Group) -> Bool {
-    let (leftCost, rightCost) = (left.value.cost.total ?? .zero, right.value.cost.total ?? .zero)
-    if leftCost != rightCost { return rightCost < leftCost }
-    let (leftTokens, rightTokens) = (left.value.total.value ?? 0, right.value.total.value ?? 0)
-    if leftTokens != rightTokens { return leftTokens > rightTokens }
-    if left.value.calls != right.value.calls { return left.value.calls > right.value.calls }
-    return comesBefore(left.key, right.key)
-  }
-
-  /// By each value in turn: hours by time, all else by bytes; null behind all others.
-  private func comesBefore(_ left: [String?], _ right: [String?]) -> Bool {
-    for (index, (a, b)) in zip(left, right).enumerated() where a != b {
-      guard let a else { return false }
-      guard let b else { return true }
-      if dimensions[index] == .hour { return TimeBuckets.hour(a, comesBefore: b) }
-      return a.utf8.lexicographicallyPrecedes(b.utf8)
+    if let top { order = Array(order.prefix(max(0, top))) }
+    if dimensions.contains(where: \.isTime) {
+      order.sort { ranks[$0].lexicographicallyPrecedes(ranks[$1]) }
     }
-    return false
+    return order
   }
 }
 
-/// The facts of a block's calls, by their place.
-private struct BlockFacts {
-  private let states: [CallState?]
-  private let places: [Int]
-  private let block: UsageBlock
+/// The rows of a report, each made when it is asked for: there may be as many as calls.
+package struct UsageRows: RandomAccessCollection, Sendable {
+  private let report: UsageReport
+  private let order: [Int]
+  private let hasTotals: Bool
 
-  init(_ block: UsageBlock) {
-    self.block = block
-    states = block[.state].texts.map { CallState(rawValue: $0) }
-    places = block[.state].places
+  /// - Parameter totals: whether a row with all calls comes last. Without dimensions it is the only one.
+  init(_ report: UsageReport, totals: Bool, top: Int?) {
+    self.report = report
+    order = report.order(top: top)
+    hasTotals = report.calls > 0 && (totals || report.dimensions.isEmpty)
   }
 
-  subscript(_ call: Int) -> UsageFacts {
-    let state = (places[call] == UsageBlock.none ? nil : states[places[call]]) ?? .lost
-    func number(_ column: UsageRow.Number) -> Int? {
-      let value = block[column][call]
-      return value == UsageBlock.none ? nil : value
-    }
-    return UsageFacts(
-      isError: state.isError, isAbort: state == .clientAbort,
-      hasUsage: block[.flags][call] & UsageRow.hasUsageFlag != 0, prompt: number(.prompt),
-      completion: number(.completion), total: number(.total), cached: number(.cached), reasoning: number(.reasoning),
-      firstContentNs: number(.firstContent), durationNs: number(.duration))
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { order.count + (hasTotals ? 1 : 0) }
+
+  package subscript(_ place: Int) -> JSONValue { place < order.count ? report.json(order[place]) : report.totalsJSON }
+
+  /// The values of a dimension that rows have, by row; nil in the totals.
+  package func values(of dimension: UsageDimension) -> [String?] {
+    guard let place = report.dimensions.firstIndex(of: dimension) else { return [] }
+    return order.map { report.texts($0)[place] }
   }
 }
