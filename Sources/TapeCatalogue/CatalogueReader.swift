@@ -17,6 +17,8 @@ package final class CatalogueReader: Sendable {
   private struct Connection: Sendable {
     var queue: DatabaseQueue
     var file: FileIdentity?
+    /// It is right only until somebody writes.
+    var isAsItLies: Bool
   }
 
   /// - Throws: `TapeError` `.catalogueMissing` or, for a damaged one or one of another version, `.catalogueStale`;
@@ -56,7 +58,7 @@ package final class CatalogueReader: Sendable {
         throw TapeError.catalogueStale(
           at: path, because: "it has version \(version), this program reads version \(Catalogue.version)")
       }
-      return Connection(queue: queue, file: file)
+      return Connection(queue: queue, file: file, isAsItLies: queue.path.hasPrefix("file:"))
     } catch {
       throw TapeError.catalogue(error, doing: "open", at: path)
     }
@@ -71,7 +73,8 @@ package final class CatalogueReader: Sendable {
   /// The connection to the file that is there now.
   private func current() throws -> DatabaseQueue {
     try connection.withLock { connection in
-      if let now = FileIdentity(path: path), now != connection.file { connection = try Self.connect(path) }
+      let isOver = connection.isAsItLies && !Self.hasEmptyLog(path)
+      if let now = FileIdentity(path: path), now != connection.file || isOver { connection = try Self.connect(path) }
       return connection.queue
     }
   }
@@ -100,13 +103,19 @@ package final class CatalogueReader: Sendable {
       _ = try queue.read { try Int.fetchOne($0, sql: "PRAGMA schema_version") }
       return queue
     } catch let error as DatabaseError
-      where [.SQLITE_CANTOPEN, .SQLITE_READONLY].contains(error.resultCode.primaryResultCode)
+      where [.SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_IOERR].contains(error.resultCode.primaryResultCode)
     {
-      // A WAL database wants its -shm file even for reading. On a read-only medium nobody writes either, so it
-      // may be read as it lies.
-      guard access(directory(of: path), W_OK) != 0, access(path + "-wal", F_OK) != 0 else { throw error }
+      // A WAL database wants its -shm file even for reading. On a read-only medium nobody writes either, and where the
+      // disk is too full for that file nobody has: so it may be read as it lies, as long as nothing is in its log.
+      let isFull = error.resultCode.primaryResultCode == .SQLITE_IOERR
+      guard isFull || access(directory(of: path), W_OK) != 0, hasEmptyLog(path) else { throw error }
       return try DatabaseQueue(path: "file:\(escaped(path))?immutable=1", configuration: configuration)
     }
+  }
+
+  private static func hasEmptyLog(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path + "-wal", &status) != 0 || status.st_size == 0
   }
 
   private static func directory(of path: String) -> String {

@@ -89,9 +89,14 @@ final class CallTape {
     }
   }
 
-  /// Stages the last frame, if one is out, and the end record.
+  /// Stages the last frame, if one is out, and the end record. Of a call that the archive stopped, nobody got what is not
+  /// on tape.
   func end(_ cause: CallEnd.Cause, detail: String?, clientClosedNs: Int64?, now: Int64) {
-    splitter.finish { deliver($0, $1, $2) }
+    if cause == .archiveStopped {
+      journal.takeBack(handle)
+    } else {
+      splitter.finish { deliver($0, $1, $2) }
+    }
     let step = clock.wallNs() - wallNs - (clock.monotonicNs() - zeroNs)
     journal.end(
       handle, offsetNs: now - zeroNs, cause: cause, detail: detail,

@@ -84,13 +84,21 @@ final class ServeSession: Sendable {
           while !stopping.isRaised {
             Self.seal(store, log)
             retention?.run(on: store, log: log)
-            // A call that is to be erased may end at any moment.
-            let isErasing = (try? ErasureList.pending(in: store).contains { !$0.isOutOfArchive }) ?? false
-            stopping.wait(seconds: isErasing ? 5 : 30)
+            Self.rest(store, stopping)
           }
         })
     }
     return workers
+  }
+
+  /// Until the next seal: half a minute, or less where calls are to be erased that may end at any moment. Another process
+  /// may ask for that at any moment, too.
+  private static func rest(_ store: Store, _ stopping: StopFlag) {
+    for _ in 0..<10 {
+      stopping.wait(seconds: 3)
+      let isErasing = (try? ErasureList.pending(in: store).contains { !$0.isOutOfArchive }) ?? false
+      if stopping.isRaised || isErasing { return }
+    }
   }
 
   private static func seal(_ store: Store, _ log: Logger) {

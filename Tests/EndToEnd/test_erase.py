@@ -119,8 +119,8 @@ def test_a_call_that_streams_is_erased_when_it_ends(tapedeck, upstream):
     heard = b"".join(json.loads(f[6:])["choices"][0]["message"]["content"].encode()
                      for f in client.stdout.read().split(b"\n\n") if f.startswith(b"data: {"))
     assert heard.decode() == ANSWER and client.wait(10) == 0
-    # Nobody has to ask again.
-    tapedeck.wait_for(lambda: not findings(tapedeck.store), seconds=40)
+    # Nobody has to ask again, and it is not left to the seal of every half minute.
+    tapedeck.wait_for(lambda: not findings(tapedeck.store), seconds=20)
     tapedeck.wait_for(lambda: not (tapedeck.store / "archive" / "erasures").exists(), seconds=20)
     tapedeck.run("show", pending["call_id"], code=1)
     assert len(tapedeck.calls()) == 1

@@ -588,7 +588,7 @@ def test_no_control_character_of_a_call_reaches_a_terminal(honest, tmp_path):
     (tmp_path / "evil.json").write_text(json.dumps({"format": EVIL, EVIL: EVIL}))
     commands = [["calls"], ["show", call], ["frames", call], ["usage", "--by", "identity,thread,model,deployment"], ["status"],
                 ["seal"], ["index", "--rebuild"], ["show", "--full", call], ["events", call], ["show", EVIL], ["verify"], ["verify", call],
-                ["proof", EVIL], ["proof", "--check", tmp_path / "evil.json"],
+                ["export", "--to", "frames", call], ["proof", EVIL], ["proof", "--check", tmp_path / "evil.json"],
                 ["import", tmp_path / ("no" + EVIL)], ["--store", str(tmp_path) + "/" + EVIL, "calls"]]
     for command in commands:
         out = on_terminal(honest, *command)

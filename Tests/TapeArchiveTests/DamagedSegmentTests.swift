@@ -189,4 +189,30 @@ import Testing
     #expect(calls == fixture.calls.filter { !lost.contains($0.key) })
     #expect(Set(damage.flatMap(\.calls)).isSuperset(of: lost))
   }
+
+  /// Nobody can say that a call is erased that was in a file of which too little is left to tell.
+  @Test func aCallOfAFileThatCannotBeReadStaysPending() throws {
+    let sealed = try SealedStore()
+    let (name, ids) = sealed.segments[1]
+    let whole = sealed.bytes(name)
+    sealed.set(name, Array(whole[..<100]))
+    let eraser = Eraser(store: sealed.store, log: quiet, keeper: nil)
+    let other = sealed.segments[0].calls[0]
+    let report = try eraser.erase([ids[1], other])
+    #expect(report.erased == [other])
+    #expect(report.pending.map(\.id) == [ids[1]])
+    guard case .damaged(let file, _)? = report.pending.first?.reason else {
+      return #expect(Bool(false), "\(report.pending)")
+    }
+    #expect(file == name)
+    // With an undamaged copy in its place it goes, without that it goes with the file.
+    sealed.set(name, whole)
+    #expect(try eraser.erase([]).erased == [ids[1]])
+    sealed.set(name, Array(whole[..<100]))
+    #expect(try eraser.erase([ids[2]]).pending.map(\.id) == [ids[2]])
+    try sealed.remove(name)
+    let last = try eraser.erase([])
+    #expect(last.pending.isEmpty)
+    #expect(try ErasureList.pending(in: sealed.store).isEmpty)
+  }
 }

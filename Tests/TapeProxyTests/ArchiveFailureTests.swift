@@ -76,6 +76,10 @@ struct ArchiveFailureTests {
     rig.stop()
     let calls = try rig.tapes()
     #expect(calls.first?.end?.cause == .archiveStopped)
+    // The end says what the client got: what is on tape, and nothing that it did not get.
+    #expect(calls.first?.end?.bytes == 9 && calls.first?.end?.gapBytes == 0 && calls.first?.end?.gapFrames == 0)
+    #expect(calls.first?.raw == Array("data: 1\n\n".utf8))
+    #expect(rig.proxy.counters.gapBytes == 0)
     #expect(calls.last?.end?.cause == .endOfBody)
     #expect(calls.last?.frameCount == 3)
   }

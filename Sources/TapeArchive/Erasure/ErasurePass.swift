@@ -34,6 +34,7 @@ struct ErasurePass {
       report.pending.append(.init(id: id, reason: reason))
       out.remove(id)
     }
+    out.subtract(try notePossiblyUnreadable(out.subtracting(report.erased)))
     if !out.isEmpty { try cleanLeftovers(of: out) }
     try askForJournals()
     // Without a catalogue there is nothing left to do.
@@ -96,6 +97,19 @@ struct ErasurePass {
     let stuck = entries.filter { list[$0.id]?.isOutOfArchive == false && !$0.isErased }.map(\.id)
     report.damage.append(Damage(file: name, offset: 0, calls: stuck, message: message))
     report.pending += stuck.map { .init(id: $0, reason: .damaged(file: name, "\(message). \(Self.advice)")) }
+  }
+
+  /// Calls that are nowhere to be found, while there are segments that cannot be read to the end: they may be in those.
+  private mutating func notePossiblyUnreadable(_ ids: Set<CallID>) throws -> Set<CallID> {
+    guard !ids.isEmpty else { return [] }
+    let known = try SealedCalls(Array(ids), in: store)
+    let files = known.damage.map(\.file).filter { SegmentFormat.parse(fileName: $0) != nil }
+    guard !files.isEmpty else { return [] }
+    let names = files.joined(separator: ", ")
+    let lost = ids.filter { known.files[$0] == nil }
+    let message = "it may be there, and what is left of that cannot be read. " + Self.advice
+    report.pending += lost.map { .init(id: $0, reason: .damaged(file: names, message)) }
+    return lost
   }
 
   // MARK: Journals

@@ -43,7 +43,7 @@ package struct Retention: Sendable, Equatable {
     let tree = try ArchiveTree(store: store)
     var removed: [String] = []
     // One that was interrupted behind the leaf list.
-    for name in tree.doubled.compactMap({ LeafList.segmentName(of: $0) }) {
+    for name in tree.doubled.compactMap({ LeafList.segmentName(of: $0.file) }) {
       try unlink(name, in: store)
       removed.append(name)
     }

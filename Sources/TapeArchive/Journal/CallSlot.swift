@@ -19,6 +19,8 @@ final class CallSlot {
     var hasEnd = false
     var gapFrames = 0
     var gapBytes = 0
+    /// 1 when the tail that was cut off is counted as a frame only here: all its bytes were on tape before.
+    var tails = 0
   }
 
   /// Place in the writer's list.
@@ -37,6 +39,8 @@ final class CallSlot {
   @exclusivity(unchecked) var endIsGiven = false
   @exclusivity(unchecked) var isActive = false
   @exclusivity(unchecked) var isAbandoned = false
+  /// The hash covers bytes that nobody got.
+  @exclusivity(unchecked) var isTakenBack = false
   @exclusivity(unchecked) var isDirty = false
   @exclusivity(unchecked) var lastPartNs: Int64?
   @exclusivity(unchecked) var hash = SHA256()
@@ -55,6 +59,7 @@ final class CallSlot {
     open = call
     isActive = true
     isAbandoned = false
+    isTakenBack = false
     seen = Progress()
     seen.hasOpen = true
     staged = Progress()

@@ -106,8 +106,9 @@ extension JournalWriter {
     nextRetryNs = clock.monotonicNs() + Int64(options.retryMs * (1 + stage.count >> 20)) * 1_000_000
     stage.clear()
     for slot in dirty {
-      counters.gapFrames += slot.staged.frames - slot.staged.gapFrames - (slot.safe.frames - slot.safe.gapFrames)
-      counters.gapBytes += slot.staged.bytes - slot.staged.gapBytes - (slot.safe.bytes - slot.safe.gapBytes)
+      let (staged, safe) = (slot.staged, slot.safe)
+      counters.gapFrames += staged.frames - staged.gapFrames - staged.tails - (safe.frames - safe.gapFrames)
+      counters.gapBytes += staged.bytes - staged.gapBytes - (safe.bytes - safe.gapBytes)
       slot.staged = slot.safe
       slot.keyCount = 0
       slot.isDirty = false

@@ -108,14 +108,21 @@ extension JournalWriter {
   func stageEnd(_ slot: CallSlot, _ end: CallEnd) {
     if !slot.isWhole { stageGap(slot) }
     markDirty(slot)
+    if slot.staged.pending > 0 {
+      stagePiece("frame", slot, slot.lastPartNs, UnsafeRawBufferPointer(start: nil, count: 0))
+      slot.staged.frames += 1
+      slot.staged.pending = 0
+      slot.staged.tails = 1
+    }
     var end = end
     if !slot.endIsGiven {
-      end.frames = slot.seen.frames
-      end.bytes = slot.seen.bytes
+      end.frames = slot.staged.frames
+      end.bytes = slot.staged.bytes
       end.gapFrames = slot.staged.gapFrames
       end.gapBytes = slot.staged.gapBytes
       end.sawDone = end.sawDone && (end.gapFrames > 0 || end.gapBytes > 0)
-      end.sha256 = end.gapFrames == 0 && end.gapBytes == 0 ? Array(slot.hash.finalize()) : nil
+      let isWhole = end.gapFrames == 0 && end.gapBytes == 0 && !slot.isTakenBack
+      end.sha256 = isWhole ? Array(slot.hash.finalize()) : nil
     } else if slot.staged.gapFrames > 0 || slot.staged.gapBytes > 0 {
       end.gapFrames += slot.staged.gapFrames
       end.gapBytes += slot.staged.gapBytes

@@ -150,6 +150,19 @@ package final class JournalWriter {
     slot.seen.pending = 0
   }
 
+  /// What of the call is not on tape has reached nobody, and never will: its end counts what is, without a gap.
+  ///
+  /// For who lets nothing pass that the disk does not take, after a `flush` that failed.
+  package func takeBack(_ handle: Handle) {
+    guard let slot = slot(handle), !slot.isWhole else { return }
+    counters.gapFrames -= slot.seen.frames - slot.staged.frames
+    counters.gapBytes -= slot.seen.bytes - slot.staged.bytes
+    slot.seen.frames = slot.staged.frames
+    slot.seen.bytes = slot.staged.bytes
+    slot.seen.pending = slot.staged.pending
+    slot.isTakenBack = true
+  }
+
   /// Ends a call. Counts, hash and gap are the writer's own: it saw every byte.
   package func end(
     _ handle: Handle, offsetNs: Int64?, cause: CallEnd.Cause, detail: String? = nil, clientClosedNs: Int64? = nil,
@@ -179,7 +192,10 @@ package final class JournalWriter {
   private func finish(_ handle: Handle, _ end: CallEnd, isGiven: Bool) {
     guard let slot = slot(handle) else { return }
     // A tail that was cut off is a frame too.
-    if slot.seen.pending > 0 { frame(handle, offsetNs: slot.lastPartNs, UnsafeRawBufferPointer(start: nil, count: 0)) }
+    // One whose bytes are all on tape becomes one with the end, whenever that can be written.
+    if slot.seen.pending > 0, failure == nil || !slot.isWhole {
+      frame(handle, offsetNs: slot.lastPartNs, UnsafeRawBufferPointer(start: nil, count: 0))
+    }
     slot.end = end
     slot.endIsGiven = isGiven
     slot.seen.hasEnd = true

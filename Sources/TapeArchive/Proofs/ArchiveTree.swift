@@ -25,6 +25,15 @@ package struct ArchiveTree {
     package var isErased: Bool
   }
 
+  /// A file that has the leaves of another one, and by that does not count.
+  package struct Double {
+    package var file: String
+    package var other: String
+    /// Calls that are tombstones in one of them only.
+    package var erasedHere: [CallID]
+    package var erasedThere: [CallID]
+  }
+
   private let store: Store
   /// In the order of the tree, none of them twice.
   package private(set) var parts: [Part] = []
@@ -33,7 +42,7 @@ package struct ArchiveTree {
   /// Files that cannot be read, that claim the same leaves as others, and what is missing.
   package private(set) var damage: [Damage] = []
   /// Files whose leaves another file has too: the same segment twice, or a leaf list beside its segment.
-  package private(set) var doubled: [String] = []
+  package private(set) var doubled: [Double] = []
   package private(set) var unreadable: [String] = []
   /// How many leaves the store's own checkpoint counts: so many have been there.
   private let counted: Int
@@ -136,7 +145,11 @@ package struct ArchiveTree {
     if let twin = parts.last(where: { $0.range == part.range }), let ours = try? leaves(of: part),
       let theirs = try? leaves(of: twin), ours.map(\.hash) == theirs.map(\.hash)
     {
-      doubled.append(part.file)
+      let pairs = part.isLeafList || twin.isLeafList ? [] : zip(ours, theirs).filter { $0.isErased != $1.isErased }
+      doubled.append(
+        Double(
+          file: part.file, other: twin.file, erasedHere: pairs.filter(\.0.isErased).map(\.0.id),
+          erasedThere: pairs.filter(\.1.isErased).map(\.0.id)))
       return
     }
     let others = parts.filter { $0.range.overlaps(part.range) }.map(\.file).joined(separator: ", ")

@@ -30,16 +30,28 @@ struct TreeAudit {
     self.kept = kept
     // A segment that cannot be read is reported by its own audit.
     damage = tree.damage.filter { !tree.unreadable.contains($0.file) || LeafList.segmentName(of: $0.file) != nil }
-    for name in tree.doubled {
-      if LeafList.segmentName(of: name) != nil {
-        let what = "its segment is there too: it was not removed to the end"
-        notes.append(VerifyReport.Note(.doubled, file: name, what))
-      } else {
-        damage.append(
-          Damage(file: name, offset: 0, calls: [], message: "another file has the same calls; one of them can go"))
-      }
-    }
+    for double in tree.doubled { report(double) }
     try walk()
+  }
+
+  private mutating func report(_ double: ArchiveTree.Double) {
+    guard LeafList.segmentName(of: double.file) == nil else {
+      let what = "its segment is there too: it was not removed to the end"
+      notes.append(VerifyReport.Note(.doubled, file: double.file, what))
+      return
+    }
+    // The name does not say which one is to go: a backup may have been put back under any.
+    let copies = [(double.file, double.other, double.erasedThere), (double.other, double.file, double.erasedHere)]
+    for (file, other, calls) in copies where !calls.isEmpty {
+      let what =
+        "it still has calls that are erased in \(other), which has all others of it too: if you erased them, "
+        + "this is a copy from before, and has to be removed"
+      damage.append(Damage(file: file, offset: 0, calls: calls, message: what))
+    }
+    if double.erasedHere.isEmpty && double.erasedThere.isEmpty {
+      let what = "\(double.other) has the same calls; one of the two can go"
+      damage.append(Damage(file: double.file, offset: 0, calls: [], message: what))
+    }
   }
 
   /// - Parameter id: of a journal's call.

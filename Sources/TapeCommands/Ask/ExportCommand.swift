@@ -42,7 +42,7 @@ struct ExportCommand: ParsableCommand {
     let entries = calls.isEmpty ? try engine.entries(filter, sort: .oldest) : try calls.map(engine.resolve)
     guard !entries.isEmpty else { throw Asking.nothing("no call matches") }
     if formats == [Target.tape.rawValue] { return try tape(entries, asking) }
-    var export = FramesExport { StandardOutput.write($0) }
+    var export = FramesExport { StandardOutput.write(lines: $0) }
     var damaged: [(id: CallID, damage: String)] = []
     try export.run(
       entries.map { entry in

@@ -19,7 +19,12 @@ package enum StandardOutput {
 
   /// JSON and a line feed. On a terminal, characters that would be obeyed there are written as JSON escapes.
   static func write(json: [UInt8]) {
-    write((isTerminal ? TerminalText.escapedJSON(json) : json) + [0x0A])
+    write(lines: json + [0x0A])
+  }
+
+  /// The same of lines of JSON that have their line feeds.
+  static func write(lines: [UInt8]) {
+    write(isTerminal ? TerminalText.escapedJSON(lines) : lines)
   }
 
   /// A line, or several, to stderr. It may name what others named: control characters are shown, not obeyed.

@@ -141,6 +141,22 @@ import Testing
     #expect(report.checkpoints.map(\.result) == [.same])
   }
 
+  /// Whatever its name: removing the other one would bring the erased call back.
+  @Test(arguments: ["-000001-000002.", "-000001-000009."])
+  func aCopyFromBeforeAnErasureIsTheOneToRemove(number: String) throws {
+    let sealed = try SealedStore()
+    let (name, ids) = sealed.segments[1]
+    let copy = name.replacing("-000001-000003.", with: number)
+    try #require(copy != name)
+    let before = sealed.bytes(name)
+    _ = try Eraser(store: sealed.store, log: quiet, keeper: nil).erase([ids[1]])
+    sealed.set(copy, before)
+    let damage = try sealed.verify().damage
+    #expect(damage.map(\.file) == [copy])
+    #expect(damage.map(\.calls) == [[ids[1]]])
+    #expect(damage.first?.message.contains(name) == true)
+  }
+
   @Test func aSegmentOfAnotherStoreInPlaceOfOneIsReported() throws {
     let sealed = try SealedStore()
     let other = try SealedStore(seed: 77)

@@ -75,4 +75,24 @@ import Testing
     }
     #expect(decoder.isAtEnd)
   }
+
+  /// What a block's cuts, or times, say that they are is bounded for all of their streams together.
+  @Test func manySmallBombsAreOneBomb() throws {
+    let half = try ZstdCompressor(level: 1).compress([UInt8](repeating: 0, count: SegmentFormat.largestFrame / 2 + 1))
+    var cuts: [UInt8] = []
+    for _ in 0..<2 {
+      cuts.append(varint: half.count)
+      cuts += half
+    }
+    cuts.append(varint: 0)
+    #expect(throws: ZstdError.self) { try CutDecoder(cuts) }
+    let frames = try ZstdCompressor(level: 1).compress([UInt8](repeating: 0, count: SegmentFormat.mostFrames))
+    var times: [UInt8] = []
+    times.append(varint: 3)
+    for _ in 0..<4 {
+      times.append(varint: frames.count)
+      times += frames
+    }
+    #expect(throws: ZstdError.self) { try GroupedTimes.Decoder(times) }
+  }
 }

@@ -8,10 +8,14 @@ struct CutDecoder {
   init(_ bytes: [UInt8]) throws {
     var reader = ByteReader(bytes)
     let decompressor = try ZstdDecompressor()
+    // Of all three together: a few bytes of zstd may claim as much of each.
+    var left = SegmentFormat.largestFrame
     func symbols() throws -> ByteReader {
       guard let count = reader.varint(), let frame = reader.take(count) else { throw BlockError("the cuts' symbols") }
       if count == 0 { return ByteReader([]) }
-      return ByteReader(try decompressor.decompress(frame, limit: SegmentFormat.largestFrame))
+      let content = try decompressor.decompress(frame, limit: left)
+      left -= content.count
+      return ByteReader(content)
     }
     runs = try symbols()
     misses = try symbols()

@@ -56,9 +56,13 @@ enum GroupedTimes {
       guard !bytes.isEmpty else { return }
       var reader = ByteReader(bytes)
       let decompressor = try ZstdDecompressor()
+      // Of all groups together: a few bytes of zstd may claim as much of each.
+      var left = 2 * SegmentFormat.mostFrames
       func frame() throws -> [UInt8] {
         guard let size = reader.varint(), let frame = reader.take(size) else { throw BlockError("the times' symbols") }
-        return try decompressor.decompress(frame, limit: SegmentFormat.mostFrames)
+        let content = try decompressor.decompress(frame, limit: min(left, SegmentFormat.mostFrames))
+        left -= content.count
+        return content
       }
       guard let count = reader.varint(), count > 0, count <= GroupedTimes.mostGroups else {
         throw BlockError("the times' groups")
