@@ -24,7 +24,8 @@ package struct Tapedeck: ParsableCommand {
         CommandGroup(
           name: "Ask",
           subcommands: [
-            CallsCommand.self, ShowCommand.self, FramesCommand.self, EventsCommand.self, CatCommand.self,
+            CallsCommand.self, ShowCommand.self, ThreadCommand.self, TraceCommand.self, FramesCommand.self,
+            EventsCommand.self, CatCommand.self,
             SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self, ExportCommand.self,
             StatusCommand.self,
           ]),

@@ -1,0 +1,198 @@
+internal import TapeJSON
+internal import TapeQuery
+internal import TapeTypes
+
+/// A trace for people: the tree of its spans, and when each of them waited, streamed and stalled.
+struct Waterfall {
+  private let report: TraceReport
+  private let stallNs: Int64
+  private let style: TerminalStyle
+
+  init(_ report: TraceReport, stallNs: Int64, style: TerminalStyle = .standard) {
+    self.report = report
+    self.stallNs = stallNs
+    self.style = style
+  }
+
+  /// One line of the tree before it is laid out.
+  private struct Row {
+    var name: String
+    var start = ""
+    var took = ""
+    /// Of what stands below it.
+    var indent = ""
+    var span: TraceReport.Span?
+  }
+
+  var lines: [String] {
+    let rows = rows
+    func widest(_ texts: [String]) -> Int { texts.reduce(0) { max($0, TerminalText.width($1)) } }
+    let (start, took) = (widest(rows.map(\.start) + ["START"]), widest(rows.map(\.took) + ["TOOK"]))
+    // Names get what they need up to two fifths of the width, the bars what is left.
+    let name = max(8, min(widest(rows.map(\.name)), style.columns * 2 / 5))
+    let width = max(10, style.columns - name - start - took - 6)
+    func line(_ cells: (String, String, String), _ bar: String) -> String {
+      let text =
+        TerminalText.padded(TerminalText.truncated(cells.0, to: name), to: name) + "  "
+        + TerminalText.padded(cells.1, to: start, right: true) + "  "
+        + TerminalText.padded(cells.2, to: took, right: true)
+      return bar.isEmpty ? trimmed(text) : text + "  " + bar
+    }
+    var lines = [style.bold(head), style.dim(line(("SPAN", "START", "TOOK"), axis(width)))]
+    for row in rows {
+      guard let span = row.span else {
+        lines.append(style.dim(line((row.name, "", ""), "")))
+        continue
+      }
+      let bar = SpanBar(span, lengthNs: report.lengthNs, width: width, style: style).text
+      lines.append(line((row.name, row.start, row.took), bar))
+      for (note, isFailure) in notes(span) {
+        let text = TerminalText.truncated(row.indent + note, to: style.columns)
+        lines.append(isFailure ? style.red(text) : style.yellow(text))
+      }
+    }
+    return lines + legend
+  }
+
+  private func trimmed(_ text: String) -> String {
+    var text = text
+    while text.hasSuffix(" ") { text.removeLast() }
+    return text
+  }
+
+  // MARK: The tree
+
+  private var rows: [Row] {
+    var rows: [Row] = []
+    // A placeholder is one level above the calls under it.
+    var lift = 0
+    for line in report.lines {
+      switch line {
+      case .unrecorded(let id):
+        rows.append(Row(name: "span \(TerminalText.escaped(id)), not recorded"))
+        lift = 1
+      case .span(let span):
+        if span.depth == 0, span.json["parent_span_id"]?.isNull != false { lift = 0 }
+        let depth = min(span.depth + lift, 12)
+        let mark = depth == 0 ? "" : String(repeating: "  ", count: depth - 1) + "└ "
+        rows.append(
+          Row(
+            name: mark + Self.name(of: span), start: span.offsetNs == 0 ? "0" : Self.duration(span.offsetNs),
+            took: span.json["timings"]?["duration_ms"].flatMap { Column.duration($0) } ?? Self.tookWithoutEnd(span),
+            indent: String(repeating: "  ", count: depth + 1), span: span))
+      }
+    }
+    return rows
+  }
+
+  private static func tookWithoutEnd(_ span: TraceReport.Span) -> String {
+    span.lengthNs.map { "> " + duration($0) } ?? "–"
+  }
+
+  private static func name(of span: TraceReport.Span) -> String {
+    let names = ["deployment", "model"].compactMap { span.json[$0]?.string }
+    return TerminalText.escaped(names.isEmpty ? span.id.description : names.joined(separator: " "))
+  }
+
+  private static func duration(_ ns: Int64) -> String { Column.duration(.number(String(Double(ns) / 1e6))) ?? "–" }
+
+  // MARK: What stands above and below
+
+  private var head: String {
+    let spans = report.spans
+    var parts = ["trace \(report.traceID)", "\(spans.count) \(spans.count == 1 ? "call" : "calls")"]
+    parts.append(Self.duration(report.lengthNs))
+    if let tokens = report.totals["total_tokens"], !tokens.isNull { parts.append("\(Column.plain(tokens)) tokens") }
+    if let cost = report.totals["cost_usd"]?.string { parts.append("$\(cost)") }
+    let errors = spans.count { $0.state.isError }
+    if errors > 0 { parts.append("\(errors) failed") }
+    return TerminalText.escaped(parts.joined(separator: " · "))
+  }
+
+  private func axis(_ width: Int) -> String {
+    let end = Self.duration(report.lengthNs)
+    let middle = Self.duration(report.lengthNs / 2)
+    let left = width / 2 - middle.count / 2 - 1
+    let right = width - 1 - left - middle.count - end.count
+    if left < 2 || right < 2 { return "0" + TerminalText.padded(end, to: width - 1, right: true) }
+    return "0" + String(repeating: " ", count: left) + middle + String(repeating: " ", count: right) + end
+  }
+
+  /// Lines below a span, and whether they tell of a failure.
+  private func notes(_ span: TraceReport.Span) -> [(String, Bool)] {
+    var notes = span.stalls.prefix(3).map { stall -> (String, Bool) in
+      let gap = Self.duration(stall.gapNs)
+      guard let frame = stall.frame else { return ("┄ silent for \(gap) until it ended", false) }
+      return ("┄ stalled \(gap), until frame \(frame) at \(Self.duration(stall.offsetNs))", false)
+    }
+    if span.stalls.count > 3 { notes.append(("┄ and \(span.stalls.count - 3) more stalls", false)) }
+    if ![.done, .open].contains(span.state) {
+      let message = span.json["error"]?["message"]?.string.map { ": \($0)" } ?? ""
+      notes.append((TerminalText.escaped("✗ \(span.state.rawValue)\(message)"), true))
+    }
+    if span.state == .open { notes.append(("▸ goes on", false)) }
+    return notes
+  }
+
+  private var legend: [String] {
+    var marks = ["░ waiting", "◆ first content", "█ streaming"]
+    let spans = report.spans
+    if spans.contains(where: { !$0.stalls.isEmpty }) { marks.append("┄ stalled \(Self.duration(stallNs)) or more") }
+    if spans.contains(where: { ![.done, .open].contains($0.state) }) { marks.append("✗ not done") }
+    if spans.contains(where: { $0.state == .open }) { marks.append("▸ goes on") }
+    if spans.contains(where: { $0.lengthNs == nil }) { marks.append("? no times") }
+    return TerminalLines.wrapped(marks.joined(separator: "  "), to: style.columns).map { style.dim($0) }
+  }
+}
+
+/// The bar of one span: a character for each part of the trace's time.
+struct SpanBar {
+  private enum Cell: Equatable { case blank, waiting, content, streaming, stalled, failed, goesOn, timeless }
+
+  private let cells: [Cell]
+  private let style: TerminalStyle
+
+  init(_ span: TraceReport.Span, lengthNs: Int64, width: Int, style: TerminalStyle) {
+    self.style = style
+    let scale = Double(max(1, lengthNs)) / Double(max(1, width))
+    func cell(_ ns: Int64) -> Int { min(width - 1, max(0, Int(Double(ns) / scale))) }
+    var cells = [Cell](repeating: .blank, count: width)
+    let first = cell(span.offsetNs)
+    guard let length = span.lengthNs else {
+      cells[first] = .timeless
+      self.cells = cells
+      return
+    }
+    let last = max(first, cell(span.offsetNs + length))
+    for index in first...last {
+      // What is at the middle of the cell.
+      let time = Int64((Double(index) + 0.5) * scale) - span.offsetNs
+      let isStalled = span.stalls.contains { time >= $0.offsetNs - $0.gapNs && time < $0.offsetNs }
+      cells[index] = isStalled ? .stalled : time < span.firstContentNs ?? .max ? .waiting : .streaming
+    }
+    if let content = span.firstContentNs { cells[min(last, cell(span.offsetNs + content))] = .content }
+    if span.state == .open { cells[last] = .goesOn } else if span.state != .done { cells[last] = .failed }
+    self.cells = cells
+  }
+
+  /// Without blanks at its end.
+  var text: String {
+    var text = ""
+    let end = cells.lastIndex { $0 != .blank } ?? -1
+    for cell in cells[...end] { text += Self.text(of: cell, style) }
+    return text
+  }
+
+  private static func text(of cell: Cell, _ style: TerminalStyle) -> String {
+    switch cell {
+    case .blank: " "
+    case .waiting: style.dim("░")
+    case .content: style.bold("◆")
+    case .streaming: "█"
+    case .stalled: style.yellow("┄")
+    case .failed: style.red("✗")
+    case .goesOn: style.green("▸")
+    case .timeless: "?"
+    }
+  }
+}
