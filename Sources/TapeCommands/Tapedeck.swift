@@ -26,7 +26,8 @@ package struct Tapedeck: ParsableCommand {
           subcommands: [
             CallsCommand.self, ShowCommand.self, ThreadCommand.self, TraceCommand.self, FramesCommand.self,
             EventsCommand.self, CatCommand.self,
-            SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self, ExportCommand.self,
+            DiffCommand.self, SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self,
+            ExportCommand.self,
             StatusCommand.self,
           ]),
         CommandGroup(

@@ -18,8 +18,10 @@ struct ThreadPage {
     let number = numbers.count + 1
     if let id = call["call_id"]?.string { numbers[id] = number }
     var lines = number > 1 ? [""] : []
-    lines.append(head(call, number))
-    if let note = note(call, number) { lines.append("  " + style.yellow(note)) }
+    lines += head(call, number)
+    if let note = note(call, number) {
+      lines += TerminalLines.wrapped(note, to: style.columns - 2).map { "  " + style.yellow($0) }
+    }
     for change in call["changes"]?.array ?? [] { lines += self.lines(ofChange: change) }
     if let inputs = call["inputs"]?.members, !inputs.isEmpty {
       let text = inputs.map { "\($0.key): \(Column.plain($0.value))" }.joined(separator: "\n")
@@ -31,7 +33,7 @@ struct ThreadPage {
       lines += style.block("error", titleWidth: Self.roleWidth, TerminalText.escaped(error))
         .map { style.red($0) }
     }
-    lines.append("  " + style.dim(sums(call)))
+    lines += TerminalLines.wrapped(sums(call), to: style.columns - 2).map { "  " + style.dim($0) }
     return lines
   }
 
@@ -41,15 +43,19 @@ struct ThreadPage {
       TerminalText.escaped(text, keepingLines: true))
   }
 
-  private func head(_ call: JSONValue, _ number: Int) -> String {
+  /// In two lines where one is not enough.
+  private func head(_ call: JSONValue, _ number: Int) -> [String] {
     let started = Column.plain(call["started_at"]).prefix(19).split(separator: "T").joined(separator: " ")
     let names = ["deployment", "model", "identity_id"].compactMap { call[$0]?.string }
     var parts = ["#\(number)", started] + names
     if call["mock"]?.bool == true { parts.append("mock") }
-    parts.append(Column.plain(call["call_id"]))
     let text = TerminalText.escaped(parts.joined(separator: "  "))
-    let state = call["state"]?.string ?? ""
-    return style.bold(text) + (state == "done" ? "" : "  " + style.red(TerminalText.escaped(state)))
+    let state = call["state"]?.string.flatMap { $0 == "done" ? nil : TerminalText.escaped($0) }
+    let id =
+      style.bold(TerminalText.escaped(Column.plain(call["call_id"]))) + (state.map { "  " + style.red($0) } ?? "")
+    let width = TerminalText.width(text) + 28 + (state.map { $0.utf8.count + 2 } ?? 0)
+    if width <= style.columns { return [style.bold(text) + "  " + id] }
+    return [style.bold(TerminalText.truncated(text, to: style.columns)), "  " + id]
   }
 
   /// What the request does with the conversation so far, where that is not just going on.
@@ -101,7 +107,7 @@ struct ThreadPage {
   private func lines(ofChoice choice: JSONValue, _ call: JSONValue) -> [String] {
     let isOne = call["choices"]?.array?.count == 1
     let role = choice["role"]?.string ?? "assistant"
-    var title = isOne ? role : "\(role.prefix(7)) \(Column.plain(choice["index"]))"
+    var title = isOne ? role : "choice \(Column.plain(choice["index"]))"
     var lines: [String] = []
     func add(_ more: [String]) {
       lines += more
@@ -133,7 +139,7 @@ struct ThreadPage {
     if let tokens = running?["total_tokens"], !tokens.isNull { sum.append("\(Column.plain(tokens)) tokens") }
     if let cost = running?["cost_usd"]?.string { sum.append("$\(cost)") }
     let unknown = (running?["calls_without_usage"]?.integer ?? 0) + (running?["calls_without_price"]?.integer ?? 0)
-    if unknown > 0 { sum.append("\(unknown) \(unknown == 1 ? "call" : "calls") unknown") }
+    if unknown > 0 { sum.append("\(unknown) \(unknown == 1 ? "call" : "calls") without figures") }
     return TerminalText.escaped(parts.joined(separator: ", ")) + " · so far " + sum.joined(separator: ", ")
   }
 

@@ -19,6 +19,8 @@ struct Waterfall {
     var name: String
     var start = ""
     var took = ""
+    /// What `show` finds the call by.
+    var id = ""
     /// Of what stands below it.
     var indent = ""
     var span: TraceReport.Span?
@@ -28,24 +30,28 @@ struct Waterfall {
     let rows = rows
     func widest(_ texts: [String]) -> Int { texts.reduce(0) { max($0, TerminalText.width($1)) } }
     let (start, took) = (widest(rows.map(\.start) + ["START"]), widest(rows.map(\.took) + ["TOOK"]))
-    // Names get what they need up to two fifths of the width, the bars what is left.
+    // Names get what they need up to two fifths of the width, ids where there is room, the bars what is left.
     let name = max(8, min(widest(rows.map(\.name)), style.columns * 2 / 5))
-    let width = max(10, style.columns - name - start - took - 6)
-    func line(_ cells: (String, String, String), _ bar: String) -> String {
-      let text =
-        TerminalText.padded(TerminalText.truncated(cells.0, to: name), to: name) + "  "
-        + TerminalText.padded(cells.1, to: start, right: true) + "  "
-        + TerminalText.padded(cells.2, to: took, right: true)
+    let id = style.columns < 110 ? 0 : min(26, widest(rows.map(\.id)))
+    let width = max(10, style.columns - name - start - took - 6 - (id > 0 ? id + 2 : 0))
+    func line(_ row: Row, _ bar: String) -> String {
+      func cell(_ text: String, _ width: Int, right: Bool = true) -> String {
+        TerminalText.padded(TerminalText.truncated(text, to: width), to: width, right: right)
+      }
+      var cells = [cell(row.name, name, right: false), cell(row.start, start), cell(row.took, took)]
+      if id > 0 { cells.append(cell(row.id, id, right: false)) }
+      let text = cells.joined(separator: "  ")
       return bar.isEmpty ? trimmed(text) : text + "  " + bar
     }
-    var lines = [style.bold(head), style.dim(line(("SPAN", "START", "TOOK"), axis(width)))]
+    var lines = TerminalLines.wrapped(head, to: style.columns).map { style.bold($0) }
+    lines.append(style.dim(line(Row(name: "CALL", start: "START", took: "TOOK", id: "SPAN"), axis(width))))
     for row in rows {
       guard let span = row.span else {
-        lines.append(style.dim(line((row.name, "", ""), "")))
+        lines.append(style.dim(line(row, "")))
         continue
       }
       let bar = SpanBar(span, lengthNs: report.lengthNs, width: width, style: style).text
-      lines.append(line((row.name, row.start, row.took), bar))
+      lines.append(line(row, bar))
       for (note, isFailure) in notes(span) {
         let text = TerminalText.truncated(row.indent + note, to: style.columns)
         lines.append(isFailure ? style.red(text) : style.yellow(text))
@@ -79,6 +85,7 @@ struct Waterfall {
           Row(
             name: mark + Self.name(of: span), start: span.offsetNs == 0 ? "0" : Self.duration(span.offsetNs),
             took: span.json["timings"]?["duration_ms"].flatMap { Column.duration($0) } ?? Self.tookWithoutEnd(span),
+            id: TerminalText.escaped(span.json["span_id"]?.string ?? span.id.description),
             indent: String(repeating: "  ", count: depth + 1), span: span))
       }
     }
@@ -179,20 +186,26 @@ struct SpanBar {
   var text: String {
     var text = ""
     let end = cells.lastIndex { $0 != .blank } ?? -1
-    for cell in cells[...end] { text += Self.text(of: cell, style) }
+    var rest = cells[...end]
+    while let cell = rest.first {
+      let run = rest.prefix { $0 == cell }
+      text += Self.text(of: cell, run.count, style)
+      rest = rest[run.endIndex...]
+    }
     return text
   }
 
-  private static func text(of cell: Cell, _ style: TerminalStyle) -> String {
-    switch cell {
-    case .blank: " "
-    case .waiting: style.dim("░")
-    case .content: style.bold("◆")
-    case .streaming: "█"
-    case .stalled: style.yellow("┄")
-    case .failed: style.red("✗")
-    case .goesOn: style.green("▸")
-    case .timeless: "?"
+  private static func text(of cell: Cell, _ count: Int, _ style: TerminalStyle) -> String {
+    func text(_ mark: String) -> String { String(repeating: mark, count: count) }
+    return switch cell {
+    case .blank: text(" ")
+    case .waiting: style.dim(text("░"))
+    case .content: style.bold(text("◆"))
+    case .streaming: text("█")
+    case .stalled: style.yellow(text("┄"))
+    case .failed: style.red(text("✗"))
+    case .goesOn: style.green(text("▸"))
+    case .timeless: text("?")
     }
   }
 }

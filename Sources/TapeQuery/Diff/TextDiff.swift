@@ -57,6 +57,18 @@ package struct TextDiff: Sendable, Equatable {
     parts.append(Part(operation: operation, text: String(start.base[start.startIndex..<end.endIndex])))
   }
 
+  /// Reads what `json` writes; nothing from anything else.
+  package init(_ json: JSONValue) {
+    wordsSame = json["words_same"]?.integer ?? 0
+    wordsRemoved = json["words_removed"]?.integer ?? 0
+    wordsAdded = json["words_added"]?.integer ?? 0
+    isCoarse = json["coarse"]?.bool ?? false
+    parts = (json["parts"]?.array ?? []).compactMap { part in
+      guard let operation = part["op"]?.string.flatMap({ Operation(rawValue: $0) }) else { return nil }
+      return Part(operation: operation, text: part["text"]?.string ?? "")
+    }
+  }
+
   package var json: JSONValue {
     .object([
       .init("same", .bool(isSame)), .init("words_same", .int(wordsSame)), .init("words_removed", .int(wordsRemoved)),
