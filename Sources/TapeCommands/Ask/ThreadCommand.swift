@@ -33,9 +33,20 @@ struct ThreadCommand: ParsableCommand {
       case .json, .csv, .markdown: rows.append(call.json)
       }
     }
-    if !rows.isEmpty { RowPrinter(format: format, columns: Self.columns).print(rows) }
+    if !rows.isEmpty { RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns).print(rows) }
     try asking.report(damageIn: damaged)
   }
+
+  /// Every key, whatever the calls at hand have.
+  private static let csvColumns =
+    [
+      "call_id", "started_at", "state", "deployment", "model", "provider", "identity_id", "mock", "history", "since",
+      "overlaps", "messages_sent", "changes", "messages", "inputs", "choices",
+    ] + CallsCommand.csvColumns(of: "error", "usage", "cost", "cost_unknown", "timings")
+    + [
+      "calls", "prompt_tokens", "completion_tokens", "total_tokens", "cost_usd", "calls_without_usage",
+      "calls_without_price",
+    ].map { "running.\($0)" }
 
   private static let columns = [
     Column("CALL", "call_id"), Column("STARTED", "started_at"), Column("STATE", "state"), Column("MODEL", "model"),

@@ -28,10 +28,18 @@ struct TraceCommand: ParsableCommand {
     if format == .table {
       StandardOutput.write(Waterfall(report, stallNs: least).lines.joined(separator: "\n") + "\n")
     } else {
-      RowPrinter(format: format, columns: Self.columns).print(report.spans.map(\.json))
+      RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns).print(report.spans.map(\.json))
     }
     try asking.report(damageIn: report.spans.compactMap { span in span.damage.map { (span.id, $0) } })
   }
+
+  /// Every key, whatever the calls at hand have.
+  private static let csvColumns =
+    [
+      "call_id", "trace_id", "span_id", "parent_span_id", "parent_call_id", "depth", "thread_id", "identity_id",
+      "deployment", "model", "provider", "state",
+    ] + CallsCommand.csvColumns(of: "error") + ["started_at", "offset_ms"] + CallsCommand.csvColumns(of: "timings")
+    + ["stalls"] + CallsCommand.csvColumns(of: "usage", "cost", "cost_unknown")
 
   private static let columns = [
     Column("SPAN") { row in

@@ -31,7 +31,7 @@ struct Waterfall {
     func widest(_ texts: [String]) -> Int { texts.reduce(0) { max($0, TerminalText.width($1)) } }
     let (start, took) = (widest(rows.map(\.start) + ["START"]), widest(rows.map(\.took) + ["TOOK"]))
     // Names get what they need up to two fifths of the width, ids where there is room, the bars what is left.
-    let name = max(8, min(widest(rows.map(\.name)), style.columns * 2 / 5))
+    let name = max(8, min(widest(rows.filter { $0.span != nil }.map(\.name)), style.columns * 2 / 5))
     let id = style.columns < 110 ? 0 : min(26, widest(rows.map(\.id)))
     let width = max(10, style.columns - name - start - took - 6 - (id > 0 ? id + 2 : 0))
     func line(_ row: Row, _ bar: String) -> String {
@@ -40,14 +40,13 @@ struct Waterfall {
       }
       var cells = [cell(row.name, name, right: false), cell(row.start, start), cell(row.took, took)]
       if id > 0 { cells.append(cell(row.id, id, right: false)) }
-      let text = cells.joined(separator: "  ")
-      return bar.isEmpty ? trimmed(text) : text + "  " + bar
+      return (cells + [bar]).joined(separator: "  ")
     }
     var lines = TerminalLines.wrapped(head, to: style.columns).map { style.bold($0) }
     lines.append(style.dim(line(Row(name: "CALL", start: "START", took: "TOOK", id: "SPAN"), axis(width))))
     for row in rows {
       guard let span = row.span else {
-        lines.append(style.dim(line(row, "")))
+        lines.append(style.dim(TerminalText.truncated(row.name, to: style.columns)))
         continue
       }
       let bar = SpanBar(span, lengthNs: report.lengthNs, width: width, style: style).text
@@ -58,12 +57,6 @@ struct Waterfall {
       }
     }
     return lines + legend
-  }
-
-  private func trimmed(_ text: String) -> String {
-    var text = text
-    while text.hasSuffix(" ") { text.removeLast() }
-    return text
   }
 
   // MARK: The tree

@@ -53,6 +53,9 @@ package enum TerminalLines {
     var index = 0
     while index < line.count {
       let unit = line[index]
+      let isBesideWide =
+        index > start && !unit.isSpace && !line[index - 1].isSpace && (unit.width == 2 || line[index - 1].width == 2)
+      if isBesideWide { place = (index, index) }
       if used + unit.width > columns, index > start, !(unit.isSpace && hasWord) {
         let cut: (end: Int, next: Int) =
           place.flatMap { isLong(line, from: $0.next, columns) ? nil : $0 } ?? (index, index)
@@ -63,8 +66,6 @@ package enum TerminalLines {
       if unit.isSpace {
         if hasWord { place = (line[index - 1].isSpace ? place?.end ?? index : index, index + 1) }
       } else {
-        let isBesideWide = index > start && !line[index - 1].isSpace && (unit.width == 2 || line[index - 1].width == 2)
-        if isBesideWide { place = (index, index) }
         hasWord = true
       }
       used += unit.width

@@ -42,7 +42,11 @@ extension QueryEngine {
   }
 
   private func threadID(_ reference: String) throws -> String {
-    guard reference.hasPrefix("@"), let thread = try text("thread_id", of: resolve(reference)) else { return reference }
+    guard reference.hasPrefix("@") else { return reference }
+    let entry = try resolve(reference)
+    guard let thread = try text("thread_id", of: entry) else {
+      throw TapeError(.notFound, "call \(entry.id) is of no thread: its request names none")
+    }
     return thread
   }
 

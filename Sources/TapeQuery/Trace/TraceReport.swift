@@ -93,7 +93,10 @@ extension QueryEngine {
   private func traceID(_ reference: String) throws -> String {
     guard reference.hasPrefix("@") else { return reference }
     let entry = try resolve(reference)
-    return try text("trace_id", of: entry) ?? text("traceparent_trace_id", of: entry) ?? reference
+    guard let trace = try text("trace_id", of: entry) ?? text("traceparent_trace_id", of: entry) else {
+      throw TapeError(.notFound, "call \(entry.id) is of no trace: it has neither telemetry nor a traceparent")
+    }
+    return trace
   }
 
   private func facts(_ row: CallRow, _ prices: PriceTable) -> UsageFacts {
