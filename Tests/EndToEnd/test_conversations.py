@@ -204,12 +204,12 @@ trace {TRACE} · 5 calls · 6620 ms · 221 tokens ·
 $0.0000516 · 2 failed
 CALL                          START     TOOK  0             3310 ms      6620 ms
 span b7ad6b7169203331, not recorded
-└ planner gpt-4o-mini             0   560 ms  ░◆█
-  └ weather gpt-4o-mini      800 ms  1430 ms      ◆┄┄┄┄┄┄█
-      ┄ stalled 1200 ms, until frame 1 at 1350 ms
-    └ 旅行助手 gpt-4o-mini  1000 ms   170 ms       ◆█
-  └ find-trains gpt-4o       900 ms   440 ms      ░░✗
-      ✗ upstream_error: Rate limit exceeded at the provider
+├ planner gpt-4o-mini             0   560 ms  ░◆█
+│ ├ weather gpt-4o-mini      800 ms  1430 ms      ◆┄┄┄┄┄┄█
+│ │ │ ┄ stalled 1200 ms, until frame 1 at 1350 ms
+│ │ └ 旅行助手 gpt-4o-mini  1000 ms   170 ms       ◆█
+│ └ find-trains gpt-4o       900 ms   440 ms      ░░✗
+│     ✗ upstream_error: Rate limit exceeded at the provider
 └ writer gpt-4o-mini        3000 ms  3620 ms                 ░░◆█┄┄┄┄┄┄┄┄┄┄┄┄┄┄✗
     ┄ silent for 3000 ms until it ended
     ✗ timeout

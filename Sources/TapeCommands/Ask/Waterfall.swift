@@ -62,28 +62,38 @@ struct Waterfall {
   // MARK: The tree
 
   private var rows: [Row] {
-    var rows: [Row] = []
-    // A placeholder is one level above the calls under it.
-    var lift = 0
-    for line in report.lines {
+    zip(report.lines, branches).map { line, branch in
       switch line {
-      case .unrecorded(let id):
-        rows.append(Row(name: "span \(TerminalText.escaped(id)), not recorded"))
-        lift = 1
+      case .unrecorded(let id): Row(name: "span \(TerminalText.escaped(id)), not recorded")
       case .span(let span):
-        if span.depth == 0, span.json["parent_span_id"]?.isNull != false { lift = 0 }
-        let depth = min(span.depth + lift, 12)
-        let mark = depth == 0 ? "" : String(repeating: "  ", count: depth - 1) + "└ "
-        rows.append(
-          Row(
-            name: mark + Self.name(of: span), start: span.offsetNs == 0 ? "0" : Self.duration(span.offsetNs),
-            took: span.json["timings"]?["duration_ms"].flatMap { Column.duration($0) } ?? Self.tookWithoutEnd(span),
-            id: TerminalText.escaped(span.json["span_id"]?.string ?? span.id.description),
-            indent: String(repeating: "  ", count: depth + 1), span: span))
+        Row(
+          name: branch.name + Self.name(of: span), start: span.offsetNs == 0 ? "0" : Self.duration(span.offsetNs),
+          took: span.json["timings"]?["duration_ms"].flatMap { Column.duration($0) } ?? Self.tookWithoutEnd(span),
+          id: TerminalText.escaped(span.json["span_id"]?.string ?? span.id.description), indent: branch.below,
+          span: span)
       }
     }
-    return rows
   }
+
+  /// What stands before the name of each line, and before the notes below it.
+  private var branches: [(name: String, below: String)] {
+    // Levels that go on further down, seen from the end.
+    var goesOn = [Bool](repeating: false, count: Self.maximumLevel + 1)
+    let branches = report.lines.reversed().map { line -> (name: String, below: String) in
+      var level = 0
+      if case .span(let span) = line { level = min(span.level, Self.maximumLevel) }
+      let above = level < 2 ? "" : goesOn[1..<level].map { $0 ? "│ " : "  " }.joined()
+      let (here, below) = level == 0 ? ("", "") : goesOn[level] ? ("├ ", "│ ") : ("└ ", "  ")
+      let hasChild = level < Self.maximumLevel && goesOn[level + 1]
+      for deeper in goesOn.indices where deeper > level { goesOn[deeper] = false }
+      goesOn[level] = true
+      return (above + here, above + below + (hasChild ? "│ " : "  "))
+    }
+    return branches.reversed()
+  }
+
+  /// Deeper ones stand there too.
+  private static let maximumLevel = 12
 
   private static func tookWithoutEnd(_ span: TraceReport.Span) -> String {
     span.lengthNs.map { "> " + duration($0) } ?? "–"

@@ -106,11 +106,11 @@ struct CallDiff {
   }
 
   private func times(_ side: ShownCall) -> [(String, Int64?)] {
-    let facts = side.usageFacts
     let timing = CallTiming(side.call)
     return [
       ("first_byte_ms", side.call.open.hasTimes ? side.call.head?.offsetNs : nil), ("first_frame_ms", timing.first),
-      ("first_content_ms", facts.firstContentNs), ("duration_ms", facts.durationNs),
+      ("first_content_ms", side.generation.firstContentFrame.flatMap { timing.offset(of: $0) }),
+      ("duration_ms", side.call.open.hasTimes ? side.call.end?.offsetNs : nil),
       ("longest_gap_ms", timing.longestGap),
     ]
   }
@@ -144,24 +144,25 @@ private struct Gaps {
   /// A gap counts for the last edge that it reaches.
   static let edgesMs = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
 
-  private let sorted: [Int64]
+  private let count: Int
+  let measures: [(String, Int64?)]
   private(set) var buckets: [Int]
 
   init(_ call: RecordedCall) {
     let offsets = call.frameOffsetsNs
-    sorted = zip(offsets, offsets.dropFirst()).map { $1 - $0 }.sorted()
+    let gaps = zip(offsets, offsets.dropFirst()).map { Int($1 - $0) }
+    count = gaps.count
+    let percents = [50, 90, 95, 99]
+    measures =
+      zip(percents, Percentiles.nearestRank(percents, of: gaps)).map { ("p\($0)_ms", $1.map(Int64.init)) }
+      + [("longest_ms", gaps.max().map(Int64.init))]
     buckets = [Int](repeating: 0, count: Self.edgesMs.count)
-    for gap in sorted {
-      buckets[Self.edgesMs.lastIndex { Int64($0) * 1_000_000 <= gap } ?? 0] += 1
+    for gap in gaps {
+      buckets[Self.edgesMs.lastIndex { $0 * 1_000_000 <= gap } ?? 0] += 1
     }
   }
 
-  var measures: [(String, Int64?)] {
-    let percentiles = [50, 90, 95, 99].map { ("p\($0)_ms", UsageSum.percentile($0, of: sorted)) }
-    return percentiles + [("longest_ms", sorted.last)]
-  }
-
   var json: JSONValue {
-    .object([.init("count", .int(sorted.count))] + measures.map { .init($0.0, JSONPieces.milliseconds($0.1)) })
+    .object([.init("count", .int(count))] + measures.map { .init($0.0, JSONPieces.milliseconds($0.1)) })
   }
 }

@@ -26,6 +26,8 @@ package struct TraceReport {
     package var lengthNs: Int64?
     package var stalls: [Stall]
     package var depth: Int
+    /// How deep it stands among `lines`: one more under a span that is not recorded.
+    package fileprivate(set) var level = 0
     /// The object of `trace`.
     package var json: JSONValue
     /// What of it could not be read.
@@ -42,7 +44,7 @@ package struct TraceReport {
   package fileprivate(set) var lines: [Line] = []
   /// From the start of the first call to the end of the last.
   package fileprivate(set) var lengthNs: Int64 = 0
-  /// The members of `usage`, over all calls that are no mocks.
+  /// As `running` of `thread`, over all calls.
   package fileprivate(set) var totals: JSONValue = .null
 
   package var spans: [Span] {
@@ -69,24 +71,34 @@ extension QueryEngine {
     }
     var report = TraceReport(traceID: id)
     let tree = SpanTree(rows.map(SpanTree.Span.init))
-    var sum = UsageSum()
+    var sum = RunningTotals()
+    // Not recorded, and the parent of what follows.
+    var stranger: String?
     for node in tree.nodes {
       switch node {
-      case .unrecorded(let id): report.lines.append(.unrecorded(id: id))
+      case .unrecorded(let id):
+        stranger = id
+        report.lines.append(.unrecorded(id: id))
       case .span(let index, let parent, let depth):
         let row = rows[index]
         let object = json(row, try prices)
         let offset = row.startedNs.subtractingReportingOverflow(first.startedNs).partialValue
         let parent = parent.map { rows[$0].callID }
-        let span = try span(row, object, parent: parent, depth: depth, offset: offset, stallNs: stallNs)
+        if depth == 0 { stranger = stranger == row.parentSpanID ? stranger : nil }
+        var span = try span(row, object, parent: parent, depth: depth, offset: offset, stallNs: stallNs)
+        span.level = depth + (stranger == nil ? 0 : 1)
         report.lines.append(.span(span))
-        if !row.isMock { sum.add(facts(row, try prices)) }
+        if !row.isMock {
+          let model = CallModel(provider: row.provider, model: row.model, startedNs: row.startedNs)
+          let usage = CallUsage(row)
+          sum.add(usage, CallCost(usage, model: model, isMock: false, prices: try prices))
+        }
       }
     }
     report.lengthNs = report.spans.reduce(0) { longest, span in
       max(longest, span.offsetNs.addingReportingOverflow(span.lengthNs ?? 0).partialValue)
     }
-    report.totals = sum.json(group: .object([]))
+    report.totals = sum.json
     return report
   }
 
@@ -97,15 +109,6 @@ extension QueryEngine {
       throw TapeError(.notFound, "call \(entry.id) is of no trace: it has neither telemetry nor a traceparent")
     }
     return trace
-  }
-
-  private func facts(_ row: CallRow, _ prices: PriceTable) -> UsageFacts {
-    let usage = CallUsage(row)
-    let model = CallModel(provider: row.provider, model: row.model, startedNs: row.startedNs)
-    return UsageFacts(
-      state: CallState(rawValue: row.state) ?? .lost, hasUsage: row.hasUsage, counts: usage.counts,
-      cost: CallCost(usage, model: model, isMock: row.isMock, prices: prices), firstContentNs: row.firstContentNs,
-      durationNs: row.durationNs)
   }
 
   private func span(
