@@ -71,7 +71,7 @@ package enum FullText {
     return quoted + (isPrefix ? "\"*" : "\"")
   }
 
-  static func isWord(_ scalar: Unicode.Scalar) -> Bool {
+  package static func isWord(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber,
       .letterNumber, .otherNumber, .privateUse:
@@ -80,7 +80,7 @@ package enum FullText {
     }
   }
 
-  static func isWrittenWithoutSpaces(_ scalar: Unicode.Scalar) -> Bool {
+  package static func isWrittenWithoutSpaces(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x0E00...0x0EFF,  // Thai, Lao
       0x0F00...0x0FFF,  // Tibetan

@@ -24,8 +24,10 @@ package struct Tapedeck: ParsableCommand {
         CommandGroup(
           name: "Ask",
           subcommands: [
-            CallsCommand.self, ShowCommand.self, FramesCommand.self, EventsCommand.self, CatCommand.self,
-            SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self, ExportCommand.self,
+            CallsCommand.self, ShowCommand.self, ThreadCommand.self, TraceCommand.self, FramesCommand.self,
+            EventsCommand.self, CatCommand.self,
+            DiffCommand.self, SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self,
+            ExportCommand.self,
             StatusCommand.self,
           ]),
         CommandGroup(

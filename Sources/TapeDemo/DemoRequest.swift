@@ -58,8 +58,15 @@ struct DemoRequest {
       }
     return OrqChunks(
       responseID: CallID(milliseconds: UInt64(max(0, Self.epochMilliseconds()))).description,
-      traceID: Self.hex(UInt64.random(in: 1...UInt64.max)) + Self.hex(UInt64.random(in: 0...UInt64.max)),
+      traceID: traceID,
       spanID: Self.hex(UInt64.random(in: 1...UInt64.max)), created: Self.now(), model: model, provider: provider)
+  }
+
+  /// That of the request's traceparent, else a new one.
+  private var traceID: String {
+    let fields = head.headers.first(name: "traceparent")?.split(separator: "-") ?? []
+    if fields.count == 4, fields[1].utf8.count == 32 { return String(fields[1]) }
+    return Self.hex(UInt64.random(in: 1...UInt64.max)) + Self.hex(UInt64.random(in: 0...UInt64.max))
   }
 
   private static func hex(_ value: UInt64) -> String {

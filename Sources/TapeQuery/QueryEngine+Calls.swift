@@ -22,7 +22,7 @@ extension QueryEngine {
     return object
   }
 
-  private func json(_ row: CallRow, _ prices: PriceTable) -> JSONValue {
+  func json(_ row: CallRow, _ prices: PriceTable) -> JSONValue {
     var members: [JSONValue.Member] = [
       .init("call_id", .string(row.callID)), .init("response_id", .string(row.responseID)),
       .init("trace_id", .string(row.traceID)), .init("span_id", .string(row.spanID)),

@@ -42,7 +42,8 @@ extension QueryEngine {
 
   /// Content, or else reasoning, of all choices; nil for none.
   private static func added(_ pieces: [FrameTexts.Piece]) -> String? {
-    pieces.isEmpty ? nil : pieces.map { $0.content.isEmpty ? $0.reasoning : $0.content }.joined()
+    let text = pieces.map { $0.content.isEmpty ? $0.reasoning : $0.content }.joined()
+    return text.isEmpty ? nil : text
   }
 
   /// The objects of `events`: what an SSE client is given.

@@ -21,10 +21,10 @@ extension QueryEngine {
 
 /// A call with all that can be said about it.
 struct ShownCall {
-  private let call: RecordedCall
+  let call: RecordedCall
   private let location: CallLocation
-  private let facts: RequestFacts
-  private let generation: Generation
+  let facts: RequestFacts
+  let generation: Generation
   private let prices: PriceTable
 
   init(_ call: RecordedCall, at location: CallLocation, prices: PriceTable) {
@@ -60,7 +60,7 @@ struct ShownCall {
     ]
   }
 
-  private var state: CallState {
+  var state: CallState {
     CallState(
       head: call.head, end: call.end, isLive: call.isLive, isComplete: generation.endedWhole ?? generation.complete,
       hasErrorFrame: generation.hasErrorFrame)
@@ -120,7 +120,7 @@ struct ShownCall {
     return .object(members)
   }
 
-  private var usage: CallUsage {
+  var usage: CallUsage {
     let usage = generation.usage
     let counts = usage.map {
       TokenCounts(
@@ -132,11 +132,14 @@ struct ShownCall {
       contradiction: usage?.contradiction)
   }
 
-  private var bill: [JSONValue.Member] {
+  var cost: CallCost {
     let model = CallModel(
       provider: generation.provider, model: generation.model, startedNs: call.open.startedAtNs)
-    let cost = CallCost(usage, model: model, isMock: facts.isMock, prices: prices)
-    return cost.members + [.init("timings", timings), .init("archive", archive)]
+    return CallCost(usage, model: model, isMock: facts.isMock, prices: prices)
+  }
+
+  private var bill: [JSONValue.Member] {
+    cost.members + [.init("timings", timings), .init("archive", archive)]
   }
 
   private var timings: JSONValue {

@@ -44,6 +44,11 @@ public struct Player: Sendable {
       report.frames += 1
       report.bytes += bytes.count
     }
+    // A stream that went silent before it was cut does so again.
+    if pace.keepsRecordedTime, let end = call.end?.offsetNs {
+      let (due, overflow) = start.addingReportingOverflow(pace.dueNs(frame: call.frameCount, offsetNs: end))
+      Self.sleep(untilNs: overflow ? .max : max(0, due))
+    }
     return report
   }
 

@@ -80,6 +80,9 @@ struct DemoCommand: AsyncParsableCommand {
       The store of this demo is \(path)
       Go on with it:
         export TAPEDECK_STORE=\(path)
+        tapedeck thread thread_numbers
+        tapedeck trace @3
+        tapedeck diff @2 @1
         tapedeck frames @1 --stalls 200ms
         tapedeck calls --state client_abort
         tapedeck cat @1 | head -3
@@ -104,6 +107,10 @@ private struct DemoRecording {
     var identity: (id: String, name: String, email: String)
     var thread: String
     var text: String
+    /// What was said before, as a chat application sends it again: by the user, by the assistant, …
+    var history: [String] = []
+    /// One of the calls that the agent of the demo makes: they share a trace.
+    var isAgent = false
     var hangUpAfterBytes: Int?
   }
 
@@ -115,13 +122,25 @@ private struct DemoRecording {
     Call(scenario: .handbookSearch, identity: ada, thread: "thread_refund", text: "Who signs a release?"),
     Call(
       scenario: .travelTools, identity: grace, thread: "thread_paris",
-      text: "Is it warm in Paris, and how do I get there?"),
-    Call(scenario: .mathsReasoning, identity: grace, thread: "thread_maths", text: "Add the odd numbers up to 99."),
+      text: "Is it warm in Paris, and how do I get there?", isAgent: true),
+    Call(
+      scenario: .mathsReasoning, identity: grace, thread: "thread_maths", text: "Add the odd numbers up to 99.",
+      isAgent: true),
     Call(scenario: .productNames, identity: ada, thread: "thread_lamp", text: "Two names for a reading lamp, please."),
-    Call(scenario: .posterImage, identity: ada, thread: "thread_lamp", text: "Draw a poster for it."),
-    Call(scenario: .failsMidway, identity: grace, thread: "thread_numbers", text: "Read me the quarterly numbers."),
-    Call(scenario: .cutsMidway, identity: grace, thread: "thread_numbers", text: "Try again."),
-    Call(scenario: .unauthorized, identity: grace, thread: "thread_numbers", text: "And again."),
+    Call(
+      scenario: .posterImage, identity: ada, thread: "thread_lamp", text: "Draw a poster for it.",
+      history: ["Two names for a reading lamp, please.", "Harbour Light, a lamp for late readers"]),
+    Call(
+      scenario: .failsMidway, identity: grace, thread: "thread_numbers", text: "Read me the quarterly numbers.",
+      isAgent: true),
+    Call(
+      scenario: .cutsMidway, identity: grace, thread: "thread_numbers", text: "Try again.",
+      history: ["Read me the quarterly numbers.", "The quarterly numbers are"], isAgent: true),
+    Call(
+      scenario: .unauthorized, identity: grace, thread: "thread_numbers", text: "And again.",
+      history: [
+        "Read me the yearly numbers.", "The quarterly numbers are", "Try again.", "This answer will never be",
+      ], isAgent: true),
     Call(
       scenario: .slowWriter, identity: ada, thread: "thread_story", text: "Tell me a story.", hangUpAfterBytes: 1500),
     Call(scenario: .slowWriter, identity: ada, thread: "thread_story", text: "Tell it again, to its end."),
@@ -150,9 +169,18 @@ private struct DemoRecording {
     proxy.waitUntilStopped()
   }
 
+  /// The span of an agent that makes several calls, as its own tracing would name it.
+  private let agentSpan = Self.randomHex()
+  private let agentTrace = Self.randomHex() + Self.randomHex()
+
+  /// 16 digits.
+  private static func randomHex() -> String { String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16) }
+
   private func make(_ call: Call, _ client: DemoClient) throws {
+    var headers = [("Authorization", "Bearer demo-key"), ("Accept", "text/event-stream")]
+    if call.isAgent { headers.append(("traceparent", "00-\(agentTrace)-\(agentSpan)-01")) }
     let answer = try client.post(
-      "/v2/deployments/stream", headers: [("Authorization", "Bearer demo-key"), ("Accept", "text/event-stream")],
+      "/v2/deployments/stream", headers: headers,
       body: Array(body(of: call).utf8), hangUpAfterBytes: call.hangUpAfterBytes)
     let how = call.hangUpAfterBytes == nil ? "" : ", hung up in the middle"
     StandardOutput.write(
@@ -160,11 +188,14 @@ private struct DemoRecording {
   }
 
   private func body(of call: Call) -> String {
-    """
-    {"key":"\(call.scenario.rawValue)","stream":true,"messages":[{"role":"user","content":"\(call.text)"}],\
-    "identity":{"id":"\(call.identity.id)","display_name":"\(call.identity.name)","email":"\(call.identity.email)"},\
-    "thread":{"id":"\(call.thread)","tags":["demo"]},"metadata":{"environment":"demo"},\
-    "invoke_options":{"include_usage":true,"include_retrievals":true}}
-    """
+    let messages = (call.history + [call.text]).enumerated().map { index, text in
+      #"{"role":"\#(index % 2 == 0 ? "user" : "assistant")","content":"\#(text)"}"#
+    }
+    return """
+      {"key":"\(call.scenario.rawValue)","stream":true,"messages":[\(messages.joined(separator: ","))],\
+      "identity":{"id":"\(call.identity.id)","display_name":"\(call.identity.name)","email":"\(call.identity.email)"},\
+      "thread":{"id":"\(call.thread)","tags":["demo"]},"metadata":{"environment":"demo"},\
+      "invoke_options":{"include_usage":true,"include_retrievals":true}}
+      """
   }
 }

@@ -52,7 +52,7 @@ def union(into, more):
 
 
 MAY_COME = {"refusal", "type", "thought_signature"}  # in choices and tool calls, where the stream had them
-OPEN = {"request", "extra", "retrievals", "group"}  # what is in them is not ours
+OPEN = {"request", "extra", "retrievals", "group", "inputs"}  # what is in them is not ours
 
 
 def compare(printed, page, path=""):
@@ -86,6 +86,31 @@ def test_usage_has_the_documented_keys_in_their_order(deck):
     for row in rows:
         assert list(row) == list(documented("usage"))
     assert list(rows[0]["group"]) == ["identity", "day"] and rows[-1]["group"] == {}
+
+
+def test_a_thread_and_a_diff_have_the_documented_keys(deck):
+    page = documented("thread")
+    for key in ("choices", "error", "usage", "cost", "cost_unknown", "timings"):
+        page[key] = documented("show")[key]
+    for thread in ("thread_paris", "thread_numbers", "thread_story"):
+        for row in deck.json("thread", thread):
+            compare(merged(row), page)
+    page = documented("diff")
+    for key in ("reasoning", "refusal"):
+        page["choices"][key] = page["choices"]["content"]
+    for side in ("a", "b"):
+        page[side]["error"], page["usage"][side] = documented("show")["error"], documented("show")["usage"]
+    for calls in (["@1", "@2"], ["@3", "@9"], ["@8", "@7"]):
+        compare(merged(deck.json("diff", *calls)), page)
+
+
+def test_a_trace_has_the_documented_keys(deck):
+    page = documented("trace")
+    for key in ("error", "usage", "cost", "cost_unknown"):
+        page[key] = documented("show")[key]
+    for number in range(1, 12):
+        if number != 3:  # no telemetry in a refusal
+            compare(merged(deck.json("trace", f"@{number}", "--stalls", "50ms")), page)
 
 
 SMALLER = {

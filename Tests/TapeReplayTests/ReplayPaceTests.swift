@@ -47,6 +47,21 @@ import Testing
     #expect(arrivals[0] >= .milliseconds(1) && arrivals[1] >= .milliseconds(2) && arrivals[2] >= .milliseconds(30))
   }
 
+  /// A stream that fell silent before it was cut is silent again; paces without recorded time do not wait.
+  @Test func theSilenceBeforeTheEndIsKept() {
+    var call = RecordedCall(
+      open: CallOpen(id: CallID(high: 1, low: 1), startedAtNs: 0, origin: .import, salt: []), raw: [1], frameEnds: [1],
+      frameOffsetsNs: [1_000_000])
+    call.end = CallEnd(offsetNs: 40_000_000, cause: .timeout, frames: 1, bytes: 1, sha256: nil)
+    let clock = ContinuousClock()
+    let start = clock.now
+    Player(pace: .factor(2)).play(call) { _, _ in }
+    #expect(clock.now - start >= .milliseconds(20))
+    call.end?.offsetNs = .max
+    Player(pace: .instant).play(call) { _, _ in }
+    Player(pace: .fixed(nanoseconds: 1)).play(call) { _, _ in }
+  }
+
   @Test func anErrorOfTheSinkEndsTheReplay() {
     let call = RecordedCall(
       open: CallOpen(id: CallID(high: 1, low: 1), startedAtNs: 0, origin: .import, salt: []), raw: [1, 2],

@@ -70,6 +70,11 @@ struct CallsCommand: ParsableCommand {
       + nested("archive", ["file", "offset", "leaf_hash"]) + ["text"]
   }()
 
+  /// Those of nested objects, one object behind the other.
+  static func csvColumns(of objects: String...) -> [String] {
+    objects.flatMap { object in csvColumns.filter { $0.hasPrefix("\(object).") } }
+  }
+
   static let columns = [
     Column("CALL", "call_id"),
     Column("STARTED") { row in

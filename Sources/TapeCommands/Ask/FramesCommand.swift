@@ -7,7 +7,11 @@ internal import TapeTypes
 struct FramesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "frames", abstract: "Each frame of a call, with its time.",
-    discussion: "Example: tapedeck frames @1 --stalls 500ms")
+    discussion: """
+      With --stalls only those that were waited for; a silence before the first frame or behind the last is told on stderr.
+
+      Example: tapedeck frames @1 --stalls 500ms
+      """)
 
   @OptionGroup var call: CallArgument
   @Option(help: ArgumentHelp("Only frames that came at least so long after the one before.", valueName: "duration"))
@@ -28,14 +32,33 @@ struct FramesCommand: ParsableCommand {
       count += 1
       if printer.format == .ndjson { printer.print([row]) } else { rows.append(row) }
     }
+    if !rows.isEmpty { printer.print(rows) }
+    if let least { noteOtherSilence(recorded, least) }
     guard count > 0 else {
       try asking.report(damageIn: recorded)
-      throw Asking.nothing(
-        stalls.map { "no frame of this call came \($0) or more after the one before" } ?? "this call has no frames")
+      throw Asking.nothing(nothing(recorded))
     }
-    if !rows.isEmpty { printer.print(rows) }
     try asking.report(damageIn: recorded)
   }
+
+  /// What is no gap between two frames, and a stall all the same to who waited.
+  private func noteOtherSilence(_ call: RecordedCall, _ least: Int64) {
+    if let first = call.frameOffsetsNs.first, first >= least {
+      StandardOutput.note("tapedeck: the first frame came after \(Self.duration(first))")
+    }
+    if let silence = QueryEngine.silenceAtEnd(of: call), silence.gapNs >= least {
+      StandardOutput.note(
+        "tapedeck: after the last frame nothing came for \(Self.duration(silence.gapNs)), until it ended")
+    }
+  }
+
+  private func nothing(_ call: RecordedCall) -> String {
+    guard let stalls, call.frameCount > 0 else { return "this call has no frames" }
+    if !call.open.hasTimes { return "this capture has no times" }
+    return "no frame of this call came \(stalls) or more after the one before"
+  }
+
+  private static func duration(_ ns: Int64) -> String { Column.duration(.number(String(Double(ns) / 1e6))) ?? "–" }
 
   private static let columns = [
     Column("FRAME", "sequence", right: true),

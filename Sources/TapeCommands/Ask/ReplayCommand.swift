@@ -25,36 +25,37 @@ struct ReplayCommand: ParsableCommand {
       throw TapeError(.usage, "--pace takes original, instant, a factor such as 2x, or fixed:20ms, not '\(pace)'")
     }
     let asking = try Asking(store)
-    let recorded = try asking.engine.recorded(asking.engine.resolve(call.call))
+    let entry = try asking.engine.resolve(call.call)
+    let recorded = try asking.engine.recorded(entry)
     if !recorded.open.hasTimes, pace.keepsRecordedTime {
       StandardOutput.note("tapedeck: this capture has no times; it is played at once")
     }
     switch form ?? (StandardOutput.isTerminal ? .text : .raw) {
     case .raw: Player(pace: pace).play(recorded) { _, bytes in StandardOutput.write(bytes) }
-    case .text: playText(recorded, pace)
+    case .text:
+      playText(recorded, pace)
+      if ![.done, .open].contains(entry.state) {
+        StandardOutput.note("tapedeck: here it ended as \(entry.state.rawValue)")
+      }
+      if entry.state == .open { StandardOutput.note("tapedeck: the call goes on; this is what is on tape") }
     }
     try asking.report(damageIn: recorded)
   }
 
-  /// Escaped for a terminal; a pipe gets the message as it came.
-  private func shown(_ text: String) -> String {
-    StandardOutput.isTerminal ? TerminalText.escaped(text, keepingLines: true) : text
-  }
-
   private func playText(_ recorded: RecordedCall, _ pace: ReplayPace) {
     var texts = FrameTexts(of: recorded)
-    let dims = StandardOutput.usesColour
-    var wasReasoning = false
+    // The first choice is the one that an application shows.
+    let shown = texts.choices.first
+    var typed = TypedMessage(isEscaped: StandardOutput.isTerminal, isColoured: StandardOutput.usesColour)
     Player(pace: pace).play(recorded) { index, _ in
-      // The first choice is the one that an application shows.
-      for piece in texts.pieces(ofFrame: index) where piece.choice == 0 {
-        let reasoning = shown(piece.reasoning)
-        if wasReasoning, !piece.content.isEmpty { StandardOutput.write("\n\n") }
-        wasReasoning = piece.content.isEmpty
-        if !reasoning.isEmpty { StandardOutput.write(dims ? "\u{1B}[2m\(reasoning)\u{1B}[0m" : reasoning) }
-        StandardOutput.write(shown(piece.content))
+      for piece in texts.pieces(ofFrame: index) where piece.choice == shown {
+        StandardOutput.write(typed.text(of: piece))
       }
     }
-    StandardOutput.write("\n")
+    StandardOutput.write(typed.end)
+    if texts.choices.count > 1 {
+      let others = texts.choices.count - 1
+      StandardOutput.note("tapedeck: choice \(shown ?? 0) of \(others + 1); see them all: tapedeck show \(call.call)")
+    }
   }
 }

@@ -49,7 +49,8 @@ package enum TerminalText {
     text.unicodeScalars.reduce(0) { $0 + width($1) }
   }
 
-  private static func width(_ scalar: Unicode.Scalar) -> Int {
+  /// The same of one character.
+  static func width(_ scalar: Unicode.Scalar) -> Int {
     switch scalar.value {
     case 0..<0x300: return 1
     case 0x200B...0x200D, 0xFE00...0xFE0F, 0x1F3FB...0x1F3FF: return 0

@@ -1,0 +1,212 @@
+import TapeJSON
+
+/// One message of a conversation as a request carries it, whatever the API that it is for.
+package struct ChatMessage: Sendable, Equatable {
+  /// As sent: `user`, `assistant`, `system`, `tool`, …; nil where the request gives none.
+  package var role: String?
+  /// Texts of all parts, a line each; media are named.
+  package var content = ""
+  package var toolCalls: [ToolCall] = []
+  /// Which tool call a result is for.
+  package var toolCallID: String?
+  package var name: String?
+
+  package init(role: String?, content: String = "", toolCalls: [ToolCall] = []) {
+    self.role = role
+    self.content = content
+    self.toolCalls = toolCalls
+  }
+
+  /// What a choice would be as a message of the next request; nil if it has neither text nor tool calls.
+  package init?(reply choice: Choice) {
+    self.init(
+      role: choice.role ?? "assistant", content: choice.content ?? choice.refusal ?? "", toolCalls: choice.toolCalls)
+    if isBlank { return nil }
+  }
+
+  /// Says what to do, and is no turn of the conversation.
+  package var isInstruction: Bool { role == "system" || role == "developer" }
+
+  private var isBlank: Bool { toolCalls.isEmpty && content.utf8.allSatisfy { $0 <= 0x20 } }
+
+  /// Text and tool calls in one.
+  package var plainText: String {
+    let calls = toolCalls.map { "→ \($0.name ?? "")(\($0.arguments))" }
+    return ((content.isEmpty ? [] : [content]) + calls).joined(separator: "\n")
+  }
+
+  /// Equal for messages that say the same: white space at the ends, the layout of arguments and the ids of tool calls,
+  /// which clients write anew, do not count.
+  package var key: [UInt8] {
+    var key: [UInt8] = []
+    func add(_ bytes: some Collection<UInt8>) {
+      key.append(contentsOf: bytes)
+      key.append(0)
+    }
+    for text in [role, toolCallID, name] { add((text ?? "").utf8) }
+    add(Array(content.utf8).trimmed)
+    for call in toolCalls {
+      add((call.name ?? "").utf8)
+      let arguments = try? JSONValue(parsing: call.arguments)
+      if let arguments { add(arguments.sorted.compact) } else { add(Array(call.arguments.utf8).trimmed) }
+    }
+    return key
+  }
+}
+
+extension [UInt8] {
+  fileprivate var trimmed: ArraySlice<UInt8> {
+    var rest = self[...]
+    while let byte = rest.first, byte <= 0x20 { rest.removeFirst() }
+    while let byte = rest.last, byte <= 0x20 { rest.removeLast() }
+    return rest
+  }
+}
+
+extension JSONValue {
+  /// Members in the order of their keys, all the way down.
+  fileprivate var sorted: JSONValue {
+    switch self {
+    case .object(let members):
+      .object(
+        members.map { Member($0.key, $0.value.sorted) }
+          .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
+    case .array(let elements): .array(elements.map(\.sorted))
+    default: self
+    }
+  }
+}
+
+extension RequestFacts {
+  /// The conversation as the request has it, in the order in which a model reads it: orq's and OpenAI's `messages`, the
+  /// Responses API's `input`, Anthropic's `system`, the `prompt` of old. Empty where none of them is there.
+  ///
+  /// - Parameter full: media whole, not as type, size and hash.
+  package func messages(full: Bool = false) -> [ChatMessage] {
+    MessageList(full: full).read(body ?? .null)
+  }
+}
+
+/// Reads the messages of a request.
+private struct MessageList {
+  let full: Bool
+
+  func read(_ body: JSONValue) -> [ChatMessage] {
+    guard body.members != nil else { return [] }
+    var messages: [ChatMessage] = []
+    for key in ["system", "instructions"] {
+      if let value = body[key] { add(ChatMessage(role: "system", content: text(value)), to: &messages) }
+    }
+    if let prompt = body["prompt"] { add(ChatMessage(role: "user", content: text(prompt)), to: &messages) }
+    for key in ["prefix_messages", "messages", "input"] {
+      switch body[key] {
+      case .string(let text): add(ChatMessage(role: "user", content: named(text)), to: &messages)
+      case .array(let items): for item in items { messages += read(item: item) }
+      default: break
+      }
+    }
+    return messages
+  }
+
+  private func add(_ message: ChatMessage, to messages: inout [ChatMessage]) {
+    if !message.content.isEmpty { messages.append(message) }
+  }
+
+  private func read(item: JSONValue) -> [ChatMessage] {
+    if let text = item.string { return [ChatMessage(role: "user", content: named(text))] }
+    switch item["type"]?.string {
+    case "function_call":
+      var call = ToolCall(index: 0)
+      call.id = item["call_id"]?.string
+      call.name = item["name"]?.string
+      call.arguments = plain(item["arguments"])
+      return [ChatMessage(role: "assistant", toolCalls: [call])]
+    case "function_call_output":
+      var message = ChatMessage(role: "tool", content: text(item["output"] ?? .null))
+      message.toolCallID = item["call_id"]?.string
+      return [message]
+    // What a model thought is no part of what was said.
+    case "reasoning": return []
+    default: return [read(message: item)]
+    }
+  }
+
+  private func read(message item: JSONValue) -> ChatMessage {
+    var message = ChatMessage(role: item["role"]?.string)
+    guard item.members != nil, item["role"] != nil || item["content"] != nil else {
+      message.content = shown(item).compactString
+      return message
+    }
+    message.name = item["name"]?.string
+    message.toolCallID = item["tool_call_id"]?.string
+    var texts: [String] = []
+    if case .array(let parts) = item["content"] {
+      for part in parts { read(part: part, into: &message, &texts) }
+    } else {
+      texts.append(text(item["content"] ?? .null))
+    }
+    if let refusal = item["refusal"]?.string { texts.append(refusal) }
+    message.content = texts.filter { !$0.isEmpty }.joined(separator: "\n")
+    for (index, call) in (item["tool_calls"]?.array ?? []).enumerated() {
+      message.toolCalls.append(read(call: call, index))
+    }
+    return message
+  }
+
+  private func read(call: JSONValue, _ index: Int) -> ToolCall {
+    var read = ToolCall(index: index)
+    read.id = call["id"]?.string
+    read.type = call["type"]?.string
+    read.name = call["function"]?["name"]?.string ?? call["name"]?.string
+    read.arguments = plain(call["function"]?["arguments"] ?? call["arguments"])
+    return read
+  }
+
+  /// Anthropic's tool calls and results are parts.
+  private func read(part: JSONValue, into message: inout ChatMessage, _ texts: inout [String]) {
+    switch part["type"]?.string {
+    case "tool_use":
+      var call = ToolCall(index: message.toolCalls.count)
+      call.id = part["id"]?.string
+      call.name = part["name"]?.string
+      call.arguments = plain(part["input"])
+      message.toolCalls.append(call)
+    case "tool_result":
+      message.toolCallID = message.toolCallID ?? part["tool_use_id"]?.string
+      texts.append(text(part["content"] ?? .null))
+    default: texts.append(text(part))
+    }
+  }
+
+  /// The words of a text, a part, or a list of them.
+  private func text(_ value: JSONValue) -> String {
+    switch value {
+    case .null: return ""
+    case .string(let text): return named(text)
+    case .array(let parts): return parts.map { text($0) }.filter { !$0.isEmpty }.joined(separator: "\n")
+    case .object: return text(ofPart: value)
+    case .bool, .number: return value.compactString
+    }
+  }
+
+  private func text(ofPart part: JSONValue) -> String {
+    if ["reasoning", "redacted_reasoning", "thinking", "redacted_thinking"].contains(part["type"]?.string) {
+      return ""
+    }
+    if let text = part["text"]?.string ?? part["refusal"]?.string { return named(text) }
+    if let url = part["image_url"]?["url"]?.string ?? part["image_url"]?.string {
+      let name = named(url)
+      return name.hasPrefix("[") ? name : "[image \(name)]"
+    }
+    return shown(part).compactString
+  }
+
+  private func plain(_ value: JSONValue?) -> String {
+    guard let value, !value.isNull else { return "" }
+    return value.string ?? value.compactString
+  }
+
+  private func named(_ text: String) -> String { full ? text : withoutInlineMedia(text) }
+
+  private func shown(_ value: JSONValue) -> JSONValue { full ? value : withoutInlineMedia(value) }
+}
