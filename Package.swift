@@ -31,6 +31,7 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     // System libraries.
@@ -93,6 +94,12 @@ let package = Package(
     .target(
       name: "TapeExport",
       dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeQuery"], swiftSettings: strict),
+    .target(
+      name: "TapeOTLP",
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeQuery", crypto, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["Generated/generate.py", "Generated/LICENSE"], swiftSettings: strict),
     .target(
       name: "TapeWeb",
       dependencies: [
