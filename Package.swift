@@ -97,7 +97,8 @@ let package = Package(
     .target(
       name: "TapeOTLP",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeQuery", crypto, .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeDialects", crypto,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["Generated/generate.py", "Generated/LICENSE"], swiftSettings: strict),
     .target(
@@ -134,7 +135,7 @@ let package = Package(
       name: "tapedeck-live",
       dependencies: [
         "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
-        "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", arguments, logging,
+        "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", "TapeOTLP", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
 
@@ -196,6 +197,11 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeOTLPTests",
+      dependencies: [
+        "TapeOTLP", "TapeTypes", "TapeJSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ], swiftSettings: strict),
     .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON"], swiftSettings: strict),
     .testTarget(
       name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeTypes", "TapeJSON"], swiftSettings: strict),

@@ -3,12 +3,14 @@ package import ArgumentParser
 /// `tapedeck`: asks the archive and the catalogue itself, and becomes `tapedeck-live` for the rest.
 package struct Tapedeck: ParsableCommand {
   package static let configuration = rootConfiguration(
-    record: [DemoStub.self, RecordStub.self, ServeStub.self, ImportStub.self])
+    record: [DemoStub.self, RecordStub.self, ServeStub.self, ImportStub.self], export: ExportCommand.self)
 
   package init() {}
 
-  /// The root command of either executable; they differ in who carries out the recording commands.
-  package static func rootConfiguration(record: [any ParsableCommand.Type]) -> CommandConfiguration {
+  /// The root command of either executable; they differ in who carries out the commands that record or send.
+  package static func rootConfiguration(
+    record: [any ParsableCommand.Type], export: any ParsableCommand.Type
+  ) -> CommandConfiguration {
     CommandConfiguration(
       commandName: "tapedeck",
       abstract: "A flight recorder for LLM streams.",
@@ -25,7 +27,7 @@ package struct Tapedeck: ParsableCommand {
           name: "Ask",
           subcommands: [
             CallsCommand.self, ShowCommand.self, FramesCommand.self, EventsCommand.self, CatCommand.self,
-            SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self, ExportCommand.self,
+            SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self, export,
             StatusCommand.self,
           ]),
         CommandGroup(
