@@ -14,6 +14,8 @@ package enum CollectorAnswer: Sendable {
 /// Source: opentelemetry-proto, `docs/specification.md`, OTLP/HTTP.
 package struct CollectorClient {
   private static let tries = 6
+  /// For a collector that gave no answer yet: its address may be wrong.
+  private static let firstTries = 4
   private static let longestWaitSeconds = 300.0
 
   /// What became of the spans of one request, or of all.
@@ -55,6 +57,7 @@ package struct CollectorClient {
   package mutating func send(_ body: Data, spans: Int) throws {
     for number in 1... {
       let reason: String
+      var tries = Self.tries
       var wait = 0.5 * Double(1 << (number - 1)) * (0.5 + random() / 2)
       switch try post(body) {
       case .response(let status, _, let answer) where status == 200: return accept(answer, spans: spans)
@@ -62,9 +65,11 @@ package struct CollectorClient {
         reason = "HTTP \(status)" + (Self.message(answer).map { ": \($0)" } ?? "")
         guard [429, 502, 503, 504].contains(status) else { throw failure("refused the spans: \(reason)") }
         if let asked = retryAfter.flatMap(seconds) { wait = asked }
-      case .noResponse(let why): reason = why
+      case .noResponse(let why):
+        reason = why
+        if report.sent == 0 { tries = Self.firstTries }
       }
-      guard number < Self.tries else { throw failure("took no spans in \(number) tries: \(reason)") }
+      guard number < tries else { throw failure("took no spans in \(number) tries: \(reason)") }
       guard wait <= Self.longestWaitSeconds else {
         throw failure("wants to be asked again in \(Int(wait.rounded())) seconds, which is too long: \(reason)")
       }
@@ -90,7 +95,9 @@ package struct CollectorClient {
 
   /// `Retry-After`: seconds, or a date of HTTP.
   private func seconds(_ text: String) -> Double? {
-    if let seconds = Double(text.trimmingCharacters(in: .whitespaces)), seconds >= 0, seconds.isFinite { return seconds }
+    if let seconds = Double(text.trimmingCharacters(in: .whitespaces)), seconds >= 0, seconds.isFinite {
+      return seconds
+    }
     let format = DateFormatter()
     format.locale = Locale(identifier: "en_US_POSIX")
     format.timeZone = TimeZone(secondsFromGMT: 0)

@@ -31,7 +31,9 @@ package struct SpanBatch {
   ///   - shown: the object of `show`.
   ///   - state: as the catalogue has it.
   /// - Returns: the request that is to go first, as it and this span would be too much together.
-  package mutating func add(_ call: RecordedCall, shown: JSONValue, state: CallState) throws -> (body: Data, spans: Int)? {
+  package mutating func add(_ call: RecordedCall, shown: JSONValue, state: CallState) throws -> (
+    body: Data, spans: Int
+  )? {
     let span = maker.span(call, shown: shown, state: state)
     let size = try span.serializedData().count
     var full: (Data, Int)?

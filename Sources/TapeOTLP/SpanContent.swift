@@ -55,14 +55,18 @@ struct SpanContent {
 
   private static func parts(of message: JSONValue) -> [JSONValue] {
     var parts: [JSONValue] = []
-    if let text = message["reasoning"]?.string, !text.isEmpty { parts.append(["type": "reasoning", "content": .string(text)]) }
+    if let text = message["reasoning"]?.string, !text.isEmpty {
+      parts.append(["type": "reasoning", "content": .string(text)])
+    }
     switch message["content"] {
     case .string(let text)?: if !text.isEmpty { parts.append(Self.text(text)) }
     case .array(let list)?: parts += list.map(part)
     case .object?: if let content = message["content"] { parts.append(part(content)) }
     default: break
     }
-    if let text = message["refusal"]?.string, !text.isEmpty { parts.append(["type": "refusal", "content": .string(text)]) }
+    if let text = message["refusal"]?.string, !text.isEmpty {
+      parts.append(["type": "refusal", "content": .string(text)])
+    }
     for call in message["tool_calls"]?.array ?? [] {
       let function = call["function"] ?? call
       parts.append(toolCall(id: call["id"], name: function["name"]?.string, arguments: function["arguments"]?.string))
@@ -75,10 +79,15 @@ struct SpanContent {
     switch part["type"]?.string {
     case "text"?, "input_text"?, "output_text"?: return Self.text(part["text"]?.string ?? "")
     case "reasoning"?, "thinking"?:
-      guard let text = part["reasoning"]?.string ?? part["thinking"]?.string ?? part["text"]?.string else { return part }
+      guard let text = part["reasoning"]?.string ?? part["thinking"]?.string ?? part["text"]?.string else {
+        return part
+      }
       return ["type": "reasoning", "content": .string(text)]
     case "tool_use"?:
-      return ["type": "tool_call", "id": part["id"] ?? .null, "name": .string(part["name"]?.string ?? ""), "arguments": part["input"] ?? .null]
+      return [
+        "type": "tool_call", "id": part["id"] ?? .null, "name": .string(part["name"]?.string ?? ""),
+        "arguments": part["input"] ?? .null,
+      ]
     case "tool_result"?:
       return ["type": "tool_call_response", "id": part["tool_use_id"] ?? .null, "response": part["content"] ?? .null]
     case "image_url"?:

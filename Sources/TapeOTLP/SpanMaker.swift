@@ -78,7 +78,8 @@ struct SpanMaker {
     attributes.add("gen_ai.request.seed", request["seed"]?.integer)
     attributes.add("gen_ai.request.choice.count", request["n"]?.integer.flatMap { $0 == 1 ? nil : $0 })
     let stop = request["stop"] ?? request["stop_sequences"]
-    attributes.add("gen_ai.request.stop_sequences", stop?.array?.compactMap(\.string) ?? stop?.string.map { [$0] } ?? [])
+    attributes.add(
+      "gen_ai.request.stop_sequences", stop?.array?.compactMap(\.string) ?? stop?.string.map { [$0] } ?? [])
     switch request["response_format"]?["type"]?.string {
     case "json_object"?, "json_schema"?: attributes.add("gen_ai.output.type", "json")
     case "text"?: attributes.add("gen_ai.output.type", "text")

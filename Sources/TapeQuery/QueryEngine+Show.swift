@@ -51,7 +51,8 @@ struct ShownCall {
   /// The beginning of choice 0.
   var text: String? {
     generation.choices.first { $0.index == 0 }?.content.map { content in
-      String(String.UnicodeScalarView((withoutInlineMedia(.string(content)).string ?? content).unicodeScalars.prefix(200)))
+      String(
+        String.UnicodeScalarView((withoutInlineMedia(.string(content)).string ?? content).unicodeScalars.prefix(200)))
     }
   }
 

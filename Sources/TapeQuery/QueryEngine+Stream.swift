@@ -16,7 +16,8 @@ extension QueryEngine {
       last = nil
       var page: [CallEntry] = []
       var rows = 0
-      try catalogue.query(sql, condition.arguments + [.integer(Int64(after.startedNs)), .integer(Int64(after.key))]) { row in
+      try catalogue.query(sql, condition.arguments + [.integer(Int64(after.startedNs)), .integer(Int64(after.key))]) {
+        row in
         rows += 1
         if let started = row.integer(4), let key = row.integer(5) { last = (started, key) }
         if let entry = CallEntry(row) { page.append(entry) }

@@ -66,7 +66,8 @@ struct HARFile {
     guard case .around = place else { throw TapeError(.failed, "it ends inside its entries") }
     let document: JSONValue
     do { document = try JSONValue(parsing: around) } catch {
-      throw TapeError(.failed, isInString || !path.isEmpty ? "it ends too early" : "it is no JSON: \(error.description)")
+      throw TapeError(
+        .failed, isInString || !path.isEmpty ? "it ends too early" : "it is no JSON: \(error.description)")
     }
     guard let log = document["log"], log.members != nil else { throw TapeError(.failed, "it has no object 'log'") }
     guard let entries = log["entries"], entries.array != nil, hasEntries else {
@@ -109,7 +110,8 @@ struct HARFile {
       guard path.count < JSONValue.maximumDepth else { throw TapeError(.failed, "it is nested too deep") }
       path.append(lastKey)
       lastKey = []
-      if byte == 0x5B, path.count == 3, path[1].elementsEqual("\"log\"".utf8), path[2].elementsEqual("\"entries\"".utf8) {
+      if byte == 0x5B, path.count == 3, path[1].elementsEqual("\"log\"".utf8), path[2].elementsEqual("\"entries\"".utf8)
+      {
         guard !hasEntries else { throw TapeError(.failed, "its log has 'entries' twice") }
         hasEntries = true
         place = .entries(needsComma: false, isFirst: true)

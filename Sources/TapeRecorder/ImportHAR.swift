@@ -92,7 +92,8 @@ struct ImportHAR {
     if open.body.isEmpty, !entry.isOwn, let request = importer.options.request { open.body = request }
     var head = entry.head
     if let headers = head?.headers { head?.headers = Secrets.clean(headers) }
-    let ends = entry.frames?.ends ?? FrameSplitter.split(entry.raw, mode: entry.isEventStream ? .events : .opaque).frameEnds
+    let ends =
+      entry.frames?.ends ?? FrameSplitter.split(entry.raw, mode: entry.isEventStream ? .events : .opaque).frameEnds
     return RecordedCall(
       open: importer.clean(open), head: head, raw: entry.raw, frameEnds: ends,
       frameOffsetsNs: entry.frames?.offsetsNs ?? [])

@@ -39,7 +39,9 @@ struct LiveExportCommand: ParsableCommand {
     }
     try pass(try batch.take())
     try sink?.finish()
-    if open > 0 { StandardOutput.note("tapedeck: \(open) \(open == 1 ? "call that is" : "calls that are") still open left out") }
+    if open > 0 {
+      StandardOutput.note("tapedeck: \(open) \(open == 1 ? "call that is" : "calls that are") still open left out")
+    }
     if let client { try tell(client.report) }
     try selection.finish()
   }
@@ -79,7 +81,9 @@ private struct Collector {
         }
       },
       sleep: { seconds in
-        if seconds >= 5 { StandardOutput.note("tapedeck: the collector is busy; waiting \(Int(seconds.rounded())) seconds") }
+        if seconds >= 5 {
+          StandardOutput.note("tapedeck: the collector is busy; waiting \(Int(seconds.rounded())) seconds")
+        }
         Thread.sleep(forTimeInterval: seconds)
       })
   }

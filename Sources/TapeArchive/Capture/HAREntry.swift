@@ -109,7 +109,8 @@ package struct HAREntry {
       own, tNs: open.startedAtNs, freshID: { _ in seen.open.id }, freshSalt: { seen.open.salt })
     guard told.namesCall, let ends = Self.frameEnds(own, count: raw.count) else { return }
     let ending = try TimedCapture.end(own)
-    guard fits(ending), HARWriter.url(told.call) == url, told.call.method == open.method, told.head?.status == head?.status
+    guard fits(ending), HARWriter.url(told.call) == url, told.call.method == open.method,
+      told.head?.status == head?.status
     else { return }
     isOwn = true
     namesCall = true
@@ -140,7 +141,9 @@ package struct HAREntry {
   private static func offsets(_ own: JSONValue, _ call: CallOpen, count: Int) throws -> [Int64] {
     guard call.hasTimes else { return [] }
     let offsets = (own["frame_offsets_ns"]?.array ?? []).compactMap { $0.integer.map { Int64($0) } }
-    guard offsets.count == count else { throw HARError("_tapedeck.frame_offsets_ns does not have a time for each frame") }
+    guard offsets.count == count else {
+      throw HARError("_tapedeck.frame_offsets_ns does not have a time for each frame")
+    }
     return offsets
   }
 

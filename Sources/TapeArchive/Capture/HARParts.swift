@@ -90,7 +90,9 @@ struct HARBody {
     case "base64":
       // Some tools break its lines.
       let characters = text.utf8.filter { $0 != 0x0A && $0 != 0x0D && $0 != 0x20 }
-      guard let bytes = Base64.bytes(characters[...]) else { throw HARError("a body is not the base64 that it should be") }
+      guard let bytes = Base64.bytes(characters[...]) else {
+        throw HARError("a body is not the base64 that it should be")
+      }
       return bytes
     case let other: throw HARError("the encoding '\(other.prefix(40))' of a body is not known")
     }

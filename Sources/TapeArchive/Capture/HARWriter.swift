@@ -181,7 +181,9 @@ enum URLText {
     var out: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
-      if byte == 0x25, rest.count >= 2, let high = digit(rest[rest.startIndex]), let low = digit(rest[rest.startIndex + 1]) {
+      if byte == 0x25, rest.count >= 2, let high = digit(rest[rest.startIndex]),
+        let low = digit(rest[rest.startIndex + 1])
+      {
         out.append(high << 4 | low)
         rest = rest.dropFirst(2)
       } else {
@@ -207,7 +209,8 @@ enum URLText {
     let target = bytes[authority.upperBound...].prefix { $0 != 0x23 }
     let path = target.first == 0x2F ? Array(target) : [0x2F] + target
     return (
-      "\(scheme)://\(String(decoding: host, as: UTF8.self).lowercased())", String(decoding: path, as: UTF8.self), at != nil
+      "\(scheme)://\(String(decoding: host, as: UTF8.self).lowercased())", String(decoding: path, as: UTF8.self),
+      at != nil
     )
   }
 }

@@ -25,7 +25,8 @@ package struct ExportOptions: ParsableArguments {
   package var content = false
   @Option(help: ArgumentHelp("otlp: send to this collector, e.g. http://127.0.0.1:4318.", valueName: "url"))
   package var endpoint: String?
-  @Option(name: [.customShort("H"), .long], help: ArgumentHelp("otlp: a header for the collector.", valueName: "name: value"))
+  @Option(
+    name: [.customShort("H"), .long], help: ArgumentHelp("otlp: a header for the collector.", valueName: "name: value"))
   package var header: [String] = []
   @Option(help: ArgumentHelp("otlp: certificates to trust instead of the system's.", valueName: "pem"))
   package var caFile: String?
@@ -61,7 +62,8 @@ package struct ExportOptions: ParsableArguments {
       return
     }
     for (flag, isGiven) in [
-      ("--content", content), ("--endpoint", endpoint != nil), ("--header", !header.isEmpty), ("--ca-file", caFile != nil),
+      ("--content", content), ("--endpoint", endpoint != nil), ("--header", !header.isEmpty),
+      ("--ca-file", caFile != nil),
     ] where isGiven {
       throw TapeError(.usage, "\(flag) goes with --to otlp only")
     }
