@@ -156,7 +156,8 @@ let package = Package(
       dependencies: ["TapeTestSupport", "TapeDialects", "TapeTypes", "TapeJSON", "TapeSSE", crypto],
       swiftSettings: strict),
     .testTarget(
-      name: "TapePricingTests", dependencies: ["TapePricing", "TapeTypes", "TapeJSON"], swiftSettings: strict),
+      name: "TapePricingTests", dependencies: ["TapeTestSupport", "TapePricing", "TapeTypes", "TapeJSON"],
+      swiftSettings: strict),
     .testTarget(
       name: "TapeArchiveTests",
       dependencies: [

@@ -96,8 +96,10 @@ public struct Store: Sendable {
 
   /// Opening a lock file for writing is the one question whose answer covers file modes and read-only mounts.
   private func requireWritable() throws {
-    try files.makeDurableDirectory(archivePath)
+    try files.makeDirectory(archivePath)
     files.close(try files.open(path + "/store.lock", .readWrite))
+    // Whoever made the store may have been killed before it was durable, and what is recorded hangs on these names.
+    try files.syncDirectory(path)
   }
 
   private func create(_ clock: any TapeClock) throws {
@@ -114,7 +116,6 @@ public struct Store: Sendable {
     // The name comes last: what has it is whole.
     try files.makeDirectory(archivePath)
     try files.rename(temporary, to: target)
-    try files.syncDirectory(path)
     try requireWritable()
   }
 

@@ -71,6 +71,11 @@ struct PriceRow: Sendable {
 
   init() {}
 
+  /// The prompt sizes above which some rate is another, rising.
+  var tierSizes: [Int] {
+    Set([input, cached, output, reasoning, requests].flatMap { ($0?.tiers ?? []).map(\.above) }).sorted()
+  }
+
   /// - Throws: what is wrong; a price or condition that is not understood must not be passed over.
   init(_ json: JSONValue) throws(PriceProblem) {
     guard let members = json.members else { throw PriceProblem("is no object") }

@@ -47,20 +47,19 @@ package struct PriceOverride: Sendable, Equatable {
     self.provider.lowercased() == provider.lowercased() && self.model.lowercased() == model.lowercased()
   }
 
+  var name: String { "\(provider)/\(model)" }
+
+  /// How a price came about.
+  ///
   /// - Parameters:
-  ///   - search: what the table has, for the rates that were not given.
+  ///   - found: what the table has, for the rates that were not given.
   ///   - table: its version.
-  func pricing(of usage: BillableUsage, instead search: ModelSearch, at time: Int64, table: String) -> Pricing {
-    let found = search.found
-    var notes = found?.notes ?? []
+  func notes(instead found: FoundModel?, at time: Int64, table: String) -> [String] {
     let place = found.map { ", instead of \($0.name) of \(table)" } ?? ""
-    notes.append("priced by an override of \(setAt)\(place)")
-    let own = found?.model.row(atNs: time)
-    let kept = keptRates(own)
+    var notes = (found?.notes ?? []) + ["priced by an override of \(setAt)\(place)"]
+    let kept = keptRates(found?.model.row(atNs: time))
     if !kept.isEmpty { notes.append("the override does not give \(kept.joined(separator: ", ")): as in \(table)") }
-    return Pricing(
-      usage: usage, row: row(over: own), name: "\(provider)/\(model)", version: version, notes: notes,
-      notInUsage: found?.model.notInUsage ?? [])
+    return notes
   }
 
   /// The rates that a row of the table has and this has not.

@@ -108,14 +108,8 @@ package struct PriceTable: Sendable {
       if case .unknown(let why) = reading { return .unknown(why) }
       return .unknown(Unpriced(.badUsage, "the usage cannot be read"))
     }
-    let found = find(provider: provider, model: model)
-    if let override = found.overrides.last(where: { $0.holds(atNs: at) }) {
-      return override.pricing(of: usage, instead: found.search, at: at, table: version).cost
-    }
-    switch found.search {
-    case .unknown(let why): return .unknown(why)
-    case .found(let found): return found.pricing(of: usage, at: at, version: version).cost
-    }
+    return find(provider: provider, model: model).cost(
+      of: usage, calls: 1, size: usage.prompt, at: at, version: version)
   }
 
   /// The providers of the table, sorted.
@@ -160,12 +154,6 @@ struct FoundModel: Sendable {
   let notes: [String]
 
   var name: String { "\(provider)/\(model.id)" }
-
-  func pricing(of usage: BillableUsage, at time: Int64, version: String) -> Pricing {
-    Pricing(
-      usage: usage, row: model.row(atNs: time), name: name, version: version, notes: notes,
-      notInUsage: model.notInUsage)
-  }
 }
 
 enum ModelSearch: Sendable {
@@ -178,6 +166,28 @@ struct PriceSearch: Sendable {
   var search: ModelSearch
   /// By the day from which they hold.
   var overrides: [PriceOverride]
+
+  /// What `calls` calls of the same size cost together, all of which were at a time with the prices of `time`.
+  ///
+  /// - Parameter version: that of the table.
+  func cost(of usage: BillableUsage, calls: Int, size: Int, at time: Int64, version: String) -> CostResult {
+    if let override = overrides.last(where: { $0.holds(atNs: time) }) {
+      let found = search.found
+      return Pricing(
+        usage: usage, calls: calls, size: size, row: override.row(over: found?.model.row(atNs: time)),
+        name: override.name, version: override.version, notes: override.notes(instead: found, at: time, table: version),
+        notInUsage: found?.model.notInUsage ?? []
+      ).cost
+    }
+    switch search {
+    case .unknown(let why): return .unknown(why)
+    case .found(let found):
+      return Pricing(
+        usage: usage, calls: calls, size: size, row: found.model.row(atNs: time), name: found.name, version: version,
+        notes: found.notes, notInUsage: found.model.notInUsage
+      ).cost
+    }
+  }
 }
 
 extension PriceTable {

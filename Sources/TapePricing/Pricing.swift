@@ -1,8 +1,13 @@
 /// The arithmetic of one cost:
 /// (prompt − cached)·input + cached·cached price + completion·output + request fee, and
 /// reasoning·output on top where the provider counts it beside completion.
+///
+/// Of one call, or of several that have the same rates: then `usage` is the sum of theirs.
 struct Pricing {
   let usage: BillableUsage
+  let calls: Int
+  /// Prompt tokens of one call: what tiers go by.
+  let size: Int
   let row: PriceRow
   /// `provider/model`, as the table or the override names it.
   let name: String
@@ -31,8 +36,8 @@ struct Pricing {
       reasoning = amount(usage.reasoning, row.reasoning ?? row.output)
       notes.append("reasoning is billed on top: total = prompt + completion + reasoning")
     }
-    let rates = AppliedRates(row, prompt: usage.prompt)
-    let request = rates.request ?? .zero
+    let rates = AppliedRates(row, prompt: size)
+    let request = (rates.request ?? .zero) * DecimalNumber(calls)
     if !notInUsage.isEmpty {
       notes.append("not in the usage, so not in this cost: \(notInUsage.joined(separator: ", "))")
     }
@@ -62,7 +67,7 @@ struct Pricing {
   /// Prices are per million tokens; the tier is that of the whole prompt.
   private func amount(_ tokens: Int, _ rate: Rate?) -> DecimalNumber {
     guard let rate, tokens > 0 else { return .zero }
-    return (DecimalNumber(tokens) * rate.price(prompt: usage.prompt)).shifted(by: -6)
+    return (DecimalNumber(tokens) * rate.price(prompt: size)).shifted(by: -6)
   }
 
   private func noRate(_ message: String) -> CostResult { .unknown(Unpriced(.noRate, message)) }

@@ -226,11 +226,13 @@ def test_a_proof_holds_without_the_archive_and_for_an_independent_reader(deck, t
     elsewhere.run("proof", "--check", path, "--checkpoint", kept)
     kept.write_text(kept.read_text().replace("\n12\n", "\n13\n"))
     elsewhere.run("proof", "--check", path, "--checkpoint", kept, code=2)
-    # Of an unsigned checkpoint nothing vouches for its first line, the archive's name; for size and root the path does.
-    name, rest = proof["checkpoint"].split("\n", 1)
+    # Of an unsigned checkpoint nothing vouches for its first line, the archive's name, and its size only as far as the
+    # path's length depends on it; for the root the path does.
+    name, size_line, root_line, *rest = proof["checkpoint"].split("\n")
     changed = {key: proof[key].replace("0", "1") if "0" in proof[key] else proof[key] + " "
                for key in ("call_id", "leaf", "salt", "open", "request", "end", "raw_sha256")}
-    changed["checkpoint"] = name + "\n" + (rest.replace("A", "B", 1) if "A" in rest else rest.replace("12", "13", 1))
+    other_root = ("B" if root_line[0] == "A" else "A") + root_line[1:]
+    changed["checkpoint"] = "\n".join([name, size_line, other_root, *rest])
     for key, value in changed.items():
         wrong = {**proof, key: value}
         path.write_text(json.dumps(wrong))

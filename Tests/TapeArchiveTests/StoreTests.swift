@@ -71,6 +71,33 @@ import Testing
     #expect(code(files, .writing) == nil)
   }
 
+  /// What was recorded hangs on names that somebody made who was killed before they were durable.
+  @Test func aCreationThatWasKilledAtAnyStepIsMadeDurableByTheNext() throws {
+    var step = 1
+    var isWhole = false
+    while !isWhole {
+      let disk = MemoryDisk()
+      disk.fail(step, .kill)
+      isWhole = (try? deepStore(MemoryFiles(disk: disk))) != nil
+      disk.clearFaults()
+      var generator = Seeded(state: 1)
+      let open = makeOpen(&generator)
+      let writer = try JournalWriter(store: deepStore(MemoryFiles(disk: disk)), options: quietOptions(), log: quiet)
+      writer.end(writer.open(open), offsetNs: 1, cause: .endOfBody)
+      try writer.close()
+      for loss in PowerLoss.states(seed: UInt64(step)) {
+        let store = try deepStore(MemoryFiles(disk: disk.after(loss)))
+        #expect(try Collector.all(store).calls[open.id] != nil, "killed at \(step), power loss \(loss)")
+      }
+      step += 1
+    }
+    #expect(step > 8)
+  }
+
+  private func deepStore(_ files: MemoryFiles) throws -> Store {
+    try Store(path: "/home/me/s", access: .writing, files: files, clock: ManualClock())
+  }
+
   @Test func theFingerprintKeyStaysTheSame() throws {
     let files = MemoryFiles()
     let key = try memoryStore(files).fingerprintKey()

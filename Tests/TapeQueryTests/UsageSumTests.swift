@@ -1,4 +1,5 @@
 import TapeJSON
+import TapeTestSupport
 import TapeTypes
 import Testing
 
@@ -11,12 +12,25 @@ import Testing
       (50, [10], 10), (95, [10], 10), (50, [10, 20], 10), (50, [10, 20, 30], 20), (95, [10, 20, 30], 30),
       (50, Array(1...100), 50), (95, Array(1...100), 95), (95, Array(1...20), 19), (95, Array(1...21), 20),
       (50, Array(1...101), 51), (100, [1, 2, 3], 3),
-    ] as [(Int, [Int64], Int64)])
-  func percentilesAreNearestRank(percent: Int, values: [Int64], expected: Int64) {
-    #expect(UsageSum.percentile(percent, of: values) == expected)
+    ] as [(Int, [Int], Int)])
+  func percentilesAreNearestRank(percent: Int, values: [Int], expected: Int) {
+    #expect(Percentiles.nearestRank([percent], of: values) == [expected])
+    #expect(Percentiles.nearestRank([percent], of: values.reversed()) == [expected])
   }
 
-  @Test func nothingHasNoPercentile() { #expect(UsageSum.percentile(50, of: []) == nil) }
+  @Test func nothingHasNoPercentile() { #expect(Percentiles.nearestRank([50, 95], of: []) == [nil, nil]) }
+
+  /// The same as sorting gives, for values that come once, often, sorted, or nearly so.
+  @Test(arguments: [1, 2, 3, 10, 1_000, 5_003], [1, 3, 100, 1_000_000])
+  func percentilesAreThoseOfSortedValues(count: Int, distinct: Int) {
+    var random = SeededNumbers(UInt64(count * distinct))
+    let values = (0..<count).map { _ in Int.random(in: 0..<distinct, using: &random) }
+    for values in [values, values.sorted(), values.sorted().reversed()] {
+      let sorted = values.sorted()
+      let expected = [50, 95, 99].map { sorted[($0 * count + 99) / 100 - 1] }
+      #expect(Percentiles.nearestRank([50, 95, 99], of: values) == expected)
+    }
+  }
 
   @Test func sumsOfTheUnknownAreUnknown() {
     var sum = TokenSum()

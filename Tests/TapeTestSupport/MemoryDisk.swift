@@ -18,6 +18,9 @@ package final class MemoryDisk: Sendable {
     var changes: [Change] = []
     /// Ranges whose pages a failed sync dropped: readable until the power goes, never written again.
     var dropped: [Range<Int>] = []
+    /// Descriptors that are still to be told of a sync that failed through another one: the kernel tells each of those
+    /// that were open.
+    var untold: Set<Int32> = []
     /// Descriptors that hold a lock.
     var shared: Set<Int32> = []
     var exclusive: Int32?

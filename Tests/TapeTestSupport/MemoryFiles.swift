@@ -164,10 +164,12 @@ package final class MemoryFiles: TapeFiles {
       }
       if let failure {
         node.dropChanges()
+        node.untold = Set(state.open.filter { $0.value.node === node }.keys).subtracting([descriptor])
         throw FileError("fdatasync", "", errno: failure)
       }
       state.syncs += 1
       node.settle()
+      if node.untold.remove(descriptor) != nil { throw FileError("fdatasync", "", errno: 5) }
     }
   }
 

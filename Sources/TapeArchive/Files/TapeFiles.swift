@@ -88,26 +88,31 @@ package protocol TapeFiles: Sendable {
 }
 
 extension TapeFiles {
-  /// Makes a directory that survives a loss of power: each parent that got a new name in it is synced.
+  /// Makes a directory that survives a loss of power: every directory above it is synced, also those that are there, as
+  /// who made them may have been killed before it did.
   package func makeDurableDirectory(_ path: String) throws(FileError) {
-    var parents: [String] = []
-    var missing = path
-    while try status(missing) == nil {
-      let slash = missing.utf8.lastIndex(of: 0x2F)
-      let parent = slash.map { $0 == missing.startIndex ? "/" : String(missing[..<$0]) } ?? "."
-      parents.append(parent)
-      if parent == missing { break }
-      missing = parent
+    var above: [(directory: String, isNewBelow: Bool)] = []
+    var below = path
+    while let parent = Self.parent(of: below) {
+      above.append((parent, try status(below) == nil))
+      below = parent
     }
     try makeDirectory(path)
-    for parent in parents {
+    for (directory, isNewBelow) in above {
       do throws(FileError) {
-        try syncDirectory(parent)
+        try syncDirectory(directory)
       } catch {
-        // A directory that may be written and not read cannot be synced.
-        guard error.isReadOnly else { throw error }
+        // A directory that may be written and not read cannot be synced; for what was there before it is a try.
+        guard !isNewBelow || error.isReadOnly else { throw error }
       }
     }
+  }
+
+  /// nil for the root and for where relative paths start.
+  private static func parent(of path: String) -> String? {
+    guard let slash = path.utf8.lastIndex(of: 0x2F) else { return path == "." ? nil : "." }
+    if slash == path.startIndex { return path == "/" ? nil : "/" }
+    return String(path[..<slash])
   }
 
   package func entries(_ path: String) throws(FileError) -> [DirectoryEntry] {

@@ -119,7 +119,7 @@ struct CallPage {
       row("cost", "unknown: \(text("cost_unknown", "message") ?? "–")", &lines)
       return
     }
-    row("cost", "$\(total)" + CostSum(cost, usage: call["usage"]).text, &lines)
+    row("cost", "$\(total)" + CostBreakdown(cost, usage: call["usage"]).text, &lines)
     let version = "prices \(text("cost", "price_version") ?? "–")"
     row("price", text("cost", "price_model").map { "\($0), \(version)" } ?? version, &lines)
     for note in cost["notes"]?.array ?? [] { row("note", TerminalText.escaped(Column.plain(note)), &lines) }

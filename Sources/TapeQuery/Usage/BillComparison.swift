@@ -37,7 +37,7 @@ extension QueryEngine {
     for pair in pairs.values { total.add(pair) }
     let sorted = pairs.sorted { $0.key < $1.key }.map(\.value)
     let rows = sorted.map(\.json) + (sorted.isEmpty ? [] : [total.json])
-    return BillComparison(rows: rows, differing: sorted.count(where: \.differs), usage: report.answer(rows))
+    return BillComparison(rows: rows, differing: sorted.count(where: \.differs), usage: UsageAnswer(report, rows: rows))
   }
 }
 
@@ -80,8 +80,8 @@ private struct BillPair {
     calls += sum.calls
     tokens.add(sum.allTokens)
     cost = Self.sum(cost, sum.cost.total)
-    withoutUsage += sum.withoutUsage
-    withoutPrice += sum.withoutPrice
+    withoutUsage += sum.calls - sum.withUsage
+    withoutPrice += sum.cost.withoutPrice
   }
 
   mutating func add(_ line: Bill.Line) {

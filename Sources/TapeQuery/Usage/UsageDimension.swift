@@ -1,3 +1,4 @@
+internal import TapeCatalogue
 internal import TapeTypes
 
 /// One thing that usage is split by: an element of `--by`.
@@ -60,6 +61,20 @@ package enum UsageDimension: Sendable, Hashable {
   var metadataKey: String? {
     if case .metadata(let key) = self { return key }
     return nil
+  }
+
+  /// The column of a block that has it; nil for what blocks have not, or not by itself.
+  var blockName: UsageRow.Name? {
+    switch self {
+    case .identity: .identity
+    case .thread: .thread
+    case .tag: .threadTags
+    case .deployment: .deployment
+    case .model: .model
+    case .provider: .provider
+    case .state: .state
+    case .trace, .hour, .day, .month, .metadata: nil
+    }
   }
 
   var isTime: Bool { self == .hour || self == .day || self == .month }

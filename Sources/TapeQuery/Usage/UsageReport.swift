@@ -1,145 +1,158 @@
 internal import TapeCatalogue
-package import TapeJSON
-package import TapePricing
+internal import TapeJSON
+internal import TapePricing
 internal import TapeTypes
 
-/// What `usage` answers.
-package struct UsageAnswer: Sendable {
-  /// With `totals` the last one has `"group":{}`. Nothing for no calls.
-  package let rows: [JSONValue]
-  /// The sum over all calls that could be priced, whatever the rows are; nil when none could.
-  package let cost: DecimalNumber?
-  /// How many calls are not in that sum.
-  package let unpricedCalls: Int
-  /// The models that could not be priced for want of a price, most calls first: `provider/model`, calls, and why.
-  package let unpricedModels: [(name: String, calls: Int, why: String)]
-  /// What priced models bill for and a usage does not tell.
-  package let notInUsage: [String]
-}
-
-extension QueryEngine {
-  /// Usage and cost by group.
-  ///
-  /// A call with two tags counts in the rows of both and once in the totals; one without is in the row with null.
-  ///
-  /// - Parameters:
-  ///   - timeZone: what hours, days and months are those of.
-  ///   - top: only the first so many groups: the most expensive ones, then those with most tokens, then most calls.
-  package func usage(
-    _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules = .utc, totals: Bool = false,
-    top: Int? = nil
-  ) throws -> UsageAnswer {
-    let report = try usageReport(filter, by: dimensions, timeZone: timeZone)
-    return report.answer(report.objects(totals: totals, top: top))
-  }
-
-  func usageReport(
-    _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules
-  ) throws -> UsageReport {
-    var report = UsageReport(dimensions: dimensions, timeZone: timeZone)
-    let condition = FilterSQL(filter, hidesMocks: true, sums: true)
-    let metadata = dimensions.compactMap(\.metadataKey)
-    let columns = UsageReport.columns + metadata.map { _ in ", " + FilterSQL.metadataText }.joined()
-    let sql = "SELECT \(columns) FROM calls c\(condition.clause)"
-    let prices = try prices
-    try catalogue.snapshot { snapshot in
-      try check(filter, in: snapshot)
-      try snapshot.query(sql, metadata.map { .text($0) } + condition.arguments) { report.add($0, prices: prices) }
-    }
-    return report
-  }
-}
-
-/// Adds calls up by group.
+/// Adds calls up by group, block by block.
 struct UsageReport {
   private let dimensions: [UsageDimension]
-  private let buckets: TimeBuckets
-  private(set) var groups: [[String?]: UsageSum] = [:]
+  private var grouping: UsageGroups
+  private var sums: [UsageSum] = []
   private(set) var all = UsageSum()
-  private var unpriced: [String: (calls: Int, why: String)] = [:]
 
-  /// What `add` reads; the values of the metadata dimensions come behind.
-  static let columns = """
-    c.state, c.has_usage, c.prompt_tokens, c.completion_tokens, c.total_tokens, c.cached_tokens, c.reasoning_tokens, \
-    c.usage_contradiction, c.provider, c.model, c.started_ns, c.mock, c.first_content_ns, c.duration_ns, \
-    c.identity_id, c.thread_id, c.thread_tags, c.deployment, coalesce(c.trace_id, c.traceparent_trace_id), \
-    c.usage_unknown_reason
-    """
-  private static let columnCount = 20
+  private var classes: PriceClasses
+  private var models: [ModelName: Int] = [:]
+  private var modelNames: [ModelName] = []
+  /// The model of each class.
+  private var classModels: [Int] = []
+  /// The tokens of each class that each group has, and that all calls have.
+  private var priced: [GroupClass: PricedTokens] = [:]
+  private var allPriced: [PricedTokens] = []
 
-  init(dimensions: [UsageDimension], timeZone: TimeZoneRules) {
+  private struct ModelName: Hashable {
+    var provider: String?
+    var model: String?
+  }
+
+  private struct GroupClass: Hashable {
+    var group: Int
+    var number: Int
+  }
+
+  /// What becomes of a call's cost.
+  private enum Pricing {
+    case mock
+    case unpriced(Unpriced.Reason)
+    case number(Int, PricedTokens)
+  }
+
+  init(dimensions: [UsageDimension], timeZone: TimeZoneRules, prices: PriceTable) {
     self.dimensions = dimensions
-    buckets = TimeBuckets(zone: timeZone)
+    grouping = UsageGroups(dimensions, timeZone: timeZone)
+    classes = PriceClasses(prices)
   }
 
-  mutating func add(_ row: SQLRow, prices: PriceTable) {
-    let model = CallModel(
-      provider: row.text(8), model: row.text(9), startedNs: Int64(row.integer(10) ?? 0))
-    let counts = TokenCounts(
-      prompt: row.integer(2), completion: row.integer(3), total: row.integer(4), cached: row.integer(5),
-      reasoning: row.integer(6))
-    let usage = CallUsage(
-      counts: counts, isKnown: row.flag(1), unknownReason: row.text(19), contradiction: row.text(7))
-    let cost = CallCost(usage, model: model, isMock: row.flag(11), prices: prices)
-    let facts = UsageFacts(
-      state: row.text(0).flatMap { CallState(rawValue: $0) } ?? .lost, hasUsage: usage.isKnown, counts: counts,
-      cost: cost, firstContentNs: row.integer(12).map(Int64.init), durationNs: row.integer(13).map(Int64.init))
-    if case .unknown(let why) = cost { note(why, model) }
-    all.add(facts)
-    guard !dimensions.isEmpty else { return }
-    for key in keys(row, model) { groups[key, default: UsageSum()].add(facts) }
+  /// The name columns that are read.
+  var names: Set<UsageRow.Name> {
+    grouping.names.union([.state, .provider, .model, .usageContradiction, .usageUnknownReason])
   }
 
-  /// Remembers what a price could be given for.
-  private mutating func note(_ why: Unpriced, _ model: CallModel) {
-    switch why.reason {
-    case .noUsage, .badUsage: return
-    case .unknownProvider, .unknownModel, .noRate: break
-    }
-    let name = "\(model.provider ?? "?")/\(model.model ?? "?")"
-    // Names come from recorded responses, so their number is bounded here.
-    guard unpriced[name] != nil || unpriced.count < 1_000 else { return }
-    unpriced[name, default: (0, why.message)].calls += 1
-  }
+  // MARK: Adding
 
-  func answer(_ rows: [JSONValue]) -> UsageAnswer {
-    UsageAnswer(
-      rows: rows, cost: all.cost.total, unpricedCalls: all.cost.unpricedCalls,
-      unpricedModels: unpriced.map { ($0.key, $0.value.calls, $0.value.why) }
-        .sorted { ($1.1, $0.0) < ($0.1, $1.0) },
-      notInUsage: all.cost.notInUsage.sorted())
-  }
-
-  /// The groups that a call belongs to: one, or one for each of its tags.
-  private func keys(_ row: SQLRow, _ model: CallModel) -> [[String?]] {
-    var keys: [[String?]] = [[]]
-    var metadata = Self.columnCount
-    for dimension in dimensions {
-      let values: [String?]
-      switch dimension {
-      case .identity: values = [row.text(14)]
-      case .thread: values = [row.text(15)]
-      case .tag: values = Self.tags(row.text(16))
-      case .deployment: values = [row.text(17)]
-      case .model: values = [model.model]
-      case .provider: values = [model.provider]
-      case .state: values = [row.text(0)]
-      case .trace: values = [row.text(18)]
-      case .hour: values = [buckets.hour(ns: model.startedNs)]
-      case .day: values = [buckets.day(ns: model.startedNs)]
-      case .month: values = [buckets.month(ns: model.startedNs)]
-      case .metadata:
-        values = [row.text(metadata)]
-        metadata += 1
+  /// Adds those calls of a block that `filter` lets through; all without one.
+  mutating func add(_ block: UsageBlock, filter: UsageFilter?) {
+    let calls = filter?.calls(of: block) ?? Array(0..<block.count)
+    guard !calls.isEmpty else { return }
+    if !dimensions.isEmpty { grouping.enter(block) }
+    let facts = BlockFacts(block)
+    let models = modelNumbers(block)
+    var groups: [Int] = []
+    for call in calls {
+      let call = (number: call, facts: facts[call])
+      let pricing = pricing(of: call.number, call.facts, in: block, model: models[call.number])
+      all.add(call.facts)
+      note(pricing, call.facts, in: &all.cost)
+      if case .number(let number, let tokens) = pricing {
+        while allPriced.count <= number { allPriced.append(PricedTokens()) }
+        allPriced[number] += tokens
       }
-      keys = keys.flatMap { key in values.map { key + [$0] } }
+      guard !dimensions.isEmpty else { continue }
+      grouping.find(call.number, into: &groups)
+      for group in groups {
+        while sums.count <= group { sums.append(UsageSum()) }
+        sums[group].add(call.facts)
+        note(pricing, call.facts, in: &sums[group].cost)
+        if case .number(let number, let tokens) = pricing {
+          priced[GroupClass(group: group, number: number), default: PricedTokens()] += tokens
+        }
+      }
     }
-    return keys
   }
 
-  private static func tags(_ json: String?) -> [String?] {
-    let tags = QueryEngine.parsed(json)?.array?.compactMap(\.string) ?? []
-    return tags.isEmpty ? [nil] : Array(Set(tags))
+  private func note(_ pricing: Pricing, _ facts: UsageFacts, in cost: inout CostSum) {
+    switch pricing {
+    case .mock: cost.addMock()
+    case .unpriced(let reason): cost.addUnpriced(reason, hasUsage: facts.hasUsage)
+    case .number: break
+    }
+  }
+
+  private mutating func pricing(of call: Int, _ facts: UsageFacts, in block: UsageBlock, model: Int) -> Pricing {
+    if block[.flags][call] & UsageRow.mockFlag != 0 { return .mock }
+    if block[.usageContradiction].places[call] != UsageBlock.none { return .unpriced(.badUsage) }
+    guard facts.hasUsage else {
+      return .unpriced(block[.usageUnknownReason].places[call] == UsageBlock.none ? .noUsage : .badUsage)
+    }
+    let found = classes.add(
+      model: model, prompt: facts.prompt, completion: facts.completion, cached: facts.cached,
+      reasoning: facts.reasoning, total: facts.total, at: Int64(block[.started][call]))
+    guard let found else { return .unpriced(.badUsage) }
+    while classModels.count <= found.number { classModels.append(model) }
+    return .number(found.number, found.tokens)
+  }
+
+  /// The number of each call's model.
+  private mutating func modelNumbers(_ block: UsageBlock) -> [Int] {
+    let (providers, names) = (block[.provider], block[.model])
+    var known: [ModelPlaces: Int] = [:]
+    return (0..<block.count).map { call in
+      let places = ModelPlaces(provider: providers.places[call], model: names.places[call])
+      if let number = known[places] { return number }
+      let name = ModelName(
+        provider: places.provider == UsageBlock.none ? nil : providers.texts[places.provider],
+        model: places.model == UsageBlock.none ? nil : names.texts[places.model])
+      let number = models[name] ?? newModel(name)
+      known[places] = number
+      return number
+    }
+  }
+
+  private struct ModelPlaces: Hashable {
+    var provider: Int
+    var model: Int
+  }
+
+  private mutating func newModel(_ name: ModelName) -> Int {
+    let number = classes.model(provider: name.provider, model: name.model)
+    models[name] = number
+    modelNames.append(name)
+    return number
+  }
+
+  // MARK: What came out
+
+  /// Prices what was added up. Nothing is added any more.
+  mutating func finish() {
+    for (key, tokens) in priced { sums[key.group].cost.add(classes.cost(key.number, tokens), calls: tokens.calls) }
+    for (number, tokens) in allPriced.enumerated() where tokens.calls > 0 {
+      all.cost.add(classes.cost(number, tokens), calls: tokens.calls)
+    }
+  }
+
+  /// The values of each group, and its sums.
+  var groups: [(key: [String?], value: UsageSum)] {
+    sums.enumerated().map { (key: grouping.texts($0.offset), value: $0.element) }
+  }
+
+  /// The models that could not be priced for want of a price, most calls first.
+  var unpricedModels: [(name: String, calls: Int, why: String)] {
+    var found: [String: (calls: Int, why: String)] = [:]
+    for (number, tokens) in allPriced.enumerated() where tokens.calls > 0 {
+      guard case .unknown(let why) = classes.cost(number, tokens) else { continue }
+      let name = modelNames[classModels[number]]
+      found["\(name.provider ?? "?")/\(name.model ?? "?")", default: (0, why.message)].calls += tokens.calls
+    }
+    return found.map { ($0.key, $0.value.calls, $0.value.why) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
   }
 
   /// The rows; the totals last.
@@ -178,5 +191,31 @@ struct UsageReport {
       return a.utf8.lexicographicallyPrecedes(b.utf8)
     }
     return false
+  }
+}
+
+/// The facts of a block's calls, by their place.
+private struct BlockFacts {
+  private let states: [CallState?]
+  private let places: [Int]
+  private let block: UsageBlock
+
+  init(_ block: UsageBlock) {
+    self.block = block
+    states = block[.state].texts.map { CallState(rawValue: $0) }
+    places = block[.state].places
+  }
+
+  subscript(_ call: Int) -> UsageFacts {
+    let state = (places[call] == UsageBlock.none ? nil : states[places[call]]) ?? .lost
+    func number(_ column: UsageRow.Number) -> Int? {
+      let value = block[column][call]
+      return value == UsageBlock.none ? nil : value
+    }
+    return UsageFacts(
+      isError: state.isError, isAbort: state == .clientAbort,
+      hasUsage: block[.flags][call] & UsageRow.hasUsageFlag != 0, prompt: number(.prompt),
+      completion: number(.completion), total: number(.total), cached: number(.cached), reasoning: number(.reasoning),
+      firstContentNs: number(.firstContent), durationNs: number(.duration))
   }
 }

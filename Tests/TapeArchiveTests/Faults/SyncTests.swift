@@ -45,6 +45,30 @@ import Testing
     }
   }
 
+  /// A seal syncs journals too, and a sync that fails takes the pages for clean: the kernel tells each that has the file
+  /// open, and the recorder writes again what it had not synced.
+  @Test func aSyncThatFailsForSomebodyElseIsMadeGood() throws {
+    let oracle = Oracle()
+    let disk = MemoryDisk()
+    let clock = ManualClock()
+    let store = try memoryStore(MemoryFiles(disk: disk), clock: clock)
+    let session = try RecorderSession(store: store, options: quietOptions(), clock: clock, oracle: oracle)
+    var generator = Seeded(state: 2)
+    let call = session.open(makeOpen(&generator))
+    session.frame(call, offsetNs: 1, Array("data: x\n\n".utf8))
+    session.flush()
+    let others = MemoryFiles(disk: disk)
+    let journal = try #require(store.archiveNames.first { $0.hasPrefix("J-") })
+    let descriptor = try others.open("\(store.archivePath)/\(journal)", .read)
+    disk.failSyncs(1)
+    #expect(throws: FileError.self) { try others.sync(descriptor) }
+    session.sync()
+    for loss in PowerLoss.states(seed: 3) {
+      try recover(disk.after(loss), oracle, promised: .synced, mayDamage: true, "power loss \(loss)")
+    }
+    try session.close()
+  }
+
   /// Two journals that follow a failed sync: the one that repeats is where the records are, also for what comes next.
   @Test(arguments: [0, 1, 2, 3]) func journalsAfterAFailedSyncGoOnFromEachOther(failures: Int) throws {
     let oracle = Oracle()

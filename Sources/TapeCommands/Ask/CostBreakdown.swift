@@ -1,7 +1,7 @@
 internal import TapeJSON
 
 /// How a cost came about, as people would write it: ` = (36 × 2.5 + 64 × 1.25 + 20 × 10) ÷ 1,000,000`.
-struct CostSum {
+struct CostBreakdown {
   private let cost: JSONValue
   private let usage: JSONValue?
 

@@ -1,0 +1,133 @@
+/// Prices many calls at once.
+///
+/// As long as the same rates hold a cost is linear in the tokens, so calls are sorted into classes of which each call
+/// has the same rates, parts and notes; their tokens are added up first and multiplied then. The sums are exact, and
+/// the same to the digit as those of single calls.
+package struct PriceClasses {
+  private let table: PriceTable
+  private var models: [Model] = []
+  private var classes: [Class] = []
+  private var numbers: [Key: Int] = [:]
+
+  package init(_ table: PriceTable) { self.table = table }
+
+  /// How many classes there are so far; they are numbered from 0.
+  package var count: Int { classes.count }
+
+  private struct Model {
+    var search: PriceSearch
+    /// Nothing but the tokens decides on the price.
+    var isPlain: Bool
+  }
+
+  private struct Class {
+    var model: Int
+    /// One call of it stands for all as far as dates and sizes decide.
+    var atNs: Int64
+    var prompt: Int
+  }
+
+  private struct Key: Hashable {
+    var model: Int
+    var rule: Int
+    var tier: Int
+    var parts: UInt8
+    /// Of a call that is in a class of its own.
+    var own: Int
+  }
+
+  /// The number of a provider's model, for `add`.
+  package mutating func model(provider: String?, model: String?) -> Int {
+    let search = table.find(provider: provider, model: model)
+    let rows = search.search.found?.model.rows ?? []
+    let isPlain = search.overrides.isEmpty && rows.count <= 1 && rows.allSatisfy(\.tierSizes.isEmpty)
+    models.append(Model(search: search, isPlain: isPlain))
+    return models.count - 1
+  }
+
+  /// More tokens than these are added to no other ones, lest a sum be too large.
+  private static let mostAdded = 1 << 32
+
+  /// The class of a call, and what it adds to its tokens.
+  ///
+  /// - Parameters:
+  ///   - model: as `model(provider:model:)` numbered it.
+  ///   - at: ns since 1970.
+  /// - Returns: nil for a usage that is impossible or not whole.
+  package mutating func add(
+    model: Int, prompt: Int?, completion: Int?, cached: Int?, reasoning: Int?, total: Int?, at: Int64
+  ) -> (number: Int, tokens: PricedTokens)? {
+    let reading = BillableUsage.read(
+      prompt: prompt, completion: completion, cached: cached, reasoning: reasoning, total: total)
+    guard case .usage(let usage) = reading else { return nil }
+    var key = Key(model: model, rule: 0, tier: 0, parts: usage.parts, own: 0)
+    if !models[model].isPlain { (key.rule, key.tier) = models[model].search.place(prompt: usage.prompt, atNs: at) }
+    if max(usage.prompt, usage.completion, usage.reasoning) > Self.mostAdded { key.own = classes.count + 1 }
+    if let number = numbers[key] { return (number, PricedTokens(usage)) }
+    classes.append(Class(model: model, atNs: at, prompt: usage.prompt))
+    numbers[key] = classes.count - 1
+    return (classes.count - 1, PricedTokens(usage))
+  }
+
+  /// What calls of a class cost together, or why that is not known.
+  package func cost(_ number: Int, _ tokens: PricedTokens) -> CostResult {
+    let model = models[classes[number].model]
+    return model.search.cost(
+      of: tokens.usage, calls: tokens.calls, size: classes[number].prompt, at: classes[number].atNs,
+      version: table.version)
+  }
+}
+
+/// Tokens of calls of one class, added up.
+package struct PricedTokens: Sendable {
+  package private(set) var calls = 0
+  private var prompt = 0
+  private var completion = 0
+  private var cached = 0
+  private var reasoning = 0
+  private var reasoningIsOnTop = false
+
+  package init() {}
+
+  init(_ usage: BillableUsage) {
+    calls = 1
+    prompt = usage.prompt
+    completion = usage.completion
+    cached = usage.cached
+    reasoning = usage.reasoning
+    reasoningIsOnTop = usage.reasoningIsOnTop
+  }
+
+  package static func += (left: inout PricedTokens, right: PricedTokens) {
+    left.calls += right.calls
+    left.prompt += right.prompt
+    left.completion += right.completion
+    left.cached += right.cached
+    left.reasoning += right.reasoning
+    left.reasoningIsOnTop = right.reasoningIsOnTop
+  }
+
+  var usage: BillableUsage {
+    BillableUsage(
+      prompt: prompt, completion: completion, cached: cached, reasoning: reasoning, reasoningIsOnTop: reasoningIsOnTop)
+  }
+}
+
+extension BillableUsage {
+  /// Which of its parts there are: they decide which rates are needed, and which notes are made.
+  fileprivate var parts: UInt8 {
+    (prompt > cached ? 1 : 0) | (cached > 0 ? 2 : 0) | (completion > 0 ? 4 : 0) | (reasoning > 0 ? 8 : 0)
+      | (reasoningIsOnTop ? 16 : 0)
+  }
+}
+
+extension PriceSearch {
+  /// Which rows of prices hold for a call, and between which sizes of theirs it lies.
+  fileprivate func place(prompt: Int, atNs time: Int64) -> (rule: Int, tier: Int) {
+    let override = overrides.lastIndex { $0.holds(atNs: time) } ?? -1
+    let rows = search.found?.model.rows ?? []
+    let row = search.found?.model.rowIndex(atNs: time) ?? 0
+    let tier = rows.isEmpty ? 0 : rows[row].tierSizes.count { prompt > $0 }
+    return ((override + 1) << 32 | row, tier)
+  }
+}

@@ -1,0 +1,73 @@
+internal import TapeCatalogue
+package import TapeJSON
+package import TapePricing
+internal import TapeTypes
+
+/// What `usage` answers.
+package struct UsageAnswer: Sendable {
+  /// With `totals` the last one has `"group":{}`. Nothing for no calls.
+  package let rows: [JSONValue]
+  /// The sum over all calls that could be priced, whatever the rows are; nil when none could.
+  package let cost: DecimalNumber?
+  /// How many calls are not in that sum.
+  package let unpricedCalls: Int
+  /// The models that could not be priced for want of a price, most calls first: `provider/model`, calls, and why.
+  package let unpricedModels: [(name: String, calls: Int, why: String)]
+  /// What priced models bill for and a usage does not tell.
+  package let notInUsage: [String]
+
+  init(_ report: UsageReport, rows: [JSONValue]) {
+    self.rows = rows
+    cost = report.all.cost.total
+    unpricedCalls = report.all.cost.unpricedCalls
+    unpricedModels = report.unpricedModels
+    notInUsage = report.all.cost.notInUsage.sorted()
+  }
+}
+
+extension QueryEngine {
+  /// Usage and cost by group.
+  ///
+  /// A call with two tags counts in the rows of both and once in the totals; one without is in the row with null.
+  ///
+  /// - Parameters:
+  ///   - timeZone: what hours, days and months are those of.
+  ///   - top: only the first so many groups: the most expensive ones, then those with most tokens, then most calls.
+  package func usage(
+    _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules = .utc, totals: Bool = false,
+    top: Int? = nil
+  ) throws -> UsageAnswer {
+    let report = try usageReport(filter, by: dimensions, timeZone: timeZone)
+    return UsageAnswer(report, rows: report.objects(totals: totals, top: top))
+  }
+
+  func usageReport(
+    _ filter: CallFilter, by dimensions: [UsageDimension], timeZone: TimeZoneRules
+  ) throws -> UsageReport {
+    var report = UsageReport(dimensions: dimensions, timeZone: timeZone, prices: try prices)
+    let extra = dimensions.filter { $0.blockName == nil && !$0.isTime }
+    try catalogue.snapshot { snapshot in
+      try check(filter, in: snapshot)
+      if extra.isEmpty, let columns = UsageFilter(filter) {
+        let names = report.names.union(columns.columns)
+        try snapshot.usageBlocks(from: filter.from, to: filter.to, names: names) { report.add($0, filter: columns) }
+      } else {
+        let condition = FilterSQL(filter, hidesMocks: true, sums: true)
+        let columns = UsageRow.columns + extra.map { ", " + $0.extraColumn }.joined()
+        let arguments = extra.compactMap(\.metadataKey).map { SQLValue.text($0) } + condition.arguments
+        try snapshot.usageBlocks("SELECT \(columns) FROM calls c\(condition.clause)", arguments) {
+          report.add($0, filter: nil)
+        }
+      }
+    }
+    report.finish()
+    return report
+  }
+}
+
+extension UsageDimension {
+  /// What is selected for a dimension that blocks have not.
+  fileprivate var extraColumn: String {
+    metadataKey == nil ? "coalesce(c.trace_id, c.traceparent_trace_id)" : FilterSQL.metadataText
+  }
+}

@@ -1,0 +1,54 @@
+internal import TapeCatalogue
+internal import TapeTypes
+
+/// A filter on the columns of a block. Sums whose filter is one of these need no rows.
+struct UsageFilter {
+  private let from: Int?
+  private let to: Int?
+  private let minDuration: Int?
+  private let names: [(column: UsageRow.Name, text: String)]
+  private let hidesMocks: Bool
+
+  /// nil if blocks have not what the filter asks for.
+  init?(_ filter: CallFilter) {
+    var rest = filter
+    rest.from = nil
+    rest.to = nil
+    rest.minDurationNs = nil
+    rest.state = nil
+    rest.deployment = nil
+    rest.model = nil
+    rest.provider = nil
+    rest.mock = .byDefault
+    guard rest.isEmpty else { return nil }
+    from = filter.from.map(Int.init)
+    to = filter.to.map(Int.init)
+    minDuration = filter.minDurationNs.map(Int.init)
+    let wanted: [(UsageRow.Name, String?)] = [
+      (.state, filter.state?.rawValue), (.deployment, filter.deployment), (.model, filter.model),
+      (.provider, filter.provider),
+    ]
+    names = wanted.compactMap { column, text in text.map { (column, $0) } }
+    hidesMocks = filter.mock != .include
+  }
+
+  /// The name columns that it looks at.
+  var columns: Set<UsageRow.Name> { Set(names.map(\.column)) }
+
+  /// The calls of a block that it lets through.
+  func calls(of block: UsageBlock) -> [Int] {
+    var wanted: [(places: [Int], place: Int)] = []
+    for (column, text) in names {
+      guard let place = block[column].texts.firstIndex(of: text) else { return [] }
+      wanted.append((block[column].places, place))
+    }
+    let (started, flags, durations) = (block[.started], block[.flags], block[.duration])
+    return (0..<block.count).filter { call in
+      if hidesMocks, flags[call] & UsageRow.mockFlag != 0 { return false }
+      if let from, started[call] < from { return false }
+      if let to, started[call] >= to { return false }
+      if let minDuration, durations[call] < minDuration { return false }
+      return wanted.allSatisfy { $0.places[call] == $0.place }
+    }
+  }
+}
