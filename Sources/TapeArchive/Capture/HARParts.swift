@@ -48,10 +48,11 @@ struct HARObject {
     try (array("headers") ?? []).compactMap { item in
       guard let name = item["name"]?.string else { throw HARError("\(path)headers has one without a name") }
       guard !name.hasPrefix(":"), !name.isEmpty else { return nil }
-      guard let value = item["value"]?.string ?? (item["value"]?.isNull ?? true ? "" : nil) else {
-        throw HARError("\(path)headers has a value that is no text")
+      switch item["value"] ?? .null {
+      case .string(let text), .number(let text): return HeaderField(name, text)
+      case .null: return HeaderField(name, "")
+      default: throw HARError("\(path)headers has a value that is no text")
       }
-      return HeaderField(name, value)
     }
   }
 }

@@ -34,7 +34,7 @@ package final class OutputSink {
         descriptor = open(path, O_WRONLY | O_CLOEXEC)
         if descriptor < 0 { throw FileError("open", path, errno: errno) }
       } else {
-        let name = "\(path).\(getpid()).tmp"
+        let name = "\(path).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).tmp"
         temporary = name
         descriptor = try files.open(name, .create)
         UnfinishedFile.set(name)
