@@ -7,14 +7,14 @@ VENV := .venv
 
 # What building needs (libraries), and what the demo and the tests use beside it.
 BUILD_PACKAGES := libsqlite3-dev libzstd-dev libcurl4-openssl-dev pkg-config
-TEST_PACKAGES := zstd sqlite3 curl openssl nginx-light python3 python3-venv
+TEST_PACKAGES := zstd sqlite3 curl openssl nginx-light python3 python3-venv node-har-schema
 
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 # The recording path is owned by one thread, and exclusivity checks were a quarter of its
 # instructions; debug builds and tests keep them.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: help deps demo build release test test-unit test-clients fuzz sanitize sanitize-address sanitize-thread soak faults lint format bench install clean check-tools
+.PHONY: help deps demo build release test test-unit test-clients protos fuzz sanitize sanitize-address sanitize-thread soak faults lint format bench install clean check-tools
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,11 @@ test: test-unit test-clients ## every test
 
 test-unit: check-tools
 	$(SWIFT) test $(BUILD_FLAGS)
+
+protos: check-tools $(VENV)/ready ## the Swift code of the OTLP messages, anew (needs protobuf-compiler)
+	$(SWIFT) build --scratch-path .build-protos --product protoc-gen-swift
+	$(VENV)/bin/python Sources/TapeOTLP/Generated/generate.py \
+	  $$($(SWIFT) build --scratch-path .build-protos --product protoc-gen-swift --show-bin-path)/protoc-gen-swift
 
 SEED ?= $(shell date +%s)
 STEPS ?= 100000

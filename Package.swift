@@ -31,6 +31,7 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     // System libraries.
@@ -94,6 +95,13 @@ let package = Package(
       name: "TapeExport",
       dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeQuery"], swiftSettings: strict),
     .target(
+      name: "TapeOTLP",
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeDialects", crypto,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["Generated/generate.py", "Generated/LICENSE"], swiftSettings: strict),
+    .target(
       name: "TapeWeb",
       dependencies: [
         "TapeTypes", "TapeJSON", "TapeArchive", "TapeQuery", logging,
@@ -127,7 +135,7 @@ let package = Package(
       name: "tapedeck-live",
       dependencies: [
         "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
-        "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", arguments, logging,
+        "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", "TapeOTLP", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
 
@@ -190,6 +198,11 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeOTLPTests",
+      dependencies: [
+        "TapeOTLP", "TapeTypes", "TapeJSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ], swiftSettings: strict),
     .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON"], swiftSettings: strict),
     .testTarget(
       name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeQuery", "TapeTypes", "TapeJSON"], swiftSettings: strict),

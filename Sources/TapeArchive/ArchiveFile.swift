@@ -16,7 +16,7 @@ public struct ArchiveFile: Sendable, Equatable {
     case checkpoint
     case other
 
-    init(name: String) {
+    package init(name: String) {
       if JournalFormat.parse(fileName: name) != nil {
         self = .journal
       } else if SegmentFormat.parse(fileName: name) != nil {

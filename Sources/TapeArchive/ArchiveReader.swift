@@ -90,7 +90,7 @@ public struct ArchiveReader: Sendable {
       }
     } catch let error as FileError {
       throw ioError(error)
-    } catch let error as BlockError {
+    } catch let error where error is BlockError || error is ZstdError {
       throw TapeError(.corrupt, "the segment \(store.archivePath)/\(location.file) is damaged: \(error)")
     } catch let error as TapeError where error.code == .notFound {
       return

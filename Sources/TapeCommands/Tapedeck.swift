@@ -3,12 +3,14 @@ package import ArgumentParser
 /// `tapedeck`: asks the archive and the catalogue itself, and becomes `tapedeck-live` for the rest.
 package struct Tapedeck: ParsableCommand {
   package static let configuration = rootConfiguration(
-    record: [DemoStub.self, RecordStub.self, ServeStub.self, ImportStub.self])
+    record: [DemoStub.self, RecordStub.self, ServeStub.self, ImportStub.self], export: ExportCommand.self)
 
   package init() {}
 
-  /// The root command of either executable; they differ in who carries out the recording commands.
-  package static func rootConfiguration(record: [any ParsableCommand.Type]) -> CommandConfiguration {
+  /// The root command of either executable; they differ in who carries out the commands that record or send.
+  package static func rootConfiguration(
+    record: [any ParsableCommand.Type], export: any ParsableCommand.Type
+  ) -> CommandConfiguration {
     CommandConfiguration(
       commandName: "tapedeck",
       abstract: "A flight recorder for LLM streams.",
@@ -25,9 +27,8 @@ package struct Tapedeck: ParsableCommand {
           name: "Ask",
           subcommands: [
             CallsCommand.self, ShowCommand.self, ThreadCommand.self, TraceCommand.self, FramesCommand.self,
-            EventsCommand.self, CatCommand.self,
-            DiffCommand.self, SearchCommand.self, ReplayCommand.self, UsageCommand.self, PricesCommand.self,
-            ExportCommand.self,
+            EventsCommand.self, CatCommand.self, DiffCommand.self, SearchCommand.self, ReplayCommand.self,
+            UsageCommand.self, PricesCommand.self, export,
             StatusCommand.self,
           ]),
         CommandGroup(

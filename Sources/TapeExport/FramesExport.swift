@@ -6,19 +6,6 @@ package import TapeTypes
 /// Calls that ran side by side are side by side in the output. Memory holds the calls that
 /// run at one moment, not all of them.
 package struct FramesExport {
-  /// A call to export: when it starts, its state, and how to read it when its turn comes.
-  package struct Source {
-    package var startedAtNs: Int64
-    package var state: CallState
-    package var load: () throws -> RecordedCall
-
-    package init(startedAtNs: Int64, state: CallState, load: @escaping () throws -> RecordedCall) {
-      self.startedAtNs = startedAtNs
-      self.state = state
-      self.load = load
-    }
-  }
-
   private struct Running {
     let call: RecordedCall
     let state: CallState
@@ -37,26 +24,28 @@ package struct FramesExport {
   }
 
   private let write: ([UInt8]) throws -> Void
+  private var count = 0
   private var running: [Running] = []
   private var line: [UInt8] = []
 
   /// - Parameter write: takes whole lines.
   package init(write: @escaping ([UInt8]) throws -> Void) { self.write = write }
 
-  /// Writes all calls; numbers them from 0 in the order of their start.
+  /// Takes the next call, numbered from 0, and writes what comes before it. Calls have to come in the order of their
+  /// start.
   ///
-  /// - Throws: what reading and writing throw.
-  package mutating func run(_ sources: [Source]) throws {
-    for (number, source) in sources.sorted(by: { $0.startedAtNs < $1.startedAtNs }).enumerated() {
-      try advance(to: source.startedAtNs)
-      let call = try source.load()
-      try write(TimedCapture.openLine(call, number: number))
-      var item = Running(call: call, state: source.state, number: number, dueNs: call.open.startedAtNs)
-      item.schedule()
-      push(item)
-    }
-    try advance(to: .max)
+  /// - Throws: what writing throws.
+  package mutating func add(_ call: RecordedCall, state: CallState) throws {
+    try advance(to: call.open.startedAtNs)
+    try write(TimedCapture.openLine(call, number: count))
+    var item = Running(call: call, state: state, number: count, dueNs: call.open.startedAtNs)
+    item.schedule()
+    push(item)
+    count += 1
   }
+
+  /// Writes the rest.
+  package mutating func finish() throws { try advance(to: .max) }
 
   /// Writes what is due up to and at `limit`.
   private mutating func advance(to limit: Int64) throws {

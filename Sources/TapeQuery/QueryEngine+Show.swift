@@ -17,6 +17,12 @@ extension QueryEngine {
   package func show(_ call: RecordedCall, at location: CallLocation, full: Bool = false) throws -> JSONValue {
     ShownCall(call, at: location, prices: try prices).json(full: full)
   }
+
+  /// The object of `show` with `text`, as the objects of `calls` have it, behind its other keys.
+  package func exported(_ call: RecordedCall, at location: CallLocation, full: Bool = false) throws -> JSONValue {
+    let shown = ShownCall(call, at: location, prices: try prices)
+    return .object((shown.json(full: full).members ?? []) + [.init("text", .string(shown.text))])
+  }
 }
 
 /// A call with all that can be said about it.
@@ -40,6 +46,14 @@ struct ShownCall {
   func json(full: Bool) -> JSONValue {
     let object = JSONValue.object(names + response + outcome + content + bill)
     return full ? object : withoutInlineMedia(object)
+  }
+
+  /// The beginning of choice 0.
+  var text: String? {
+    generation.choices.first { $0.index == 0 }?.content.map { content in
+      String(
+        String.UnicodeScalarView((withoutInlineMedia(.string(content)).string ?? content).unicodeScalars.prefix(200)))
+    }
   }
 
   private var names: [JSONValue.Member] {

@@ -81,6 +81,7 @@ package final class Importer {
       case .timed: return ImportTimedCapture(importer: self, file: file).run()
       case .raw: return FileResult(outcomes: [try ImportRawCapture(importer: self, file: file).run()])
       case .tape: return try ImportTape(importer: self, file: file).run()
+      case .har: return try ImportHAR(importer: self, file: file).run()
       }
     } catch {
       return FileResult(outcomes: [], failure: error)
@@ -94,18 +95,17 @@ package final class Importer {
     return result.outcomes
   }
 
-  private enum Kind { case timed, raw, tape }
+  private enum Kind { case timed, raw, tape, har }
 
   private func kind(_ file: ImportFile) throws -> Kind {
     let name = file.path.lowercased()
     if name.hasSuffix(".sse") { return .raw }
     if name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") { return .timed }
-    if name.hasSuffix(".har") {
-      throw TapeError(
-        .failed, "cannot import \(file.path): this version reads .sse, timed captures (.jsonl) and tapes (.tape) only")
-    }
+    if name.hasSuffix(".har") { return .har }
     defer { file.rewind() }
     if name.hasSuffix(".tape") { return .tape }
+    if let start = try file.chunk(), HARFile.isOne(beginning: start) { return .har }
+    file.rewind()
     guard let line = try file.line() else { return .raw }
     if line.starts(with: TapeFile.magicName.utf8) { return .tape }
     return TimedLine(line) == nil ? .raw : .timed

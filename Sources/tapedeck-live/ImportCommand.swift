@@ -13,11 +13,12 @@ struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: LiveCommand.import.abstract,
     discussion: """
-      Reads .sse captures (raw response bytes), timed captures (.jsonl) and tapes (.tape), and prints one call id a \
+      Reads .sse captures (raw response bytes), timed captures (.jsonl), HTTP archives (.har) and tapes (.tape), and prints one call id a \
       line, in the order of the input. What is in the archive already, with the same bytes, request and start, is skipped and \
       its id printed; a timed capture that names a call_id is told by that alone. What was erased is not imported again \
       (exit 2); a capture that names no call is taken for an erased one that started at the same moment. A tape is checked first, with leaf \
-      hashes and proofs, and taken whole or not at all. A file that cannot be read to its \
+      hashes and proofs, and taken whole or not at all; so is an HTTP archive, of which event streams, generation \
+      endpoints and what was posted as JSON are taken. A file that cannot be read to its \
       end leaves the calls that were complete, and the next one is read.
 
       Example: tapedeck import --request body.json stream.sse

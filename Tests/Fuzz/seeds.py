@@ -232,6 +232,35 @@ def tapes():
     put("tape", "bars", b"\1tapedeck-tape/1\n| x\n")
 
 
+def archives():
+    """HTTP archives of browsers and of tapedeck itself."""
+    def entry(content, url="https://api.openai.com/v1/chat/completions?api_key=k", **more):
+        return {"startedDateTime": "2026-01-02T03:04:05.678+01:00", "time": 5,
+                "request": {"method": "POST", "url": url, "headers": [{"name": "authorization", "value": "Bearer k"}],
+                            "postData": {"mimeType": "application/json", "text": '{"model":"m"}'}},
+                "response": {"status": 200, "httpVersion": "h2", "headers": [{"name": "content-type", "value": "text/event-stream"}],
+                             "content": content},
+                "timings": {"blocked": 1.5, "dns": -1, "send": 0, "wait": 20, "receive": 3}, **more}
+
+    stream = "data: {\"id\":\"1\"}\n\n: x\r\n\r\ndata: [DONE]\n\n"
+    own = {"format": "tapedeck-har/1", "call_id": CALL, "salt": SALT, "origin": "proxy", "upstream": "https://api.orq.ai",
+           "method": "POST", "path": "/x", "redactions": [], "has_times": True, "http_status": 200, "http_version": "1.1",
+           "head_offset_ns": 5, "how": "done", "cause": "end_of_body", "frames": 2, "bytes": len(stream), "gap_frames": 0,
+           "gap_bytes": 0, "clock_step_ns": 0, "frame_bytes": [19, len(stream) - 19], "frame_offsets_ns": [7, 9]}
+    body = {"text": stream, "mimeType": "text/event-stream", "size": len(stream)}
+    files = {
+        "stream": [entry(body)], "base64": [entry({**body, "encoding": "base64", "text": base64.b64encode(stream.encode()).decode()})],
+        "own": [entry(body, "https://api.orq.ai/x", _tapedeck=own)], "no-body": [entry({"size": 100})],
+        "failed": [{**entry({}), "response": {"status": 0, "_error": "net::ERR_ABORTED"}}], "empty": [],
+        "forms": [{"request": {"url": "http://u:p@x:1/chat/completions#f", "postData": {
+            "mimeType": "application/x-www-form-urlencoded", "params": [{"name": "a", "value": "1 2"}]}}}],
+        "json": [{**entry({}), "response": {"status": 429, "content": {"mimeType": "application/json", "text": "{}"}}}],
+        "others": [{"request": {"url": "wss://x/"}}, {"request": {"method": "GET", "url": "http://x/y.png"}}, entry(body)],
+    }
+    for name, entries in files.items():
+        put("har", name, json.dumps({"log": {"version": "1.2", "creator": {}, "entries": entries}}).encode())
+
+
 def outlines():
     part = b"\xff\x1e"
     streams = [base64.b64decode(vector["sse_base64"]) for vector in vectors("orq.json")]
@@ -281,6 +310,7 @@ def main():
     configurations()
     lists()
     tapes()
+    archives()
     outlines()
 
 

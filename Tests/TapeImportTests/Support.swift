@@ -53,14 +53,12 @@ extension Store {
   /// The timed capture of everything in the store.
   func exported() throws -> [UInt8] {
     var out: [UInt8] = []
-    let sources = try calls().values.map { call in
-      FramesExport.Source(
-        startedAtNs: call.open.startedAtNs,
-        state: CallState(head: call.head, end: call.end, isLive: false, isComplete: false, hasErrorFrame: false)
-      ) { call }
-    }
     var export = FramesExport { out += $0 }
-    try export.run(sources)
+    for call in try calls().values.sorted(by: { $0.open.startedAtNs < $1.open.startedAtNs }) {
+      let state = CallState(head: call.head, end: call.end, isLive: false, isComplete: false, hasErrorFrame: false)
+      try export.add(call, state: state)
+    }
+    try export.finish()
     return out
   }
 }

@@ -11,9 +11,15 @@ package enum TimedCapture {
 
   /// The `open` line, with line feed.
   package static func openLine(_ call: RecordedCall, number: Int) -> [UInt8] {
+    var line = start(call.open.startedAtNs, number, "open")
+    line += request(call.open.body)
+    append(openMembers(call), to: &line)
+    return line
+  }
+
+  /// What an `open` line says beside its place, time and request.
+  static func openMembers(_ call: RecordedCall) -> [JSONValue.Member] {
     let open = call.open
-    var line = start(open.startedAtNs, number, "open")
-    line += request(open.body)
     var members: [JSONValue.Member] = [
       .init("call_id", .string(open.id.description)), .init("salt", .string(Hex.string(open.salt))),
       .init("origin", .string(open.origin.rawValue)), .init("upstream", .string(open.upstream)),
@@ -30,8 +36,7 @@ package enum TimedCapture {
       if let offset = head.offsetNs { members.append(.init("head_offset_ns", .int(offset))) }
       if let decoded = head.decoded { members.append(.init("decoded", .string(decoded))) }
     }
-    append(members, to: &line)
-    return line
+    return members
   }
 
   /// Appends a `frame` line.
@@ -54,10 +59,15 @@ package enum TimedCapture {
   package static func endLine(_ call: RecordedCall, how: String, number: Int) -> [UInt8] {
     let last = call.end?.offsetNs ?? call.frameOffsetsNs.last ?? 0
     var line = start(call.open.startedAtNs &+ last, number, "end")
+    append(endMembers(call, how: how), to: &line)
+    return line
+  }
+
+  /// What an `end` line says beside its place and time.
+  static func endMembers(_ call: RecordedCall, how: String) -> [JSONValue.Member] {
     var members: [JSONValue.Member] = [.init("how", .string(how))]
     if let end = call.endJSON, let value = try? JSONValue(parsing: end) { members += value.members ?? [] }
-    append(members, to: &line)
-    return line
+    return members
   }
 
   private static func start(_ tNs: Int64, _ number: Int, _ event: String) -> [UInt8] {

@@ -1,78 +1,97 @@
-internal import ArgumentParser
+package import ArgumentParser
 internal import TapeArchive
 internal import TapeExport
+internal import TapeJSON
 internal import TapeQuery
 internal import TapeTypes
 
 /// `tapedeck export`
 struct ExportCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Calls for other tools, on stdout.",
+  static let configuration = ExportOptions.configuration
+
+  @OptionGroup var options: ExportOptions
+
+  func run() throws {
+    // What may talk to the network lives in the other executable.
+    if try options.target() == .otlp { try LiveCommand.exec() }
+    try options.exportFiles()
+  }
+}
+
+extension ExportOptions {
+  package static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Calls for other tools: into a file, to stdout, or to a collector.",
     discussion: """
+      ndjson: the object of `show` and the text of `calls`, one a line. csv: the same as a table (RFC 4180), members of \
+      members as dotted columns.
+      har: HTTP Archive 1.2, for the tools of browsers; what it has no place for is under `_tapedeck`, so that `tapedeck \
+      import` takes it back unchanged.
+      otlp: a span for each call after the GenAI semantic conventions, to a collector (OTLP/HTTP) with --endpoint, else \
+      as one protobuf message.
       frames: timed captures, one JSON object a line, that `tapedeck import` takes back unchanged.
       tape: one file that explains itself, with every byte, every time and the proof, for a bug report; `tapedeck \
       import` checks all of it and takes it back unchanged.
 
-      Example: tapedeck export --to frames --identity ada@example.com > ada.jsonl
+      Example: tapedeck export --to har --identity ada@example.com -o ada.har
       """)
 
-  enum Target: String, CaseIterable { case frames, tape }
-
-  /// Every other command has `--to` for a time; here the format's name is told from one.
-  @Option(
-    help: ArgumentHelp(
-      "The format, frames or tape; given again, calls that started before this time.", valueName: "format|time"))
-  var to: [String]
-  @Argument(help: ArgumentHelp("Calls; without any, all that the filters let through.", valueName: "call")) var calls:
-    [String] = []
-  @OptionGroup var filters: FilterOptions
-  @OptionGroup var store: StoreOption
-
-  func run() throws {
-    let formats = to.filter { Target(rawValue: $0) != nil }
-    let times = to.filter { Target(rawValue: $0) == nil }
-    guard formats.count == 1, times.count <= 1 else {
-      let known = Target.allCases.map(\.rawValue).joined(separator: ", ")
-      throw TapeError(.usage, "export needs --to with one format (\(known)), not '\(to.joined(separator: "', '"))'")
+  /// Every target but `otlp`.
+  package func exportFiles() throws {
+    let target = try target()
+    let selection = try selection()
+    let sink = try OutputSink(output)
+    switch target {
+    case .ndjson: try lines(selection, sink)
+    case .csv: try table(selection, sink)
+    case .har: try archive(selection, sink)
+    case .frames: try frames(selection, sink)
+    case .tape: try tape(selection, sink)
+    case .otlp: throw TapeError(.usage, "--to otlp is the business of tapedeck-live")
     }
-    let filter = try filters.filter(to: times.first)
-    if !calls.isEmpty, !filter.isEmpty { throw TapeError(.usage, "give calls or filters, not both") }
-    let asking = try Asking(store)
-    let engine = asking.engine
-    let entries = calls.isEmpty ? try engine.entries(filter, sort: .oldest) : try calls.map(engine.resolve)
-    guard !entries.isEmpty else { throw Asking.nothing("no call matches") }
-    if formats == [Target.tape.rawValue] { return try tape(entries, asking) }
-    var export = FramesExport { StandardOutput.write(lines: $0) }
-    var damaged: [(id: CallID, damage: String)] = []
-    try export.run(
-      entries.map { entry in
-        FramesExport.Source(startedAtNs: entry.startedAtNs, state: entry.state) {
-          let call = try engine.recorded(entry)
-          if let damage = engine.damage(of: call) { damaged.append((entry.id, damage)) }
-          return call
-        }
-      })
-    try asking.report(damageIn: damaged)
+    try sink.finish()
+    try selection.finish()
   }
 
-  private func tape(_ entries: [CallEntry], _ asking: Asking) throws {
-    let store = asking.engine.store
+  private func lines(_ selection: ExportSelection, _ sink: OutputSink) throws {
+    try selection.forEach { entry, call in
+      try sink.write(selection.engine.exported(call, at: entry.location, full: full).compact + [0x0A])
+    }
+  }
+
+  private func table(_ selection: ExportSelection, _ sink: OutputSink) throws {
+    let csv = CSVLines(columns: CallsCommand.csvColumns, whole: ["request", "choices", "retrievals", "extra"])
+    try sink.write(csv.header)
+    try selection.forEach { entry, call in
+      try sink.write(csv.line(selection.engine.exported(call, at: entry.location, full: full)))
+    }
+  }
+
+  private func archive(_ selection: ExportSelection, _ sink: OutputSink) throws {
+    var writer = HARWriter(program: "tapedeck", version: Entry.version)
+    try sink.write(writer.start())
+    try selection.forEach { entry, call in try sink.write(writer.entry(call, state: entry.state)) }
+    try sink.write(writer.finish())
+  }
+
+  private func frames(_ selection: ExportSelection, _ sink: OutputSink) throws {
+    var export = FramesExport { try sink.write($0) }
+    try selection.forEach { entry, call in try export.add(call, state: entry.state) }
+    try export.finish()
+  }
+
+  private func tape(_ selection: ExportSelection, _ sink: OutputSink) throws {
+    var ids: Set<CallID> = []
+    try selection.forEachEntry { ids.insert($0.id) }
     let proofs: (note: CheckpointNote?, places: [CallID: TapeFile.Place])
     do {
-      proofs = try ProofMaker(store: store).places(of: Set(entries.map(\.id)))
+      proofs = try ProofMaker(store: selection.engine.store).places(of: ids)
     } catch let error as TapeError where error.isDamage {
       StandardOutput.note("tapedeck: the tape has no proofs: \(error)")
       proofs = (nil, [:])
     }
     var writer = TapeFile.Writer()
-    var damaged: [(id: CallID, damage: String)] = []
-    StandardOutput.write(writer.start(proofs.note))
-    for entry in entries {
-      let call = try asking.engine.recorded(entry)
-      if let damage = asking.engine.damage(of: call) { damaged.append((entry.id, damage)) }
-      StandardOutput.write(writer.call(call, proofs.places[entry.id]))
-    }
-    StandardOutput.write(writer.finish())
-    try asking.report(damageIn: damaged)
+    try sink.write(writer.start(proofs.note))
+    try selection.forEach { entry, call in try sink.write(writer.call(call, proofs.places[entry.id])) }
+    try sink.write(writer.finish())
   }
 }

@@ -24,7 +24,7 @@ package struct FuzzTarget: Sendable {
 
   package static let all = [
     sse, json, dialect, request, journal, segment, literal, template, outline, index, note, proof, tree, leaves,
-    erasures, capture, tape, configuration, redaction,
+    erasures, capture, tape, har, configuration, redaction,
   ]
 }
 
