@@ -35,7 +35,7 @@ def deck(tmp_path_factory):
 def many(tmp_path_factory):
     """A store that takes a while to export."""
     folder = tmp_path_factory.mktemp("many")
-    subprocess.run([sys.executable, BENCH / "gen_tapes.py", "--calls", "400", "--out", folder / "tapes"], check=True,
+    subprocess.run([sys.executable, BENCH / "gen_tapes.py", "--calls", "150", "--out", folder / "tapes"], check=True,
                    stdout=subprocess.DEVNULL)
     deck = Tapedeck(folder / "store")
     deck.run("import", folder / "tapes/arrival.jsonl", timeout=300)
@@ -48,7 +48,7 @@ def test_sealed_calls_go_out_as_they_were_imported(many, tmp_path):
     many.run("export", "--to", "har", "-o", path, timeout=300)
     other = Tapedeck(tmp_path / "other")
     other.run("import", path, timeout=300)
-    assert leaves(other) == leaves(many) and len(leaves(many)) == 400
+    assert leaves(other) == leaves(many) and len(leaves(many)) == 150
 
 
 def leaves(deck):
