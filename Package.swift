@@ -205,7 +205,8 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON"], swiftSettings: strict),
     .testTarget(
-      name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeQuery", "TapeTypes", "TapeJSON"], swiftSettings: strict),
+      name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeQuery", "TapeTypes", "TapeJSON"],
+      swiftSettings: strict),
 
     // Each decoder with any bytes: `make fuzz` looks for new ones, the tests take those of the corpus.
     .target(

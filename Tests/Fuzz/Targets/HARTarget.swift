@@ -22,7 +22,8 @@ extension FuzzTarget {
     }
     let other = try Store(path: "/o", access: .writing, files: MemoryArchive(), clock: StoppedClock())
     let result = try imported(again + writer.finish(), other)
-    try expect(result.failure == nil, "an archive that was exported is refused: \(result.failure.map { "\($0)" } ?? "")")
+    try expect(
+      result.failure == nil, "an archive that was exported is refused: \(result.failure.map { "\($0)" } ?? "")")
     let copies = try recorded(other)
     try expect(
       calls.allSatisfy { id, call in copies[id].map { leafHash(of: $0) } == leafHash(of: call) },
