@@ -59,7 +59,7 @@ public struct ArchiveReader: Sendable {
   }
 
   private func ioError(_ error: FileError) -> TapeError {
-    TapeError(.io, "cannot read the archive \(store.archivePath): \(error.reason) (\(error.call) \(error.path))")
+    TapeError(.io, "cannot read the archive \(store.archivePath): \(error.reason) (\(error.doing))")
   }
 
   private func read(_ location: CallLocation, _ id: CallID) throws -> RecordedCall? {

@@ -5,11 +5,11 @@ package import TapeTypes
 ///
 /// Every record has a checksum, so damage is seen where it is read; this tells what it came to, also long after, when
 /// the call was sealed as it was.
-enum Integrity {
+package enum Integrity {
   /// A sentence on what is missing; nil if nothing is.
   ///
   /// - Parameter hash: SHA-256 of the response bytes on tape; asked for only if the counts are right.
-  static func problem(_ end: CallEnd, frames: Int, bytes: Int, hash: () -> [UInt8]) -> String? {
+  package static func problem(_ end: CallEnd, frames: Int, bytes: Int, hash: () -> [UInt8]) -> String? {
     let expectedBytes = end.bytes &- end.gapBytes
     let expectedFrames = end.frames &- end.gapFrames
     guard bytes == expectedBytes else {

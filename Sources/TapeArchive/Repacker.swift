@@ -55,7 +55,7 @@ package struct Repacker {
     } catch let error as FileError {
       throw TapeError(
         error.isReadOnly ? .readOnly : .io,
-        "cannot repack \(store.archivePath): \(error.reason) (\(error.call) \(error.path)); what was not written anew "
+        "cannot repack \(store.archivePath): \(error.reason) (\(error.doing)); what was not written anew "
           + "is as it was")
     } catch let error as ZstdError {
       throw TapeError(.failed, "cannot repack \(store.archivePath): \(error); what was not written anew is as it was")

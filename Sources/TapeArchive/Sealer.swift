@@ -86,7 +86,7 @@ package struct Sealer {
     } catch let error as FileError {
       throw TapeError(
         error.isReadOnly ? .readOnly : .io,
-        "cannot seal \(store.archivePath): \(error.reason) (\(error.call) \(error.path)); the journals are kept")
+        "cannot seal \(store.archivePath): \(error.reason) (\(error.doing)); the journals are kept")
     } catch let error as BlockError {
       throw TapeError(.failed, "cannot seal \(store.archivePath): \(error); the journals are kept")
     } catch let error as UnsealableCalls {

@@ -14,4 +14,15 @@ package enum Durations {
       throw TapeError(.usage, "\(flag): \(error.description)")
     }
   }
+
+  /// The same of an age beyond which something is removed for good. Its unit has to be there: who writes `90` may well mean
+  /// days, and seconds would be nearly everything.
+  ///
+  /// - Throws: `TapeError` `.usage` naming the flag.
+  package static func age(_ text: String, flag: String) throws -> Int64 {
+    guard let last = text.utf8.last, !(0x30...0x39).contains(last) else {
+      throw TapeError(.usage, "\(flag): '\(text)' needs a unit: ms, s, m, h or d, such as 90d")
+    }
+    return try nanoseconds(text, flag: flag)
+  }
 }

@@ -72,7 +72,7 @@ struct EraseCommand: ParsableCommand {
   private func find(in store: Store, _ erasure: Erasure) throws -> [ErasableCall] {
     if let identity { return try erasure.find(.identity(identity)) }
     if let olderThan {
-      let age = try Durations.nanoseconds(olderThan, flag: "--older-than")
+      let age = try Durations.age(olderThan, flag: "--older-than")
       return try erasure.find(.startedBefore(SystemClock().wallNs() - age))
     }
     var calls: [ErasableCall] = []

@@ -31,6 +31,7 @@ final class ImportTimedCapture {
     let knowsHead: Bool
     var hash = SHA256()
     var frames = 0
+    var bytes = 0
     /// The last two frames: an error comes last, or just before the end of the stream is told.
     private var lastFrames: [[UInt8]] = [[], []]
     /// What is done with it when it ends.
@@ -58,6 +59,7 @@ final class ImportTimedCapture {
       lastFrames[frames & 1].removeAll(keepingCapacity: true)
       lastFrames[frames & 1].append(contentsOf: frame)
       frames += 1
+      bytes += frame.count
     }
 
     var endsInError: Bool {
@@ -69,6 +71,9 @@ final class ImportTimedCapture {
   private let file: ImportFile
   private var calls: [Int: Call] = [:]
   private var outcomes: [Importer.Outcome] = []
+  /// Places of calls that are not what their end says, and the first of them.
+  private var refused: Set<Int> = []
+  private var refusal: TapeError?
   private var lineNumber = 0
   private var scratch: [UInt8] = []
 
@@ -80,11 +85,12 @@ final class ImportTimedCapture {
   func run() -> Importer.FileResult {
     do {
       try readAll()
-      return Importer.FileResult(outcomes: outcomes)
+      let taken = outcomes.indices.filter { !refused.contains($0) }.map { outcomes[$0] }
+      return Importer.FileResult(outcomes: taken, failure: refusal)
     } catch {
       for call in calls.values { call.handle.map { (try? importer.journal())?.abandon($0) } }
       let unfinished = Set(calls.values.filter { !$0.hasEnded }.map(\.place))
-      let complete = outcomes.indices.filter { !unfinished.contains($0) }.map { outcomes[$0] }
+      let complete = outcomes.indices.filter { !unfinished.contains($0) && !refused.contains($0) }.map { outcomes[$0] }
       return Importer.FileResult(outcomes: complete, failure: error)
     }
   }
@@ -212,6 +218,12 @@ final class ImportTimedCapture {
   private func end(_ call: Call, _ end: TimedCapture.End, _ offset: Int64) throws {
     let content = ImportKnownCalls.Content(
       raw: Array(call.hash.finalize()), body: ImportHash.of(call.open.body))
+    if case .exact(let end) = end, contradicts(end, call, content) {
+      return refuse(
+        call,
+        "its end says \(end.frames) frames and \(end.bytes) bytes, less \(end.gapFrames) and "
+          + "\(end.gapBytes) that are missing, and the capture has \(call.frames) and \(call.bytes), or others")
+    }
     if call.handle == nil {
       if let known = try knownCall(call, content) {
         outcomes[call.place] = known
@@ -242,6 +254,23 @@ final class ImportTimedCapture {
     importer.remember(call.open, content)
     call.hasEnded = true
     try importer.flushIfLarge()
+  }
+
+  private func contradicts(_ end: CallEnd, _ call: Call, _ content: ImportKnownCalls.Content) -> Bool {
+    // What is there already, or was taken out on the way, is not held against the capture.
+    if call.choice == .skip || call.choice == .refuse || call.isRedacted { return false }
+    if [end.frames, end.bytes, end.gapFrames, end.gapBytes].contains(where: { $0 < 0 }) { return true }
+    return Integrity.problem(end, frames: call.frames, bytes: call.bytes) { content.raw } != nil
+  }
+
+  /// A call that was changed, or lost frames, since it was recorded is none that was: on tape it would be damage.
+  private func refuse(_ call: Call, _ why: String) {
+    call.handle.map { (try? importer.journal())?.abandon($0) }
+    call.hasEnded = true
+    refused.insert(call.place)
+    let what =
+      "cannot import the call that ends in line \(lineNumber) of \(file.path): \(why); all others were imported"
+    if refusal == nil { refusal = TapeError(.failed, what) }
   }
 
   /// The call of the store that this one is, or was before it was erased.

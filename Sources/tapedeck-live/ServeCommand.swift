@@ -87,7 +87,7 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   private func retention(_ configured: Configuration) throws -> Retention? {
-    let keep = try configured.setting("keep", flag: keep).map { try Durations.nanoseconds($0, flag: "--keep") }
+    let keep = try configured.setting("keep", flag: keep).map { try Durations.age($0, flag: "--keep") }
     let bytes = try configured.setting("keep-bytes", flag: keepBytes).map {
       try ByteCounts.bytes($0, flag: "--keep-bytes")
     }

@@ -579,8 +579,10 @@ def test_no_control_character_of_a_call_reaches_a_terminal(honest, tmp_path):
     lines += [{"t_ns": hostile.START + 5, "call": 1, "ev": "frame",
                "raw": "event: %s\ndata: %s\n\n" % (EVIL.replace("\r", ""), json.dumps(chunk))} for chunk in chunks]
     lines += [{"t_ns": hostile.START + 5, "call": 1, "ev": "frame", "raw": ": " + EVIL + "\n\n"}]
+    frames = [line["raw"] for line in lines if line["ev"] == "frame"]
     lines += [{"t_ns": hostile.START + 9, "call": 1, "ev": "end", "how": "done", "cause": "upstream_failed", "detail": EVIL,
-               "frames": 1, "bytes": 1, "gap_frames": 0, "gap_bytes": 0, "clock_step_ns": 0}]
+               "frames": len(frames), "bytes": sum(len(frame.encode()) for frame in frames), "gap_frames": 0, "gap_bytes": 0,
+               "clock_step_ns": 0}]
     (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, lines)))
     call = honest.run("import", tmp_path / "x.jsonl").strip()
     (honest.archive / ("S-" + EVIL.replace("/", "") + ".tape.zst")).mkdir()

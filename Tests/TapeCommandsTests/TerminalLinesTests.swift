@@ -11,7 +11,7 @@ import Testing
     ("a bcdefghijkl", 4, ["a bc", "defg", "hijk", "l"]), ("数据处理完成", 5, ["数据", "处理", "完成"]),
     ("is 数据处理", 6, ["is 数", "据处理"]), ("数据 abc", 6, ["数据", "abc"]),
     ("e\u{301}e\u{301}e\u{301}", 2, ["e\u{301}e\u{301}", "e\u{301}"]),
-    ("ab cd ", 5, ["ab cd", ""]), ("ab cd   ", 8, ["ab cd   "]),
+    ("ab cd  ", 5, ["ab cd"]), ("\tx\ty", 9, ["    x   y"]), ("ab cd   ", 8, ["ab cd   "]),
   ])
   func textIsBrokenWhereALineMayEnd(text: String, columns: Int, lines: [String]) {
     #expect(TerminalLines.wrapped(text, to: columns) == lines)
@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test func noLineIsWiderThanItMayBe() {
-    let text = "The quick 数据处理完成 brown\tfox, 👋🏽 jumps over the lazy dog and-a-very-long-word-without-any-space."
+    let text = "The quick 数据处理完成 brown fox, 👋🏽 jumps over the lazy dog and-a-very-long-word-without-any-space."
     for columns in 8...60 {
       let lines = TerminalLines.wrapped(text, to: columns)
       #expect(lines.allSatisfy { TerminalText.width($0) <= columns })

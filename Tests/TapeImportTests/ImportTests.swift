@@ -195,6 +195,32 @@ import Testing
     #expect(calls.values.allSatisfy { $0.end != nil })
   }
 
+  /// On tape it would be damage that nothing but an erasure gets rid of.
+  @Test(arguments: [
+    (2, 9, 0, 0, ""), (1, 10, 0, 0, ""), (1, 9, -1, 0, ""), (1, 9, 0, -9, ""), (1, 9, 1, 3, ""),
+    (1, 9, 0, 0, ",\"sha256\":\"\(String(repeating: "0", count: 64))\""),
+  ])
+  func aCallThatIsNotWhatItsEndSaysIsNotTaken(frames: Int, bytes: Int, gapFrames: Int, gapBytes: Int, more: String)
+    throws
+  {
+    let scratch = try Scratch()
+    let lines = [
+      #"{"t_ns":1000,"call":1,"ev":"open","request":{}}"#, #"{"t_ns":1000,"call":2,"ev":"open","request":{}}"#,
+      #"{"t_ns":1001,"call":1,"ev":"frame","raw":"data: x\n\n"}"#,
+      #"{"t_ns":1002,"call":1,"ev":"end","how":"done","cause":"end_of_body","frames":\#(frames),"bytes":\#(bytes),"#
+        + #""gap_frames":\#(gapFrames),"gap_bytes":\#(gapBytes),"clock_step_ns":0\#(more)}"#,
+      #"{"t_ns":1003,"call":2,"ev":"frame","raw":"data: y\n\n"}"#, #"{"t_ns":1004,"call":2,"ev":"end","how":"done"}"#,
+    ]
+    let store = try scratch.store()
+    let importer = try Importer(store: store, options: .init(), log: quiet)
+    let result = importer.importCalls(of: try scratch.file("a.jsonl", lines.joined(separator: "\n")))
+    try importer.finish()
+    #expect(result.outcomes.count == 1)
+    #expect("\(try #require(result.failure))".contains("in line 4 of"))
+    #expect(try Verifier(store: store).run(kept: []).damage.isEmpty)
+    #expect(try ArchiveReader(store: store).find(try #require(result.outcomes.first).id) != nil)
+  }
+
   @Test func aNamedCallIsToldByItsIDAlone() throws {
     let scratch = try Scratch()
     let store = try scratch.store()

@@ -6,6 +6,12 @@ import TapeTestSupport
 import TapeTypes
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 @Suite struct ThreadTests {
   private func thread(_ calls: [TestCall], _ name: String = "t", full: Bool = false) throws -> [JSONValue] {
     let (test, engine) = try engine(calls)
@@ -15,7 +21,7 @@ import Testing
 
   private func rows(_ engine: QueryEngine, _ name: String, full: Bool = false) throws -> [JSONValue] {
     var rows: [JSONValue] = []
-    try engine.thread(name, full: full) { rows.append($0.json) }
+    try engine.thread(name, full: full) { if let json = $0.json { rows.append(json) } }
     return rows
   }
 
@@ -131,6 +137,28 @@ import Testing
     #expect(rows.map { $0["history"]?.plain } == ["first", "resent", "retry"])
     #expect(rows[1]["state"] == "upstream_error" && rows[1]["choices"] == [])
     #expect(rows.allSatisfy { $0["overlaps"] == false })
+  }
+
+  @Test func aCallThatCannotBeReadDoesNotHideTheOthers() throws {
+    let test = try TestStore()
+    try test.record(call(1, first, "Uno."))
+    _ = try Sealer(store: test.store, log: test.log).seal()
+    try test.record(call(2, first, "Dos."))
+    try Indexer(store: test.store, log: test.log).run()
+    let place = try #require(try QueryEngine(store: test.store).entries(CallFilter(), sort: .oldest).first?.location)
+    let path = test.store.archivePath + "/" + place.file
+    var bytes = try test.store.files.contents(path, limit: 1 << 20)
+    for index in place.offset + 20..<place.offset + 60 { bytes[index] = ~bytes[index] }
+    let file = try #require(fopen(path, "r+"))
+    fwrite(bytes, 1, bytes.count, file)
+    fclose(file)
+    var found: [(text: String?, damage: String?)] = []
+    try QueryEngine(store: test.store).thread("t") { call in
+      found.append((call.json?["choices"]?.array?.first?["content"]?.string, call.damage))
+    }
+    try #require(found.count == 2)
+    #expect(found[0].text == nil && found[0].damage?.contains("damaged") == true)
+    #expect(found[1].text == "Dos." && found[1].damage == nil)
   }
 
   @Test func anUnknownThreadNamesThoseThatBeginAlike() throws {

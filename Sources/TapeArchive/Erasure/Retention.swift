@@ -24,7 +24,7 @@ package struct Retention: Sendable, Equatable {
       defer { lock.release() }
       return try remove(from: store, clock.wallNs(), log)
     } catch let error as FileError {
-      log.error("cannot remove old segments: \(error.reason) (\(error.call) \(error.path)); tried again later")
+      log.error("cannot remove old segments: \(error.reason) (\(error.doing)); tried again later")
     } catch {
       log.error("cannot remove old segments, tried again later: \(error)")
     }

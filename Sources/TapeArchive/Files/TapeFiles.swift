@@ -53,6 +53,9 @@ package struct FileError: Error, Sendable, Equatable {
     self.path = path
     self.errno = errno
   }
+
+  /// What failed, as far as it is known: a write to a file that is open has no path.
+  package var doing: String { path.isEmpty ? call : "\(call) \(path)" }
 }
 
 /// Everything the archive asks of a file system: the seam at which tests inject faults.

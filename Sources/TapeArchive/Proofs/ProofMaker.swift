@@ -41,6 +41,7 @@ package struct ProofMaker {
       }
       throw TapeError(.notFound, "the archive \(store.archivePath) has no call \(id)")
     }
+    if let note { try checkOrigin(note) }
     let size = note?.checkpoint.size ?? tree.size
     guard leaf.number < size else {
       throw TapeError(
@@ -87,6 +88,7 @@ package struct ProofMaker {
   package func consistency(from old: CheckpointNote, to new: CheckpointNote? = nil) throws -> ConsistencyProof {
     let new = try new ?? checkpoint()
     let (from, size) = (old.checkpoint.size, new.checkpoint.size)
+    for note in [old, new] { try checkOrigin(note) }
     guard from <= size else {
       throw TapeError(
         .failed, "the old checkpoint counts \(from) calls and the new one \(size): name the older one first")
@@ -98,11 +100,14 @@ package struct ProofMaker {
     return ConsistencyProof(old: old, new: new, path: hashes)
   }
 
-  private func check(_ note: CheckpointNote, _ root: MerkleHash, size: Int) throws {
-    guard try note.checkpoint.origin == store.origin() else {
-      throw TapeError(
-        .failed, "the checkpoint is of \(note.checkpoint.origin), and this store is \(try store.origin())")
+  private func checkOrigin(_ note: CheckpointNote) throws {
+    let origin = try store.origin()
+    guard note.checkpoint.origin == origin else {
+      throw TapeError(.failed, "the checkpoint is of \(note.checkpoint.origin), and this store is \(origin)")
     }
+  }
+
+  private func check(_ note: CheckpointNote, _ root: MerkleHash, size: Int) throws {
     guard note.checkpoint.root == root else {
       throw TapeError(
         .failed,

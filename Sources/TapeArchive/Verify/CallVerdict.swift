@@ -54,7 +54,7 @@ extension Verifier {
       return verdict
     } catch let error as FileError {
       throw TapeError(
-        .io, "cannot read the archive \(store.archivePath): \(error.reason) (\(error.call) \(error.path))")
+        .io, "cannot read the archive \(store.archivePath): \(error.reason) (\(error.doing))")
     }
   }
 

@@ -35,7 +35,7 @@ package struct Verifier {
       return try check(kept, progress)
     } catch let error as FileError {
       throw TapeError(
-        .io, "cannot read the archive \(store.archivePath): \(error.reason) (\(error.call) \(error.path))")
+        .io, "cannot read the archive \(store.archivePath): \(error.reason) (\(error.doing))")
     }
   }
 

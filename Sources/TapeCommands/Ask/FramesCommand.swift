@@ -46,7 +46,7 @@ struct FramesCommand: ParsableCommand {
     if let first = call.frameOffsetsNs.first, first >= least {
       StandardOutput.note("tapedeck: the first frame came after \(Self.duration(first))")
     }
-    if let silence = QueryEngine.silenceAtEnd(of: call), silence.gapNs >= least {
+    if let silence = QueryEngine.silenceAtEnd(of: call, atLeast: least) {
       StandardOutput.note(
         "tapedeck: after the last frame nothing came for \(Self.duration(silence.gapNs)), until it ended")
     }

@@ -27,10 +27,11 @@ struct ThreadCommand: ParsableCommand {
     var page = ThreadPage()
     try asking.engine.thread(thread, full: full) { call in
       if let damage = call.damage { damaged.append((call.id, damage)) }
+      guard let json = call.json else { return }
       switch format {
-      case .table: page.print(call.json)
-      case .ndjson: StandardOutput.write(json: call.json.compact)
-      case .json, .csv, .markdown: rows.append(call.json)
+      case .table: page.print(json)
+      case .ndjson: StandardOutput.write(json: json.compact)
+      case .json, .csv, .markdown: rows.append(json)
       }
     }
     if !rows.isEmpty { RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns).print(rows) }

@@ -150,7 +150,9 @@ struct Waterfall {
     if spans.contains(where: { !$0.stalls.isEmpty }) { marks.append("┄ stalled \(Self.duration(stallNs)) or more") }
     if spans.contains(where: { ![.done, .open].contains($0.state) }) { marks.append("✗ not done") }
     if spans.contains(where: { $0.state == .open }) { marks.append("▸ goes on") }
-    if spans.contains(where: { $0.lengthNs == nil }) { marks.append("? no times") }
+    if spans.contains(where: { $0.lengthNs == nil && ![.open, .lost].contains($0.state) }) {
+      marks.append("? no times")
+    }
     return TerminalLines.wrapped(marks.joined(separator: "  "), to: style.columns).map { style.dim($0) }
   }
 }
@@ -169,7 +171,7 @@ struct SpanBar {
     var cells = [Cell](repeating: .blank, count: width)
     let first = cell(span.offsetNs)
     guard let length = span.lengthNs else {
-      cells[first] = .timeless
+      cells[first] = span.state == .open ? .goesOn : span.state == .lost ? .failed : .timeless
       self.cells = cells
       return
     }

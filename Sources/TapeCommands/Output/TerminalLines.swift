@@ -11,7 +11,7 @@ package enum TerminalLines {
   /// A character with the combining ones behind it, and the colour that it changes to.
   private struct Unit {
     var colour = ""
-    var text = String.UnicodeScalarView()
+    var text = ""
     var width = 0
     var isSpace = false
   }
@@ -20,6 +20,7 @@ package enum TerminalLines {
     var units: [Unit] = []
     var colour = ""
     var isInColour = false
+    var column = 0
     for scalar in line {
       if isInColour || scalar == "\u{1B}" {
         if !isInColour { colour = "" }
@@ -27,15 +28,23 @@ package enum TerminalLines {
         isInColour = scalar != "m"
         continue
       }
-      // A tab ends at every eighth column: where that is, the terminal knows.
-      let width = scalar == "\t" ? 8 : TerminalText.width(scalar)
+      if scalar == "\t" {
+        // Where a terminal would end it depends on where the line stands: to every fourth column of the text instead.
+        let spaces = 4 - column % 4
+        units += (0..<spaces).map { Unit(colour: $0 == 0 ? colour : "", text: " ", width: 1, isSpace: true) }
+        column += spaces
+        colour = ""
+        continue
+      }
+      let width = TerminalText.width(scalar)
+      column += width
       if width == 0, let last = units.indices.last, colour.isEmpty {
-        units[last].text.append(scalar)
+        units[last].text.unicodeScalars.append(scalar)
       } else {
         units.append(
           Unit(
-            colour: colour, text: String.UnicodeScalarView([scalar]), width: width,
-            isSpace: scalar == " " || scalar == "\t"))
+            colour: colour, text: String(scalar), width: width,
+            isSpace: scalar == " "))
         colour = ""
       }
     }
@@ -58,7 +67,7 @@ package enum TerminalLines {
       if isBesideWide { place = (index, index) }
       if used + unit.width > columns, index > start, !(unit.isSpace && hasWord) {
         let cut: (end: Int, next: Int) =
-          place.flatMap { isLong(line, from: $0.next, columns) ? nil : $0 } ?? (index, index)
+          place.flatMap { $0.next < index && isLong(line, from: $0.next, columns) ? nil : $0 } ?? (index, index)
         lines.add(start..<cut.end)
         (start, index, used, hasWord, place) = (cut.next, cut.next, 0, false, nil)
         continue
@@ -71,7 +80,8 @@ package enum TerminalLines {
       used += unit.width
       index += 1
     }
-    lines.add(start..<line.count)
+    // Spaces behind the last word may have no room.
+    lines.add(start..<(used > columns ? place?.end ?? line.count : line.count))
     return lines.lines
   }
 
@@ -102,7 +112,7 @@ package enum TerminalLines {
         let isChange = !unit.colour.isEmpty && !colour.isEmpty && unit.colour != TerminalLines.reset
         line += (isChange ? TerminalLines.reset : "") + unit.colour
         change(to: unit.colour)
-        line.unicodeScalars.append(contentsOf: unit.text)
+        line += unit.text
       }
       lines.append(colour.isEmpty ? line : line + TerminalLines.reset)
       seen = range.upperBound

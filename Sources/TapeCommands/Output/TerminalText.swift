@@ -20,13 +20,14 @@ package enum TerminalText {
     return String(out)
   }
 
-  /// The same JSON text with JSON escapes for what a terminal would obey; C0 characters are escaped in JSON already.
+  /// The same lines, of JSON or CSV, with JSON escapes for what a terminal would obey but for ends of lines and tabs.
   package static func escapedJSON(_ json: [UInt8]) -> [UInt8] {
     let text = String(decoding: json, as: UTF8.self)
-    guard text.unicodeScalars.contains(where: { $0.value >= 0x7F && isUnsafe($0) }) else { return json }
+    func isObeyed(_ scalar: Unicode.Scalar) -> Bool { isUnsafe(scalar) && !["\n", "\r", "\t"].contains(scalar) }
+    guard text.unicodeScalars.contains(where: isObeyed) else { return json }
     var out: [UInt8] = []
     for scalar in text.unicodeScalars {
-      if scalar.value >= 0x7F, isUnsafe(scalar) {
+      if isObeyed(scalar) {
         let digits = String(scalar.value, radix: 16)
         out += Array("\\u".utf8) + Array(repeatElement(0x30, count: 4 - digits.utf8.count)) + Array(digits.utf8)
       } else {

@@ -52,6 +52,10 @@ enum TrustFiles {
   /// - Parameter text: a verifier key, or the name of a file that has one.
   static func verifierKey(_ text: String) throws -> NoteVerifierKey {
     if let key = NoteVerifierKey(text) { return key }
+    if text.utf8.count(where: { $0 == 0x2B }) >= 2, !FileManager.default.fileExists(atPath: text) {
+      throw TapeError(
+        .failed, "'\(text)' is no verifier key: NAME+ID+KEY, as checkpoint --new-key prints it, to the last character")
+    }
     let line = try firstLine(text, "key")
     if NoteSigningKey(line) != nil {
       throw TapeError(.usage, "\(text) has a secret signing key; --key takes the verifier key that belongs to it")

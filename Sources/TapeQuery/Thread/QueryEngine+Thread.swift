@@ -7,8 +7,8 @@ package import TapeTypes
 /// One call of a thread.
 package struct ThreadCall {
   package let id: CallID
-  /// The object of `thread`.
-  package let json: JSONValue
+  /// The object of `thread`; nil if the call cannot be read.
+  package let json: JSONValue?
   /// What of the call is missing on tape; nil if nothing is.
   package let damage: String?
 }
@@ -32,6 +32,9 @@ extension QueryEngine {
       do {
         recorded = try self.recorded(entry)
       } catch let error as TapeError where error.code == .erased || error.code == .notFound {
+        continue
+      } catch let error as TapeError where error.code == .corrupt {
+        try body(ThreadCall(id: entry.id, json: nil, damage: error.description))
         continue
       }
       let shown = ShownCall(recorded, at: entry.location, prices: report.prices)
@@ -65,7 +68,7 @@ extension QueryEngine {
       // U+10FFFF is behind every character that may follow.
       let sql = """
         SELECT DISTINCT \(column) FROM calls
-        WHERE \(column) >= ? AND \(column) <= ? AND erased_ns IS NULL ORDER BY \(column) LIMIT 7
+        WHERE \(column) >= ? AND \(column) <= ? ORDER BY \(column) LIMIT 7
         """
       try catalogue.query(sql, [.text(name), .text(name + "\u{10FFFF}")]) { found.append($0.text(0) ?? "") }
     }

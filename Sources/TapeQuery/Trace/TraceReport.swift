@@ -147,14 +147,14 @@ extension QueryEngine {
     for index in offsets.indices.dropFirst() where offsets[index] - offsets[index - 1] >= least {
       stalls.append(.init(frame: index, offsetNs: offsets[index], gapNs: offsets[index] - offsets[index - 1]))
     }
-    if let silence = silenceAtEnd(of: call), silence.gapNs >= least { stalls.append(silence) }
+    if let silence = silenceAtEnd(of: call, atLeast: least) { stalls.append(silence) }
     return stalls
   }
 
-  /// The time from the last frame to an end that the stream did not announce; nil where that is not known.
-  package static func silenceAtEnd(of call: RecordedCall) -> TraceReport.Stall? {
+  /// The time from the last frame to an end that the stream did not announce; nil if it is shorter, or not known.
+  package static func silenceAtEnd(of call: RecordedCall, atLeast least: Int64) -> TraceReport.Stall? {
     guard let last = call.frameOffsetsNs.last, let end = call.end?.clientClosedNs ?? call.end?.offsetNs, end > last,
-      !generation(of: call, withExtra: false).complete
+      end - last >= least, !generation(of: call, withExtra: false).complete
     else { return nil }
     return TraceReport.Stall(frame: nil, offsetNs: end, gapNs: end - last)
   }

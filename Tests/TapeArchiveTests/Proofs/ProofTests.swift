@@ -90,6 +90,26 @@ import Testing
     }
   }
 
+  /// Also where it counts more calls: then nothing is gone.
+  @Test func aCheckpointOfAnotherStoreIsCalledThat() throws {
+    let sealed = try SealedStore(seals: 1)
+    var checkpoint = try ProofMaker(store: SealedStore().store).checkpoint().checkpoint
+    checkpoint.origin = "example.com/log"
+    let maker = ProofMaker(store: sealed.store)
+    let note = CheckpointNote(checkpoint)
+    let own = try maker.checkpoint()
+    for proving in [
+      { _ = try maker.proof(of: sealed.segments[0].calls[0], in: note) },
+      { _ = try maker.consistency(from: own, to: note) }, { _ = try maker.consistency(from: note) },
+    ] {
+      #expect {
+        try proving()
+      } throws: {
+        "\($0)".contains("is of example.com/log")
+      }
+    }
+  }
+
   @Test func aCallThatIsNotSealedHasNoProofYet() throws {
     let sealed = try SealedStore(seals: 1)
     var generator = Seeded(state: 32)
