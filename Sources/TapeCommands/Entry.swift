@@ -31,6 +31,11 @@ package enum Entry {
       StandardOutput.note("tapedeck: \(error.description)")
       exit(error.exitCode)
     } catch {
+      // What no command foresaw has not found out that there is nothing, as 1 would say.
+      if !(error is ExitCode), root.exitCode(for: error) == .failure {
+        StandardOutput.note("tapedeck: \(error)")
+        exit(2)
+      }
       root.exit(withError: error)
     }
   }

@@ -11,7 +11,7 @@ package enum CostResult: Sendable, Equatable {
 }
 
 /// Why a call has no cost.
-package struct Unpriced: Sendable, Equatable {
+package struct Unpriced: Error, Equatable {
   /// What reports count by; the raw values are keys of their JSON.
   package enum Reason: String, Sendable, CaseIterable {
     /// The stream reported no usage.

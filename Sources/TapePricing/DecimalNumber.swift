@@ -54,6 +54,14 @@ package struct DecimalNumber: Sendable, Hashable, Comparable, CustomStringConver
 
   package var isZero: Bool { mantissa == 0 }
 
+  private static let unitExponent = -18
+
+  /// A whole number of 10⁻¹⁸.
+  init(units: Int128) { self.init(mantissa: units, exponent: Self.unitExponent) }
+
+  /// How many 10⁻¹⁸ it is; nil if that is no whole number or too large.
+  var units: Int128? { exponent < Self.unitExponent ? nil : scaled(to: Self.unitExponent) }
+
   package static func + (left: DecimalNumber, right: DecimalNumber) -> DecimalNumber {
     let (first, second, exponent) = aligned(left, right)
     let (sum, overflow) = first.addingReportingOverflow(second)

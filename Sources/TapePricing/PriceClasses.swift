@@ -24,10 +24,9 @@ package struct PriceClasses {
   }
 
   private struct Class {
-    var model: Int
-    /// One call of it stands for all as far as dates and sizes decide.
-    var atNs: Int64
-    var prompt: Int
+    var prices: Result<CallPrices, Unpriced>
+    /// What its model bills for that a usage does not tell.
+    var notInUsage: [String]
   }
 
   /// The number of a provider's model, for `add`.
@@ -58,16 +57,31 @@ package struct PriceClasses {
     // In a class of its own.
     if max(usage.prompt, usage.completion, usage.reasoning) > Self.mostAdded { place = -1 - classes.count }
     let number = numbers.number(model << 5 | usage.parts, place)
-    if number == classes.count { classes.append(Class(model: model, atNs: at, prompt: usage.prompt)) }
+    // One call of it stands for all, as far as dates and sizes decide.
+    if number == classes.count { classes.append(newClass(usage, models[model].search, at)) }
     return (number, PricedTokens(usage))
   }
 
-  /// What calls of a class cost together, or why that is not known.
-  package func cost(_ number: Int, _ tokens: PricedTokens) -> CostResult {
-    let model = models[classes[number].model]
-    return model.search.cost(
-      of: tokens.usage, calls: tokens.calls, size: classes[number].prompt, at: classes[number].atNs,
-      version: table.version)
+  private func newClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) -> Class {
+    switch search.pricing(of: usage, calls: 1, size: usage.prompt, at: at, version: table.version) {
+    case .success(let pricing): Class(prices: pricing.prices(), notInUsage: pricing.notInUsage)
+    case .failure(let why): Class(prices: .failure(why), notInUsage: [])
+    }
+  }
+
+  /// Why calls of a class have no cost; nil if they have one.
+  package func problem(_ number: Int) -> Unpriced? {
+    if case .failure(let why) = classes[number].prices { return why }
+    return nil
+  }
+
+  /// What the model of a class bills for and a usage does not tell.
+  package func notInUsage(_ number: Int) -> [String] { classes[number].notInUsage }
+
+  /// Adds what calls of a class cost together; nothing if that is not known.
+  package func add(_ number: Int, _ tokens: PricedTokens, to parts: inout CostParts) {
+    guard case .success(let prices) = classes[number].prices else { return }
+    parts.add(tokens.usage, calls: tokens.calls, at: prices)
   }
 }
 

@@ -108,8 +108,12 @@ package struct PriceTable: Sendable {
       if case .unknown(let why) = reading { return .unknown(why) }
       return .unknown(Unpriced(.badUsage, "the usage cannot be read"))
     }
-    return find(provider: provider, model: model).cost(
+    let pricing = find(provider: provider, model: model).pricing(
       of: usage, calls: 1, size: usage.prompt, at: at, version: version)
+    switch pricing {
+    case .success(let pricing): return pricing.cost
+    case .failure(let why): return .unknown(why)
+    }
   }
 
   /// The providers of the table, sorted.
@@ -167,25 +171,27 @@ struct PriceSearch: Sendable {
   /// By the day from which they hold.
   var overrides: [PriceOverride]
 
-  /// What `calls` calls of the same size cost together, all of which were at a time with the prices of `time`.
+  /// The arithmetic of `calls` calls of the same size, all of which were at a time with the prices of `time`.
   ///
   /// - Parameter version: that of the table.
-  func cost(of usage: BillableUsage, calls: Int, size: Int, at time: Int64, version: String) -> CostResult {
+  func pricing(
+    of usage: BillableUsage, calls: Int, size: Int, at time: Int64, version: String
+  ) -> Result<Pricing, Unpriced> {
     if let override = overrides.last(where: { $0.holds(atNs: time) }) {
       let found = search.found
-      return Pricing(
-        usage: usage, calls: calls, size: size, row: override.row(over: found?.model.row(atNs: time)),
-        name: override.name, version: override.version, notes: override.notes(instead: found, at: time, table: version),
-        notInUsage: found?.model.notInUsage ?? []
-      ).cost
+      return .success(
+        Pricing(
+          usage: usage, calls: calls, size: size, row: override.row(over: found?.model.row(atNs: time)),
+          name: override.name, version: override.version,
+          notes: override.notes(instead: found, at: time, table: version), notInUsage: found?.model.notInUsage ?? []))
     }
     switch search {
-    case .unknown(let why): return .unknown(why)
+    case .unknown(let why): return .failure(why)
     case .found(let found):
-      return Pricing(
-        usage: usage, calls: calls, size: size, row: found.model.row(atNs: time), name: found.name, version: version,
-        notes: found.notes, notInUsage: found.model.notInUsage
-      ).cost
+      return .success(
+        Pricing(
+          usage: usage, calls: calls, size: size, row: found.model.row(atNs: time), name: found.name, version: version,
+          notes: found.notes, notInUsage: found.model.notInUsage))
     }
   }
 }

@@ -16,61 +16,68 @@ struct Pricing {
   let notes: [String]
   let notInUsage: [String]
 
-  var cost: CostResult {
-    let fresh = usage.prompt - usage.cached
+  /// What is billed at which prices, or why that is not known.
+  ///
+  /// Nothing but `row`, `size` and which parts the usage has decides on that.
+  func prices() -> Result<CallPrices, Unpriced> {
     if row.isEmpty {
       // A model that is listed without any price may be free or not known; only `…:free` says which.
-      return name.hasSuffix(":free") ? .cost(freeCost) : noRate("\(name) is listed without a price per token")
+      return isFree ? .success(CallPrices()) : noRate("\(name) is listed without a price per token")
     }
-    if row.input == nil, fresh > 0 || (row.cached == nil && usage.cached > 0) { return noRate(missing("prompt")) }
+    if row.input == nil, usage.prompt > usage.cached || (row.cached == nil && usage.cached > 0) {
+      return noRate(missing("prompt"))
+    }
     if row.output == nil, usage.completion > 0 || usage.reasoningIsOnTop { return noRate(missing("completion")) }
-    var notes = notes
+    return .success(
+      CallPrices(
+        input: price(row.input), cached: price(row.cached ?? row.input), output: price(row.output),
+        reasoning: price(row.reasoning ?? row.output),
+        // Per thousand.
+        request: UnitPrice(row.requests?.price(prompt: size).shifted(by: -3) ?? .zero)))
+  }
+
+  private var isFree: Bool { row.isEmpty && name.hasSuffix(":free") }
+
+  /// Prices are per million tokens; the tier is that of the whole prompt.
+  private func price(_ rate: Rate?) -> UnitPrice {
+    rate.map { UnitPrice($0.price(prompt: size).shifted(by: -6)) } ?? .free
+  }
+
+  var cost: CostResult {
+    switch prices() {
+    case .failure(let why): return .unknown(why)
+    case .success(let prices):
+      var parts = CostParts()
+      parts.add(usage, calls: calls, at: prices)
+      return .cost(
+        Cost(
+          total: parts.total, input: parts.input.value, cached: parts.cached.value, output: parts.output.value,
+          reasoning: parts.reasoning?.value, request: parts.request.value, priceModel: name, priceVersion: version,
+          rates: isFree ? AppliedRates() : AppliedRates(row, prompt: size), notInUsage: notInUsage,
+          notes: notes + ownNotes))
+    }
+  }
+
+  /// How the prices were applied.
+  private var ownNotes: [String] {
+    if isFree { return ["the table lists this model as free"] }
+    var notes: [String] = []
     if row.cached == nil, usage.cached > 0 {
       notes.append("there is no price for cached tokens: the input price is used")
     }
-    let input = amount(fresh, row.input)
-    let cached = amount(usage.cached, row.cached ?? row.input)
-    let output = output(&notes)
-    var reasoning: DecimalNumber?
+    if row.reasoning != nil, usage.reasoning > 0, !usage.reasoningIsOnTop {
+      notes.append("reasoning tokens have a price of their own")
+    }
     if usage.reasoningIsOnTop {
-      reasoning = amount(usage.reasoning, row.reasoning ?? row.output)
       notes.append("reasoning is billed on top: total = prompt + completion + reasoning")
     }
-    let rates = AppliedRates(row, prompt: size)
-    let request = (rates.request ?? .zero) * DecimalNumber(calls)
     if !notInUsage.isEmpty {
       notes.append("not in the usage, so not in this cost: \(notInUsage.joined(separator: ", "))")
     }
-    return .cost(
-      Cost(
-        total: input + cached + output + (reasoning ?? .zero) + request, input: input, cached: cached, output: output,
-        reasoning: reasoning, request: request, priceModel: name, priceVersion: version, rates: rates,
-        notInUsage: notInUsage, notes: notes))
+    return notes
   }
 
-  private var freeCost: Cost {
-    Cost(
-      total: .zero, input: .zero, cached: .zero, output: .zero, reasoning: nil, request: .zero, priceModel: name,
-      priceVersion: version, rates: AppliedRates(), notInUsage: notInUsage,
-      notes: notes + ["the table lists this model as free"])
-  }
-
-  /// Completion; its reasoning part at a price of its own where the model has one.
-  private func output(_ notes: inout [String]) -> DecimalNumber {
-    guard let price = row.reasoning, usage.reasoning > 0, !usage.reasoningIsOnTop else {
-      return amount(usage.completion, row.output)
-    }
-    notes.append("reasoning tokens have a price of their own")
-    return amount(usage.completion - usage.reasoning, row.output) + amount(usage.reasoning, price)
-  }
-
-  /// Prices are per million tokens; the tier is that of the whole prompt.
-  private func amount(_ tokens: Int, _ rate: Rate?) -> DecimalNumber {
-    guard let rate, tokens > 0 else { return .zero }
-    return (DecimalNumber(tokens) * rate.price(prompt: size)).shifted(by: -6)
-  }
-
-  private func noRate(_ message: String) -> CostResult { .unknown(Unpriced(.noRate, message)) }
+  private func noRate(_ message: String) -> Result<CallPrices, Unpriced> { .failure(Unpriced(.noRate, message)) }
 
   private func missing(_ what: String) -> String { "\(name) has no price for \(what) tokens" }
 }

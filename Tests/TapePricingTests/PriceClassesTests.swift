@@ -23,11 +23,16 @@ import Testing
     var unknown: [String: Int] = [:]
     var sums = [DecimalNumber](repeating: .zero, count: 6)
 
-    mutating func add(_ result: CostResult, calls: Int = 1) {
+    mutating func add(_ problem: Unpriced?, calls: Int) {
       self.calls += calls
+      if let problem { unknown["\(problem.reason.rawValue) \(problem.message)", default: 0] += calls }
+    }
+
+    mutating func add(_ result: CostResult) {
       switch result {
-      case .unknown(let why): unknown["\(why.reason.rawValue) \(why.message)", default: 0] += calls
+      case .unknown(let why): add(why, calls: 1)
       case .cost(let cost):
+        add(nil, calls: 1)
         let parts = [cost.total, cost.input, cost.cached, cost.output, cost.reasoning ?? .zero, cost.request]
         sums = zip(sums, parts).map { $0 + $1 }
       }
@@ -103,7 +108,15 @@ import Testing
       while tokens.count <= added.number { tokens.append(PricedTokens()) }
       tokens[added.number] += added.tokens
     }
-    for (number, tokens) in tokens.enumerated() { summed.add(classes.cost(number, tokens), calls: tokens.calls) }
+    var parts = CostParts()
+    for (number, tokens) in tokens.enumerated() {
+      summed.add(classes.problem(number), calls: tokens.calls)
+      classes.add(number, tokens, to: &parts)
+    }
+    summed.sums = [
+      parts.total, parts.input.value, parts.cached.value, parts.output.value, parts.reasoning?.value ?? .zero,
+      parts.request.value,
+    ]
     #expect(summed == single)
     #expect(single.calls > 1_000 && unusable > 0 && single.unknown.count > 1)
     // Far fewer multiplications than calls.

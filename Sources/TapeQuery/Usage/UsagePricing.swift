@@ -67,7 +67,7 @@ struct UsagePricing: Sendable {
   /// Adds what calls of one number cost together.
   func add(_ number: Int, _ tokens: PricedTokens, to cost: inout CostSum) {
     if number >= Self.firstClass {
-      cost.add(classes.cost(number - Self.firstClass, tokens), calls: tokens.calls)
+      cost.add(number - Self.firstClass, tokens, of: classes)
     } else if number == 0 {
       cost.addMock()
     } else {
@@ -82,7 +82,7 @@ struct UsagePricing: Sendable {
   func unpricedModels(_ tokens: [PricedTokens]) -> [(name: String, calls: Int, why: String)] {
     var found: [String: (calls: Int, why: String)] = [:]
     for (number, tokens) in tokens.enumerated().dropFirst(Self.firstClass) where tokens.calls > 0 {
-      guard case .unknown(let why) = classes.cost(number - Self.firstClass, tokens) else { continue }
+      guard let why = classes.problem(number - Self.firstClass) else { continue }
       let name = modelNames[classModels[number - Self.firstClass]]
       found["\(name.provider ?? "?")/\(name.model ?? "?")", default: (0, why.message)].calls += tokens.calls
     }
