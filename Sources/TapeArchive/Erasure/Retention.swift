@@ -50,7 +50,7 @@ package struct Retention: Sendable, Equatable {
     var total = try store.archiveFiles().reduce(0) {
       try $0 + (store.files.status(store.archivePath + "/" + $1)?.bytes ?? 0)
     }
-    let segments = try self.segments(store, tree).sorted { ($0.youngestNs, $0.name) < ($1.youngestNs, $1.name) }
+    let segments = try self.segments(store, tree, without: removed).sorted { ($0.youngestNs, $0.name) < ($1.youngestNs, $1.name) }
     for segment in segments {
       let isOld = keepNs.map { segment.youngestNs < nowNs - $0 } ?? false
       guard isOld || keepBytes.map({ total > $0 }) ?? false else { break }
@@ -78,9 +78,9 @@ package struct Retention: Sendable, Equatable {
   }
 
   /// Those that are whole: what is damaged is for people to look at.
-  private func segments(_ store: Store, _ tree: ArchiveTree) throws -> [Segment] {
+  private func segments(_ store: Store, _ tree: ArchiveTree, without removed: [String]) throws -> [Segment] {
     var segments: [Segment] = []
-    for part in tree.parts where !part.isLeafList {
+    for part in tree.parts where !part.isLeafList && !removed.contains(part.file) {
       let reader = try SegmentReader(store: store, name: part.file)
       guard reader.problem == nil, let status = try store.files.status(store.archivePath + "/" + part.file) else {
         continue

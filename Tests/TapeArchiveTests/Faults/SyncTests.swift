@@ -69,6 +69,29 @@ import Testing
     try session.close()
   }
 
+  /// A call that is sealed out of a journal which stays for another call must not come back as less from there.
+  @Test func aSealSyncsTheJournalsThatItReads() throws {
+    let disk = MemoryDisk()
+    let clock = ManualClock()
+    let store = try memoryStore(MemoryFiles(disk: disk), clock: clock)
+    let session = try RecorderSession(
+      store: store, options: quietOptions(rollBytes: 1500), clock: clock, oracle: Oracle())
+    var generator = Seeded(state: 5)
+    let (stays, ends) = (session.open(makeOpen(&generator)), session.open(makeOpen(&generator)))
+    session.frame(ends, offsetNs: 1, Array("data: x\n\n".utf8))
+    session.end(ends, offsetNs: 2, cause: .endOfBody)
+    for step in 0..<4 {
+      session.frame(stays, offsetNs: Int64(step), [UInt8](repeating: UInt8(0x61 + step), count: 1000) + [0x0A, 0x0A])
+      session.flush()
+    }
+    let sealed = try Sealer(store: store, log: quiet).seal()
+    #expect(sealed.sealedCalls == 1 && sealed.deletedJournals.isEmpty)
+    for loss in PowerLoss.states(seed: 6) {
+      let after = try memoryStore(MemoryFiles(disk: disk.after(loss)), clock: clock)
+      #expect(try Sealer(store: after, log: quiet).seal().unsealed == [], "power loss \(loss)")
+    }
+  }
+
   /// Two journals that follow a failed sync: the one that repeats is where the records are, also for what comes next.
   @Test(arguments: [0, 1, 2, 3]) func journalsAfterAFailedSyncGoOnFromEachOther(failures: Int) throws {
     let oracle = Oracle()
