@@ -50,7 +50,9 @@ package struct Retention: Sendable, Equatable {
     var total = try store.archiveFiles().reduce(0) {
       try $0 + (store.files.status(store.archivePath + "/" + $1)?.bytes ?? 0)
     }
-    let segments = try self.segments(store, tree, without: removed).sorted { ($0.youngestNs, $0.name) < ($1.youngestNs, $1.name) }
+    let segments = try self.segments(store, tree, without: removed).sorted {
+      ($0.youngestNs, $0.name) < ($1.youngestNs, $1.name)
+    }
     for segment in segments {
       let isOld = keepNs.map { segment.youngestNs < nowNs - $0 } ?? false
       guard isOld || keepBytes.map({ total > $0 }) ?? false else { break }

@@ -78,15 +78,17 @@ import Testing
       store: store, options: quietOptions(rollBytes: 1500), clock: clock, oracle: Oracle())
     var generator = Seeded(state: 5)
     let (stays, ends) = (session.open(makeOpen(&generator)), session.open(makeOpen(&generator)))
-    session.frame(ends, offsetNs: 1, Array("data: x\n\n".utf8))
-    session.end(ends, offsetNs: 2, cause: .endOfBody)
+    for step in 0..<4 {
+      session.frame(ends, offsetNs: Int64(step), [UInt8](repeating: UInt8(0x61 + step), count: 1000) + [0x0A, 0x0A])
+    }
+    session.end(ends, offsetNs: 5, cause: .endOfBody)
     for step in 0..<4 {
       session.frame(stays, offsetNs: Int64(step), [UInt8](repeating: UInt8(0x61 + step), count: 1000) + [0x0A, 0x0A])
       session.flush()
     }
     let sealed = try Sealer(store: store, log: quiet).seal()
     #expect(sealed.sealedCalls == 1 && sealed.deletedJournals.isEmpty)
-    for loss in PowerLoss.states(seed: 6) {
+    for loss in (0..<20).flatMap({ [PowerLoss.torn(seed: $0), .reordered(seed: $0)] }) {
       let after = try memoryStore(MemoryFiles(disk: disk.after(loss)), clock: clock)
       #expect(try Sealer(store: after, log: quiet).seal().unsealed == [], "power loss \(loss)")
     }
