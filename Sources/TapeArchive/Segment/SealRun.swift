@@ -35,8 +35,10 @@ struct SealRun {
     var name: String { JournalFormat.fileName(writer: writer, sequence: sequence) }
   }
 
-  /// Calls that stay in journals, by writer: they are live, or they could not be read.
+  /// The journals that are needed on, by writer: of calls that are live, or could not be sealed.
   private var kept: [CallID: Set<Int>] = [:]
+  /// The last journal of writers that have one which is not closed, or not read.
+  private var newest: [CallID: Int] = [:]
 
   /// Calls that are tombstones already.
   private var buried: Set<CallID> = []
@@ -78,9 +80,9 @@ struct SealRun {
       report.lostCalls += scan.lost.sorted()
       take(scan.takeReady(), writer, loader)
     }
-    // Without holes: a reader follows a call from journal to journal.
     kept[writer, default: []].formUnion(
-      scan.openTracks.flatMap { ($0.records.first?.sequence ?? $0.sequence)...$0.sequence })
+      scan.openTracks.flatMap { [$0.records.first?.sequence ?? $0.sequence, $0.sequence] })
+    newest[writer] = isAlive || !scan.refused.isEmpty ? last : nil
     report.damage += scan.damage
     for tail in scan.torn { try setAside(tail) }
   }
@@ -154,7 +156,12 @@ struct SealRun {
     }
   }
 
-  private func isKept(_ journal: Journal) -> Bool { kept[journal.writer]?.contains(journal.sequence) == true }
+  /// Without holes, from the first one that is needed to the last one that stays: a reader follows calls from journal to
+  /// journal, and one that is missing between others counts as lost.
+  private func isKept(_ journal: Journal) -> Bool {
+    guard let needed = kept[journal.writer], let first = needed.min(), let last = needed.max() else { return false }
+    return (first...max(last, newest[journal.writer] ?? last)).contains(journal.sequence)
+  }
 
   /// Before a journal goes, those of its calls that were sealed by others are read where they should be: what a segment
   /// names and does not give is sealed again.

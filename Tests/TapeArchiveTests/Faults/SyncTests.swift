@@ -94,6 +94,37 @@ import Testing
     }
   }
 
+  /// Journals without a hole stay, also where one was given up in the middle of a write.
+  @Test(arguments: 0..<6, [false, true])
+  func aSealMakesNoJournalGoFromBetweenOthers(failing: Int, isSync: Bool) throws {
+    let disk = MemoryDisk()
+    let clock = ManualClock()
+    let store = try memoryStore(MemoryFiles(disk: disk), clock: clock)
+    let session = try RecorderSession(
+      store: store, options: quietOptions(rollBytes: 1500), clock: clock, oracle: Oracle())
+    var generator = Seeded(state: 7)
+    _ = session.open(makeOpen(&generator))
+    session.flush()
+    for step in 0..<6 {
+      let call = session.open(makeOpen(&generator))
+      session.frame(call, offsetNs: 1, [UInt8](repeating: 0x61, count: 2000) + [0x0A, 0x0A])
+      session.end(call, offsetNs: 2, cause: .endOfBody)
+      session.flush()
+      if step == failing {
+        if isSync {
+          disk.failSyncs(1)
+        } else {
+          disk.failTruncates(1)
+          disk.fail(1, .fullInside)
+        }
+      }
+      session.sync()
+      clock.advance(seconds: 1)
+      _ = try Sealer(store: store, log: quiet).seal()
+      #expect(try Verifier(store: store).run().damage == [], "after step \(step)")
+    }
+  }
+
   /// Two journals that follow a failed sync: the one that repeats is where the records are, also for what comes next.
   @Test(arguments: [0, 1, 2, 3]) func journalsAfterAFailedSyncGoOnFromEachOther(failures: Int) throws {
     let oracle = Oracle()
