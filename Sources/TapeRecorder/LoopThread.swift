@@ -29,6 +29,8 @@ package final class LoopThread: Sendable {
       box.release()
       throw TapeError(.failed, "cannot start a thread: \(String(cString: strerror(code)))")
     }
+    // `finished` is what is waited for: the system keeps nothing of a thread that has ended.
+    pthread_detach(thread)
   }
 
   /// TLS libraries write to sockets that may be closed; the error code says so, no signal is needed.
