@@ -76,7 +76,10 @@ let package = Package(
       resources: [.embedInCode("../../schema/prices.json")], swiftSettings: strict),
     .target(
       name: "TapeCatalogue",
-      dependencies: ["TapeTypes", "TapeJSON", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: [
+        "TapeTypes", "TapeJSON", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ],
       resources: [.embedInCode("../../schema/catalogue.sql")], swiftSettings: strict),
     .target(
       name: "TapeIndexer",

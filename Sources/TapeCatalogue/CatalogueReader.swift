@@ -85,9 +85,16 @@ package final class CatalogueReader: Sendable {
   }
 
   /// All that `body` asks sees one state of the catalogue, whatever the indexer does meanwhile.
-  package func snapshot<Result>(_ body: (CatalogueSnapshot) throws -> Result) throws -> Result {
+  ///
+  /// - Parameter steps: how many steps of SQLite's machine may go by without a row; nil for any number.
+  /// - Throws: `TapeError` `.failed` when there were more.
+  package func snapshot<Result>(steps: Int? = nil, _ body: (CatalogueSnapshot) throws -> Result) throws -> Result {
     do {
-      return try current().read { try body(CatalogueSnapshot(database: $0)) }
+      return try current().read { database in
+        guard let steps else { return try body(CatalogueSnapshot(database: database)) }
+        let limit = StepLimit(steps)
+        return try limit.watch(database) { try body(CatalogueSnapshot(database: database, limit: limit)) }
+      }
     } catch {
       throw TapeError.catalogue(error, doing: "read", at: path)
     }
@@ -138,22 +145,14 @@ package final class CatalogueReader: Sendable {
 /// One state of a catalogue. Valid only inside the closure that got it.
 package struct CatalogueSnapshot {
   let database: Database
+  var limit: StepLimit?
 
   package func query(_ sql: String, _ arguments: [SQLValue] = [], _ body: (SQLRow) throws -> Void) throws {
     let statement = try database.cachedStatement(sql: sql)
     let rows = try Row.fetchCursor(statement, arguments: arguments.arguments)
-    while let row = try rows.next() { try body(SQLRow(row: row)) }
-  }
-
-  /// What is wrong with an SQL condition over `v_calls`; nil if nothing is.
-  package func mistake(inCondition condition: String) -> String? {
-    do {
-      _ = try database.makeStatement(sql: "SELECT 1 FROM v_calls WHERE (\n\(condition)\n)")
-      return nil
-    } catch let error as DatabaseError {
-      return error.message ?? "\(error.resultCode)"
-    } catch {
-      return "\(error)"
+    while let row = try rows.next() {
+      limit?.restart()
+      try body(SQLRow(row: row))
     }
   }
 

@@ -55,6 +55,7 @@ extension TapeError {
 extension Entry {
   /// Runs one of the asking commands in this process, as if it had been typed.
   package static func ask(_ arguments: [String]) throws {
+    Pager.turnOff()
     var command = try Tapedeck.parseAsRoot(arguments)
     try command.run()
   }

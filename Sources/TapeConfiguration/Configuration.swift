@@ -148,25 +148,8 @@ package struct Configuration: Sendable, Equatable {
   // MARK: Keys that are none
 
   private static func unknown(_ entry: TOMLTable.Entry, among names: [String]) -> TOMLError {
-    let near = names.min { distance($0, entry.key) < distance($1, entry.key) } ?? ""
-    let isNear = distance(near, entry.key) <= max(2, entry.key.count / 2)
-    let hint = isNear ? "did you mean \(near)?" : "there are \(names.joined(separator: ", "))"
+    let near = Spelling.nearest(to: entry.key, among: names)
+    let hint = near.map { "did you mean \($0)?" } ?? "there are \(names.joined(separator: ", "))"
     return TOMLError(place: entry.place, message: "there is no key '\(entry.key)'; \(hint)")
-  }
-
-  /// How many letters have to be put in, taken out or changed (Levenshtein).
-  static func distance(_ left: String, _ right: String) -> Int {
-    let (a, b) = (Array(left.lowercased().utf8), Array(right.lowercased().utf8))
-    var row = Array(0...b.count)
-    for i in 0..<a.count {
-      var previous = row[0]
-      row[0] = i + 1
-      for j in 0..<b.count {
-        let cost = a[i] == b[j] ? previous : previous + 1
-        previous = row[j + 1]
-        row[j + 1] = min(cost, row[j] + 1, previous + 1)
-      }
-    }
-    return row[b.count]
   }
 }

@@ -7,9 +7,12 @@ extension JSONValue {
   }
 
   /// JSON for people: two spaces an indent.
-  public var pretty: [UInt8] {
+  public var pretty: [UInt8] { pretty(indent: 0) }
+
+  /// The same within something that is so many indents deep.
+  package func pretty(indent: Int) -> [UInt8] {
     var out: [UInt8] = []
-    write(into: &out, indent: 0)
+    write(into: &out, indent: indent)
     return out
   }
 

@@ -1,3 +1,4 @@
+internal import TapeCatalogue
 package import TapeTypes
 
 /// Which calls are meant: what the shared filter flags say. Everything given must hold.
@@ -8,9 +9,9 @@ package struct CallFilter: Sendable, Equatable {
   package var thread: String?
   /// An identity's id or email.
   package var identity: String?
-  /// A thread tag.
-  package var tag: String?
-  package var identityTag: String?
+  /// Thread tags: calls that have all of them.
+  package var tags: [String] = []
+  package var identityTags: [String] = []
   package var deployment: String?
   package var model: String?
   package var provider: String?
@@ -30,12 +31,25 @@ package struct CallFilter: Sendable, Equatable {
   /// are not left out either; false: none.
   package var mock: MockFilter = .byDefault
   /// A condition in SQL over `v_calls`.
-  package var whereSQL: String?
+  package var condition: SQLCondition?
 
   package init() {}
 
   /// No condition at all.
   package var isEmpty: Bool { self == CallFilter() }
+}
+
+/// `--where SQL`: a condition over `v_calls` that was checked: it is one expression, and reads the views only.
+package struct SQLCondition: Sendable, Equatable {
+  package let sql: String
+
+  /// - Throws: `TapeError` `.usage` saying what is no SQL, or not allowed.
+  package init(_ sql: String) throws {
+    if let mistake = try ConditionCheck(sql).mistake {
+      throw TapeError(.usage, "--where takes a condition over v_calls: \(mistake)")
+    }
+    self.sql = sql
+  }
 }
 
 /// `--meta key=value`.

@@ -3,6 +3,8 @@ internal import TapeTypes
 
 /// A filter as a condition over `calls c`.
 struct FilterSQL {
+  /// What stands behind FROM.
+  private(set) var source = "calls c"
   private(set) var conditions: [String] = []
   private(set) var arguments: [SQLValue] = []
 
@@ -18,14 +20,37 @@ struct FilterSQL {
     for pair in filter.metadata { add(metadata: pair) }
     for text in [filter.text, filter.phrase] { if let text { add(text: text) } }
     if filter.mock == .exclude || filter.mock == .byDefault && hidesMocks { add("c.mock = 0") }
-    if let condition = filter.whereSQL { add(condition: condition) }
+    if let condition = filter.condition {
+      // On lines of its own, so that a trailing comment ends there. SQLite makes one loop over `calls` of this.
+      source = "(SELECT * FROM v_calls WHERE (\n\(condition.sql)\n)) c"
+    }
   }
 
   /// ` WHERE …`, or nothing.
   var clause: String { conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ") }
 
+  /// The statement of a list.
+  func selection(_ columns: String, _ sort: CallSort, _ limit: Int?) -> String {
+    let bound = limit.map { " LIMIT \(max(0, $0))" } ?? ""
+    return "SELECT \(columns) FROM \(source)\(clause) ORDER BY \(sort.sql)\(bound)"
+  }
+
   private mutating func add(_ condition: String, _ values: SQLValue...) {
     conditions.append(condition)
+    arguments += values
+  }
+
+  /// Only calls behind a place in the order of `sort`.
+  mutating func add(_ sort: CallSort, after place: CallPlace) {
+    let start = "(c.started_ns, c.call_key) \(sort == .oldest ? ">" : "<") (?, ?)"
+    let values: [SQLValue] = [.integer(Int64(place.startedNs)), .integer(Int64(place.key))]
+    switch (sort.column, place.value) {
+    case (nil, _): conditions.append(start)
+    case (let column?, nil): conditions.append("\(column) IS NULL AND \(start)")
+    case (let column?, let value?):
+      conditions.append("(\(column) < ? OR \(column) IS NULL OR \(column) = ? AND \(start))")
+      arguments += [.integer(Int64(value)), .integer(Int64(value))]
+    }
     arguments += values
   }
 
@@ -41,7 +66,7 @@ struct FilterSQL {
     }
     if let span = filter.span { add("c.span_id IN (?, ?)", .text(span), .text(span.lowercased())) }
     addEqual("thread_id", filter.thread)
-    if let tag = filter.tag { add(tag: tag, kind: "thread") }
+    for tag in filter.tags { add(tag: tag, kind: "thread") }
   }
 
   private mutating func addIdentity(_ filter: CallFilter) {
@@ -49,7 +74,7 @@ struct FilterSQL {
       conditions.append(IdentityCondition.sql("c."))
       arguments += Array(repeating: .text(identity), count: IdentityCondition.arguments)
     }
-    if let tag = filter.identityTag { add(tag: tag, kind: "identity") }
+    for tag in filter.identityTags { add(tag: tag, kind: "identity") }
   }
 
   private mutating func add(tag: String, kind: String) {
@@ -90,10 +115,5 @@ struct FilterSQL {
       return
     }
     add("c.call_key IN (SELECT rowid FROM call_fts WHERE call_fts MATCH ?)", .text(query))
-  }
-
-  private mutating func add(condition: String) {
-    // On lines of its own, so that a trailing comment ends there.
-    add("c.call_key IN (SELECT call_key FROM v_calls WHERE (\n\(condition)\n))")
   }
 }

@@ -8,9 +8,63 @@ extension QueryEngine {
   /// The objects of `calls`, from the catalogue alone.
   package func calls(_ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil) throws -> [JSONValue] {
     var objects: [JSONValue] = []
-    let prices = try prices
-    try select(CallRow.selection("c"), filter, sort, limit) { objects.append(json(CallRow($0), prices)) }
+    try forEachCall(filter, sort: sort, limit: limit) { objects.append($0) }
     return objects
+  }
+
+  /// The same one by one, in bounded memory: which calls come next is asked for page by page, and nothing of the
+  /// catalogue is held while `body` has one, so that a slow reader keeps nobody from cleaning it up.
+  ///
+  /// - Parameter after: only those behind this call in the order of `sort`.
+  package func forEachCall(
+    _ filter: CallFilter, sort: CallSort = .newest, after: CallEntry? = nil, limit: Int? = nil,
+    _ body: (JSONValue) throws -> Void
+  ) throws {
+    let prices = try prices
+    var place = try after.map { try self.place(of: $0, sort) }
+    var left = limit ?? .max
+    var size = min(Self.rowsAtOnce, left)
+    while left > 0 {
+      var keys: [Int64] = []
+      try select(CallPlace.columns(sort), filter, sort, after: place, min(size, left)) { row in
+        guard let next = CallPlace(row) else { return }
+        keys.append(Int64(next.key))
+        place = next
+      }
+      for start in stride(from: 0, to: keys.count, by: Self.rowsAtOnce) {
+        let rows = try rows(keys[start..<min(start + Self.rowsAtOnce, keys.count)])
+        for row in rows { try body(json(row, prices)) }
+      }
+      if keys.count < min(size, left) { return }
+      left -= keys.count
+      // What is not in the order of an index is sorted anew for each page, so that there should be few.
+      size = sort.column == nil ? min(size * 4, Self.mostKeys) : Self.mostKeys * 16
+    }
+  }
+
+  private static var rowsAtOnce: Int { 256 }
+  /// Half a megabyte of them.
+  private static var mostKeys: Int { 1 << 16 }
+
+  /// Those of the calls that are there still.
+  private func rows(_ keys: ArraySlice<Int64>) throws -> [CallRow] {
+    var rows: [CallRow] = []
+    let sql = "SELECT \(CallRow.selection("c")) FROM calls c WHERE c.call_key = ? AND c.erased_ns IS NULL"
+    try catalogue.snapshot { snapshot in
+      for key in keys { try snapshot.query(sql, [.integer(key)]) { rows.append(CallRow($0)) } }
+    }
+    return rows
+  }
+
+  /// - Throws: `TapeError` `.notFound` for a call that is not in the catalogue yet.
+  func place(of entry: CallEntry, _ sort: CallSort) throws -> CallPlace {
+    var place: CallPlace?
+    let sql = "SELECT \(CallPlace.columns(sort)) FROM calls c WHERE c.call_id = ?"
+    try catalogue.query(sql, [.text(entry.id.description)]) { place = CallPlace($0) }
+    guard let place else {
+      throw TapeError(.notFound, "call \(entry.id) is not in the catalogue yet: run tapedeck index")
+    }
+    return place
   }
 
   /// The object of `calls` for one call; nil if the catalogue does not have it yet.

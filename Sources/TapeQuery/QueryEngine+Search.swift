@@ -6,10 +6,11 @@ extension QueryEngine {
   /// The calls whose prompt or completion has `filter.phrase`, each with where it stands.
   ///
   /// - Parameters:
+  ///   - after: only those behind this call in the order of `sort`.
   ///   - context: about so many characters on either side of a match.
   ///   - body: gets one call after the other.
   package func search(
-    _ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil, context: Int = 60,
+    _ filter: CallFilter, sort: CallSort = .newest, after: CallEntry? = nil, limit: Int? = nil, context: Int = 60,
     _ body: (FoundCall) throws -> Void
   ) throws {
     let finder = try PhraseFinder(filter.phrase ?? "")
@@ -18,7 +19,8 @@ extension QueryEngine {
       (SELECT prompt FROM call_text t WHERE t.call_key = c.call_key), \
       (SELECT completion FROM call_text t WHERE t.call_key = c.call_key)
       """
-    try select(columns, filter, sort, limit) { row in
+    let place = try after.map { try self.place(of: $0, sort) }
+    try select(columns, filter, sort, after: place, limit) { row in
       let names = ["call_id", "", "state", "deployment", "model", "provider", "identity_id", "thread_id"]
       var members = names.enumerated().filter { $0.element != "" }.map { index, name in
         JSONValue.Member(name, .string(row.text(index)))

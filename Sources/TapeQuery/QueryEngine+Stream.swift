@@ -8,19 +8,20 @@ extension QueryEngine {
   package func forEachEntry(_ filter: CallFilter, _ body: (CallEntry) throws -> Void) throws {
     let condition = FilterSQL(filter, hidesMocks: false)
     let sql =
-      "SELECT \(CallEntry.columns), c.call_key FROM calls c\(condition.clause)\(condition.conditions.isEmpty ? " WHERE" : " AND") "
+      "SELECT \(CallEntry.columns), c.call_key FROM \(condition.source)\(condition.clause)\(condition.conditions.isEmpty ? " WHERE" : " AND") "
       + "(c.started_ns, c.call_key) > (?, ?) ORDER BY c.started_ns, c.call_key LIMIT \(Self.pageSize)"
-    try catalogue.snapshot { try check(filter, in: $0) }
     var last: (startedNs: Int, key: Int)? = (Int.min, Int.min)
     while let after = last {
       last = nil
       var page: [CallEntry] = []
       var rows = 0
-      try catalogue.query(sql, condition.arguments + [.integer(Int64(after.startedNs)), .integer(Int64(after.key))]) {
-        row in
-        rows += 1
-        if let started = row.integer(4), let key = row.integer(5) { last = (started, key) }
-        if let entry = CallEntry(row) { page.append(entry) }
+      let place: [SQLValue] = [.integer(Int64(after.startedNs)), .integer(Int64(after.key))]
+      try snapshot(filter) { snapshot in
+        try snapshot.query(sql, condition.arguments + place) { row in
+          rows += 1
+          if let started = row.integer(4), let key = row.integer(5) { last = (started, key) }
+          if let entry = CallEntry(row) { page.append(entry) }
+        }
       }
       for entry in page { try body(entry) }
       if rows < Self.pageSize { return }

@@ -8,13 +8,18 @@ package import TapeTypes
 package final class QueryEngine: Sendable {
   package let store: Store
   private let priceSource: StorePrices
+  /// Of a condition that somebody wrote, without a call found: some ten seconds.
+  private let mostSteps: Int
   let catalogue: CatalogueReader
   let archive: ArchiveReader
 
-  /// - Parameter prices: other ones than the store's.
+  /// - Parameters:
+  ///   - prices: other ones than the store's.
+  ///   - mostSteps: how many steps of SQLite's machine a `--where` may take to find a call.
   /// - Throws: `TapeError` `.catalogueMissing` or `.catalogueStale`, naming the command that helps.
-  package init(store: Store, prices: PriceTable? = nil) throws {
+  package init(store: Store, prices: PriceTable? = nil, mostSteps: Int = 1_000_000_000) throws {
     self.store = store
+    self.mostSteps = mostSteps
     priceSource = StorePrices(store, table: prices)
     catalogue = try CatalogueReader(path: store.cataloguePath)
     archive = ArchiveReader(store: store)
@@ -55,25 +60,34 @@ package final class QueryEngine: Sendable {
     }
   }
 
+  /// - Parameter after: only those behind this call in the order of `sort`.
   func select(
-    _ columns: String, _ filter: CallFilter, _ sort: CallSort, _ limit: Int?, _ body: (SQLRow) throws -> Void
+    _ columns: String, _ filter: CallFilter, _ sort: CallSort, after: CallPlace? = nil, _ limit: Int?,
+    _ body: (SQLRow) throws -> Void
   ) throws {
-    let condition = FilterSQL(filter, hidesMocks: false)
-    let sql =
-      "SELECT \(columns) FROM calls c\(condition.clause) ORDER BY \(sort.sql)"
-      + (limit.map { " LIMIT \(max(0, $0))" } ?? "")
-    try catalogue.snapshot { snapshot in
-      try check(filter, in: snapshot)
-      try snapshot.query(sql, condition.arguments, body)
-    }
+    var condition = FilterSQL(filter, hidesMocks: false)
+    if let after { condition.add(sort, after: after) }
+    let sql = condition.selection(columns, sort, limit)
+    try snapshot(filter) { try $0.query(sql, condition.arguments, body) }
   }
 
-  /// Tells a mistake in `--where` from a damaged catalogue.
-  func check(_ filter: CallFilter, in snapshot: CatalogueSnapshot) throws {
-    guard let condition = filter.whereSQL else { return }
-    if let mistake = snapshot.mistake(inCondition: condition) {
-      throw TapeError(.usage, "--where is no condition over v_calls: \(mistake)")
-    }
+  /// The steps by which SQLite finds the calls of a list, as EXPLAIN QUERY PLAN names them.
+  package func plan(_ filter: CallFilter, sort: CallSort) throws -> [String] {
+    let condition = FilterSQL(filter, hidesMocks: false)
+    return try plan(condition.selection(CallEntry.columns, sort, 50), condition.arguments)
+  }
+
+  func plan(_ sql: String, _ arguments: [SQLValue]) throws -> [String] {
+    var steps: [String] = []
+    try catalogue.query("EXPLAIN QUERY PLAN " + sql, arguments) { steps.append($0.text(3) ?? "") }
+    return steps
+  }
+
+  /// One state of the catalogue, to ask for the calls of a filter.
+  ///
+  /// - Throws: `TapeError` `.failed` for a `--where` that goes on without finding any.
+  func snapshot<Result>(_ filter: CallFilter, _ body: (CatalogueSnapshot) throws -> Result) throws -> Result {
+    try catalogue.snapshot(steps: filter.condition == nil ? nil : mostSteps, body)
   }
 }
 
@@ -102,21 +116,5 @@ package struct CallEntry: Sendable, Equatable {
     self.location = location
     self.state = state
     self.startedAtNs = startedAtNs
-  }
-}
-
-/// The order of a list of calls.
-package enum CallSort: String, Sendable, CaseIterable {
-  case newest, oldest, longest, tokens, ttft
-
-  var sql: String {
-    let newest = "c.started_ns DESC, c.call_key DESC"
-    return switch self {
-    case .newest: newest
-    case .oldest: "c.started_ns, c.call_key"
-    case .longest: "c.duration_ns DESC NULLS LAST, \(newest)"
-    case .tokens: "c.total_tokens DESC NULLS LAST, \(newest)"
-    case .ttft: "c.first_content_ns DESC NULLS LAST, \(newest)"
-    }
   }
 }

@@ -78,6 +78,8 @@ import Testing
     ("90m", "2026-11-20T11:04:56.500000000Z"),
     ("1.5s", "2026-11-20T12:34:55.000000000Z"),
     ("2w", "2026-11-06T12:34:56.500000000Z"),
+    ("12:30", "2026-11-20T12:30:00.000000000Z"),
+    ("00:00:59", "2026-11-20T00:00:59.000000000Z"),
   ])
   func momentsAreRead(text: String, expected: String) throws {
     #expect(RFC3339.string(try TimeParser.moment(text, zone: .utc, nowNs: now)) == expected)
@@ -86,6 +88,7 @@ import Testing
   @Test(arguments: [
     "", "7", "d", "7x", "-7d", "2026", "2026-13", "2026-02-30", "2026-11-20T25:00", "2026-11-20T12", "2026-11-20Z",
     "20261120", "2026-11-20T12:00:00+1", "99999999999999999999d", "9999-01-01", "2026-11-20T12:00:00.Z", "1..5s",
+    "24:00", "12:60", "1:00", "12:00x",
   ])
   func whatIsNoTimeIsRefused(text: String) {
     let error = #expect(throws: TapeError.self) { try TimeParser.moment(text, zone: .utc, nowNs: now) }

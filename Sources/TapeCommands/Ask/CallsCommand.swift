@@ -16,6 +16,8 @@ struct CallsCommand: ParsableCommand {
   @Option(help: "At most so many (default: 50 in a table, all elsewhere).") var limit: Int?
   @Option(help: ArgumentHelp("The order.", valueName: CallSort.allCases.map(\.rawValue).joined(separator: "|")))
   var sort: String = CallSort.newest.rawValue
+  @Option(help: ArgumentHelp("Only those behind this call of the list: the next page.", valueName: "call"))
+  var after: String?
   @Flag(help: "Go on and print each call when it has ended, until interrupted.") var follow = false
 
   func validate() throws {
@@ -23,6 +25,7 @@ struct CallsCommand: ParsableCommand {
     if follow, let format = format.format, format == .json || format == .csv {
       throw ValidationError("--follow prints calls one by one: as table, markdown or ndjson")
     }
+    if follow, after != nil { throw ValidationError("--follow goes on with new calls, --after with older ones") }
     if CallSort(rawValue: sort) == nil {
       throw ValidationError("--sort takes \(CallSort.allCases.map(\.rawValue).joined(separator: ", ")), not '\(sort)'")
     }
@@ -32,15 +35,33 @@ struct CallsCommand: ParsableCommand {
     let filter = try filters.filter(to: end.to)
     let asking = try Asking(store)
     let format = format.resolved
-    let rows = try asking.engine.calls(
-      filter, sort: CallSort(rawValue: sort) ?? .newest, limit: limit ?? (format == .table ? 50 : nil))
-    guard !rows.isEmpty || follow else {
-      throw Asking.nothing(filter.isEmpty ? "no calls in this store yet" : "no call matches")
+    let order = CallSort(rawValue: sort) ?? .newest
+    let place = try after.map(asking.engine.resolve)
+    let most = limit ?? (format == .table ? 50 : nil)
+    let printer = RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns)
+    if follow {
+      // The latest is at the end, where the next ones come.
+      printer.print(try asking.engine.calls(filter, sort: order, limit: most ?? 10_000).reversed())
+      return try CallsFollower(engine: asking.engine, filter: filter, format: format).run()
     }
-    // With --follow the latest is at the end, where the next ones come.
-    RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns).print(
-      follow ? rows.reversed() : rows)
-    if follow { try CallsFollower(engine: asking.engine, filter: filter, format: format).run() }
+    var writer = RowWriter(printer)
+    var (found, last) = (0, "")
+    try asking.engine.forEachCall(filter, sort: order, after: place, limit: most) { row in
+      if found == 0, format == .table { Pager.start() }
+      found += 1
+      last = row["call_id"]?.string ?? ""
+      writer.write(row)
+    }
+    guard found > 0 else { throw Asking.nothing(nothing(filter)) }
+    writer.finish()
+    if format == .table, found == most {
+      StandardOutput.note("tapedeck: \(found) calls; the next ones: --after \(last)")
+    }
+  }
+
+  private func nothing(_ filter: CallFilter) -> String {
+    if let after { return "no call behind \(after) in this list" }
+    return filter.isEmpty ? "no calls in this store yet" : "no call matches"
   }
 
   /// Every key of a call, whatever the calls at hand have.

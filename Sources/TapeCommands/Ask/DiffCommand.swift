@@ -31,7 +31,9 @@ struct DiffCommand: ParsableCommand {
     let recorded = try entries.map { try asking.engine.recorded($0) }
     let value = try asking.engine.diff((recorded[0], entries[0]), (recorded[1], entries[1]))
     switch format.resolved {
-    case .table: StandardOutput.write(DiffPage(value, isFull: full).lines.joined(separator: "\n") + "\n")
+    case .table:
+      Pager.start()
+      StandardOutput.write(DiffPage(value, isFull: full).lines.joined(separator: "\n") + "\n")
     case .json: StandardOutput.write(json: value.pretty)
     case .ndjson: StandardOutput.write(json: value.compact)
     case .csv: RowPrinter(format: .csv, columns: []).print([value])

@@ -32,6 +32,7 @@ struct FramesCommand: ParsableCommand {
       count += 1
       if printer.format == .ndjson { printer.print([row]) } else { rows.append(row) }
     }
+    if printer.format == .table { Pager.start() }
     if !rows.isEmpty { printer.print(rows) }
     if let least { noteOtherSilence(recorded, least) }
     guard count > 0 else {

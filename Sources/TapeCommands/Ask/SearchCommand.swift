@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import CTapeShims
 internal import TapeJSON
 internal import TapeQuery
 internal import TapeTypes
@@ -19,6 +18,8 @@ struct SearchCommand: ParsableCommand {
   @Option(help: "At most so many calls (default: 20 in a table, all elsewhere).") var limit: Int?
   @Option(help: ArgumentHelp("The order.", valueName: CallSort.allCases.map(\.rawValue).joined(separator: "|")))
   var sort: String = CallSort.newest.rawValue
+  @Option(help: ArgumentHelp("Only those behind this call of the list: the next page.", valueName: "call"))
+  var after: String?
   @OptionGroup var filters: FilterOptions
   @OptionGroup var end: EndOption
   @OptionGroup var store: StoreOption
@@ -38,23 +39,28 @@ struct SearchCommand: ParsableCommand {
     let asking = try Asking(store)
     let format = format.resolved
     let limit = limit ?? (format == .table ? 20 : nil)
-    var rows: [JSONValue] = []
+    var writer = RowWriter(RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns))
     var found = 0
+    var last = ""
+    let place = try after.map(asking.engine.resolve)
     let page = SearchPage()
-    try asking.engine.search(filter, sort: CallSort(rawValue: sort) ?? .newest, limit: limit) { call in
+    try asking.engine.search(filter, sort: CallSort(rawValue: sort) ?? .newest, after: place, limit: limit) { call in
+      if found == 0, format == .table { Pager.start() }
       found += 1
-      switch format {
-      case .table: page.print(call)
-      case .ndjson: StandardOutput.write(json: call.json.compact)
-      case .json, .csv, .markdown: rows.append(call.json)
-      }
+      last = call.names.first { $0.key == "call_id" }?.value.string ?? ""
+      if format == .table { page.print(call) } else { writer.write(call.json) }
     }
     guard found > 0 else { throw Asking.nothing("no call has '\(filter.phrase ?? "")'") }
     if format == .table, found == limit {
-      StandardOutput.note("tapedeck: the first \(found) calls; for more give --limit")
+      StandardOutput.note("tapedeck: \(found) calls; the next ones: --after \(last)")
     }
-    if !rows.isEmpty { RowPrinter(format: format, columns: Self.columns).print(rows) }
+    if format != .table { writer.finish() }
   }
+
+  private static let csvColumns = [
+    "call_id", "started_at", "state", "deployment", "model", "provider", "identity_id", "thread_id", "matches",
+    "snippets",
+  ]
 
   private static let columns = [
     Column("CALL", "call_id"), Column("STARTED", "started_at"), Column("DEPLOYMENT", "deployment"),
@@ -70,7 +76,7 @@ struct SearchCommand: ParsableCommand {
 /// What people see of a search: a line for the call, and one for each text that has the phrase.
 private struct SearchPage {
   private let isColoured = StandardOutput.usesColour
-  private let width = StandardOutput.isTerminal ? Int(tape_terminal_columns(1)) : 0
+  private let width = StandardOutput.columns
 
   func print(_ call: FoundCall) {
     let names = JSONValue.object(call.names)

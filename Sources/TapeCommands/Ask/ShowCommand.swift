@@ -19,7 +19,9 @@ struct ShowCommand: ParsableCommand {
     let recorded = try asking.engine.recorded(entry)
     let value = try asking.engine.show(recorded, at: entry.location, full: full)
     switch format.resolved {
-    case .table, .markdown: CallPage(value).print()
+    case .table, .markdown:
+      Pager.start()
+      CallPage(value).print()
     case .json: StandardOutput.write(json: value.pretty)
     case .ndjson: StandardOutput.write(json: value.compact)
     case .csv: RowPrinter(format: .csv, columns: []).print([value])

@@ -29,7 +29,9 @@ struct ThreadCommand: ParsableCommand {
       if let damage = call.damage { damaged.append((call.id, damage)) }
       guard let json = call.json else { return }
       switch format {
-      case .table: page.print(json)
+      case .table:
+        Pager.start()
+        page.print(json)
       case .ndjson: StandardOutput.write(json: json.compact)
       case .json, .csv, .markdown: rows.append(json)
       }

@@ -26,6 +26,7 @@ struct TraceCommand: ParsableCommand {
     let report = try asking.engine.trace(trace, stallNs: least)
     let format = format.resolved
     if format == .table {
+      Pager.start()
       StandardOutput.write(Waterfall(report, stallNs: least).lines.joined(separator: "\n") + "\n")
     } else {
       RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns).print(report.spans.map(\.json))

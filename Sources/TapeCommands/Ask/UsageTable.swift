@@ -11,6 +11,7 @@ struct UsageTable {
     let printer = RowPrinter(
       format: format, columns: columns,
       csvColumns: dimensions.map { "group.\($0.name)" } + (rows.first.map(Self.csvColumns) ?? []))
+    if format == .table { Pager.start() }
     if format == .csv { printer.print(rows.lazy.map(named)) } else { printer.print(rows) }
   }
 

@@ -1,4 +1,3 @@
-internal import CTapeShims
 internal import TapeJSON
 
 /// Prints rows of JSON in any of the formats. The table shows the columns that people want,
@@ -12,37 +11,45 @@ struct RowPrinter {
   var hasTitles = true
 
   /// Rows that are made when they are asked for are not all held, but for JSON and a table, which has widths.
-  func print(_ rows: some Collection<JSONValue>) {
+  ///
+  /// - Parameter widths: what the columns of a table are wide at least, as the rows before had it.
+  /// - Returns: what they are wide now.
+  @discardableResult
+  func print(_ rows: some Collection<JSONValue>, widths: [Int] = []) -> [Int] {
     switch format {
     case .json: StandardOutput.write(json: JSONValue.array(Array(rows)).pretty)
     case .ndjson:
       for row in rows { StandardOutput.write(json: row.compact) }
     case .csv: printCSV(rows)
     case .markdown: printMarkdown(rows)
-    case .table: printTable(Array(rows))
+    case .table: return printTable(Array(rows), widths)
     }
+    return widths
   }
 
   // MARK: - Table
 
-  private func printTable(_ rows: [JSONValue]) {
-    guard !rows.isEmpty else { return }
+  private func printTable(_ rows: [JSONValue], _ before: [Int]) -> [Int] {
+    guard !rows.isEmpty else { return before }
     let columns = columns.filter { column in
       !column.hidesWhenEmpty || rows.contains { !["–", "0"].contains(column.text($0)) }
     }
     let cells = rows.map { row in columns.map { TerminalText.escaped($0.text(row)) } }
     var widths = columns.indices.map { index in
-      cells.reduce(TerminalText.width(columns[index].title)) { max($0, TerminalText.width($1[index])) }
+      cells.reduce(max(before.count == columns.count ? before[index] : 0, TerminalText.width(columns[index].title))) {
+        max($0, TerminalText.width($1[index]))
+      }
     }
     if let flexible = columns.firstIndex(where: \.flexible) {
       let others = widths.indices.filter { $0 != flexible }.reduce(0) { $0 + widths[$1] + 2 }
-      let terminal = StandardOutput.isTerminal ? Int(tape_terminal_columns(1)) : 0
+      let terminal = StandardOutput.columns
       if terminal > 0 { widths[flexible] = min(widths[flexible], max(12, terminal - others)) }
     }
     let bold = StandardOutput.usesColour
     let titles = line(columns.map(\.title), columns, widths)
     if hasTitles { StandardOutput.write((bold ? "\u{1B}[1m\(titles)\u{1B}[0m" : titles) + "\n") }
     for row in cells { StandardOutput.write(line(row, columns, widths) + "\n") }
+    return widths
   }
 
   private func line(_ cells: [String], _ columns: [Column], _ widths: [Int]) -> String {
@@ -79,7 +86,7 @@ struct RowPrinter {
   private func printCSV(_ rows: some Collection<JSONValue>) {
     let names = csvColumns ?? Self.names(rows.map(Self.fields))
     guard !names.isEmpty else { return }
-    StandardOutput.write(names.map(Self.csvField).joined(separator: ",") + "\r\n")
+    if hasTitles { StandardOutput.write(names.map(Self.csvField).joined(separator: ",") + "\r\n") }
     for row in rows {
       let values = Dictionary(Self.fields(row), uniquingKeysWith: { $1 })
       let cells = names.map { values[$0] ?? "" }.map { StandardOutput.isTerminal ? TerminalText.escaped($0) : $0 }

@@ -1,3 +1,5 @@
+internal import CTapeShims
+
 #if canImport(Glibc)
   internal import Glibc
 #else
@@ -33,7 +35,10 @@ package enum StandardOutput {
     _ = bytes.withUnsafeBytes { systemWrite(2, $0.baseAddress, $0.count) }
   }
 
-  package static var isTerminal: Bool { isatty(1) == 1 }
+  /// Also where a pager stands between.
+  package static var isTerminal: Bool { isatty(1) == 1 || Pager.terminal != nil }
+  /// Of the terminal that stdout is; 0 for none.
+  static var columns: Int { isTerminal ? Int(tape_terminal_columns(Pager.terminal ?? 1)) : 0 }
   package static var isErrorTerminal: Bool { isatty(2) == 1 }
   /// Colour only on a terminal, and never against NO_COLOR (<https://no-color.org>).
   package static var usesColour: Bool { isTerminal && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true) }

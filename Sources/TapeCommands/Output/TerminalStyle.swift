@@ -1,5 +1,3 @@
-internal import CTapeShims
-
 #if canImport(Glibc)
   internal import Glibc
 #else
@@ -19,7 +17,7 @@ struct TerminalStyle: Sendable {
 
   /// That of stdout: the terminal's width, else `$COLUMNS`, else 100.
   static var standard: TerminalStyle {
-    let terminal = StandardOutput.isTerminal ? Int(tape_terminal_columns(1)) : 0
+    let terminal = StandardOutput.columns
     let named = getenv("COLUMNS").flatMap { Int(String(cString: $0)) } ?? 0
     let columns = terminal > 0 ? terminal : named > 0 ? named : 100
     return TerminalStyle(isColoured: StandardOutput.usesColour, columns: min(max(columns, 20), 1_000))

@@ -70,6 +70,7 @@ struct PricesList: ParsableCommand {
     guard !rows.isEmpty else {
       throw Asking.nothing("no prices for provider \(provider ?? "")")
     }
+    if format.resolved == .table { Pager.start() }
     RowPrinter(format: format.resolved, columns: Self.columns).print(rows)
   }
 
@@ -112,6 +113,7 @@ struct PricesShow: ParsableCommand {
       let place = provider.map { " of provider \($0)" } ?? ""
       throw Asking.nothing("no price for model \(model)\(place); give one with: tapedeck prices set")
     }
+    if format.resolved == .table { Pager.start() }
     switch format.resolved {
     case .table, .markdown: for row in rows { Self.page(row, format.resolved) }
     case .json, .ndjson, .csv: RowPrinter(format: format.resolved, columns: []).print(rows)

@@ -5,7 +5,7 @@ package enum TimeParser {
   /// The moment that `text` means, in ns since 1970.
   ///
   /// Takes dates (`2026-11-20`, `2026-11`), times (`2026-11-20T12:00`, `2026-11-20 12:00:30.5`, with `Z` or an offset,
-  /// else in `zone`), `now`, `today`, `yesterday`, `tomorrow` (their midnight in `zone`) and lengths of time before
+  /// else in `zone`), times of today in `zone` (`12:00`), `now`, `today`, `yesterday`, `tomorrow` (their midnight in `zone`) and lengths of time before
   /// now (`7d`, `24h`, `90m`, `30s`, `2w`).
   ///
   /// - Throws: `TapeError` `.usage`.
@@ -17,6 +17,9 @@ package enum TimeParser {
     case "yesterday": return midnight(daysFromToday: -1, zone: zone, nowNs: nowNs)
     case "tomorrow": return midnight(daysFromToday: 1, zone: zone, nowNs: nowNs)
     default: break
+    }
+    if let time = timeOfDay(Array(trimmed.utf8), today: zone.civil(at: nowNs.floorDivided(by: 1_000_000_000))) {
+      return zone.seconds(of: time) * 1_000_000_000
     }
     if let length = lengthNs(String(trimmed)) {
       let (moment, overflow) = nowNs.subtractingReportingOverflow(length)
@@ -70,6 +73,19 @@ package enum TimeParser {
       factor % scale == 0 ? factor / scale * fraction : Int64(Double(fraction) / Double(scale) * Double(factor))
     let (sum, tooLong) = product.addingReportingOverflow(extra)
     return tooLong ? nil : sum
+  }
+
+  /// `hh:mm[:ss]`
+  private static func timeOfDay(_ bytes: [UInt8], today: CivilTime) -> CivilTime? {
+    var scanner = DateScanner(bytes: bytes[...])
+    var time = CivilTime(year: today.year, month: today.month, day: today.day)
+    guard let hour = scanner.digits(2), scanner.take(0x3A), let minute = scanner.digits(2) else { return nil }
+    (time.hour, time.minute) = (hour, minute)
+    if scanner.take(0x3A) {
+      guard let second = scanner.digits(2) else { return nil }
+      time.second = second
+    }
+    return scanner.bytes.isEmpty && time.isValid ? time : nil
   }
 
   /// `YYYY-MM[-DD[Thh:mm[:ss[.fraction]][Z|±hh:mm]]]`

@@ -45,21 +45,31 @@ extension QueryEngine {
     return UsageAnswer(report, totals: totals, top: top)
   }
 
+  private static func sumStatement(_ filter: CallFilter, _ extra: [UsageDimension]) -> (String, [SQLValue]) {
+    let condition = FilterSQL(filter, hidesMocks: true, sums: true)
+    let columns = UsageRow.columns + extra.map { ", " + $0.extraColumn }.joined()
+    let arguments = extra.compactMap(\.metadataKey).map { SQLValue.text($0) } + condition.arguments
+    return ("SELECT \(columns) FROM \(condition.source)\(condition.clause)", arguments)
+  }
+
+  /// The steps by which SQLite finds the calls of a sum whose filter needs rows.
+  package func sumPlan(_ filter: CallFilter) throws -> [String] {
+    let (sql, arguments) = Self.sumStatement(filter, [])
+    return try plan(sql, arguments)
+  }
+
   func usageReport(
     _ filter: CallFilter, by dimensions: [UsageDimension], totals: Bool, timeZone: TimeZoneRules
   ) throws -> UsageReport {
     var report = UsageReport(dimensions: dimensions, totals: totals, timeZone: timeZone, prices: try prices)
     let extra = dimensions.filter { $0.blockName == nil && !$0.isTime }
-    try catalogue.snapshot { snapshot in
-      try check(filter, in: snapshot)
+    try snapshot(filter) { snapshot in
       if extra.isEmpty, let columns = UsageFilter(filter) {
         let names = report.names.union(columns.columns)
         try snapshot.usageBlocks(from: filter.from, to: filter.to, names: names) { report.add($0, filter: columns) }
       } else {
-        let condition = FilterSQL(filter, hidesMocks: true, sums: true)
-        let columns = UsageRow.columns + extra.map { ", " + $0.extraColumn }.joined()
-        let arguments = extra.compactMap(\.metadataKey).map { SQLValue.text($0) } + condition.arguments
-        try snapshot.usageBlocks("SELECT \(columns) FROM calls c\(condition.clause)", arguments) {
+        let (sql, arguments) = Self.sumStatement(filter, extra)
+        try snapshot.usageBlocks(sql, arguments) {
           report.add($0, filter: nil)
         }
       }
