@@ -138,7 +138,8 @@ let package = Package(
       name: "tapedeck-live",
       dependencies: [
         "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
-        "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", "TapeOTLP", arguments, logging,
+        "TapePricing", "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", "TapeOTLP", arguments,
+        logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
 

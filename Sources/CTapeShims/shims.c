@@ -40,6 +40,11 @@ int tape_terminal_columns(int fd) {
   return ioctl(fd, TIOCGWINSZ, &size) == 0 ? (int)size.ws_col : 0;
 }
 
+int tape_terminal_rows(int fd) {
+  struct winsize size;
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 ? (int)size.ws_row : 0;
+}
+
 #if defined(__linux__)
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

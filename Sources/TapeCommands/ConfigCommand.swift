@@ -5,7 +5,8 @@ internal import TapeTypes
 /// `tapedeck config`
 struct ConfigCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "config", abstract: "The configuration file.", subcommands: [Check.self])
+    commandName: "config", abstract: "The configuration file.", discussion: "Example: tapedeck config check",
+    subcommands: [Check.self])
 
   /// `tapedeck config check`
   struct Check: ParsableCommand {

@@ -20,6 +20,7 @@ package enum Entry {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     do {
+      try checkName(CommandLine.arguments.dropFirst().first, of: root)
       var command = try root.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
@@ -38,6 +39,17 @@ package enum Entry {
       }
       root.exit(withError: error)
     }
+  }
+}
+
+extension Entry {
+  /// - Throws: `TapeError` `.usage` for a word in the place of a command that is none, naming the one that is near.
+  private static func checkName(_ word: String?, of root: any ParsableCommand.Type) throws {
+    guard let word, !word.hasPrefix("-") else { return }
+    let names = root.configuration.subcommands.compactMap { $0.configuration.commandName }
+    guard word != "help", !names.contains(word) else { return }
+    let near = Spelling.nearest(to: word, among: names).map { "did you mean \($0)?" } ?? "see tapedeck --help"
+    throw TapeError(.usage, "there is no command '\(word)'; \(near)")
   }
 }
 

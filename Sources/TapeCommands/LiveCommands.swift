@@ -11,13 +11,14 @@ internal import TapeTypes
 /// that asking a question loads neither libcurl nor a web server. This process becomes that
 /// one by exec: still one process, same arguments, same standard streams.
 package enum LiveCommand: String, CaseIterable {
-  case demo, record, serve, `import`
+  case demo, record, serve, run, `import`
 
   package var abstract: String {
     switch self {
     case .demo: "See the main job in one go: no network, no key."
     case .record: "Make one call and tape it, like curl."
     case .serve: "Run the recording proxy, the live indexer and the web page."
+    case .run: "Run a command with its calls recorded."
     case .import: "Bring captures into the archive."
     }
   }
@@ -76,6 +77,11 @@ struct RecordStub: LiveStub {
 
 struct ServeStub: LiveStub {
   static let command = LiveCommand.serve
+  @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+}
+
+struct RunStub: LiveStub {
+  static let command = LiveCommand.run
   @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 }
 

@@ -3,7 +3,7 @@ package import ArgumentParser
 /// `tapedeck`: asks the archive and the catalogue itself, and becomes `tapedeck-live` for the rest.
 package struct Tapedeck: ParsableCommand {
   package static let configuration = rootConfiguration(
-    record: [DemoStub.self, RecordStub.self, ServeStub.self, ImportStub.self], export: ExportCommand.self)
+    record: [DemoStub.self, RecordStub.self, ServeStub.self, RunStub.self, ImportStub.self], export: ExportCommand.self)
 
   package init() {}
 

@@ -15,6 +15,9 @@ int tape_open(const char *path, int flags, uint32_t mode);
 /// Columns of the terminal; 0 if `fd` is none.
 int tape_terminal_columns(int fd);
 
+/// Rows of the terminal; 0 if `fd` is none, or it does not say.
+int tape_terminal_rows(int fd);
+
 #if defined(__linux__)
 enum {
   TAPE_READABLE = 0x001,

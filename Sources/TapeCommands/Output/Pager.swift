@@ -1,3 +1,4 @@
+internal import CTapeShims
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -7,7 +8,7 @@ internal import Synchronization
 #endif
 
 /// Long pages for people go through `$PAGER`, as git's do: only on a terminal, `less -FRX` unless it says otherwise, none
-/// where it is empty or `cat`.
+/// where it is empty or `cat`. Without `$PAGER` a page that fits the terminal is just written.
 enum Pager {
   /// The terminal behind the pager; nil without one.
   static var terminal: Int32? {
@@ -21,15 +22,64 @@ enum Pager {
   /// No pager from now on: what comes is a part of something larger.
   static func turnOff() { isOff.store(true, ordering: .relaxed) }
 
+  /// What was written and may still fit the terminal.
+  private struct Held {
+    var bytes: [UInt8] = []
+    var lines = 0
+    let rows: Int
+    let command: String
+  }
+
+  private static let held = Mutex<Held?>(nil)
+
   /// From now on stdout goes through the pager. Nothing happens where stdout is no terminal, or there is no pager.
   static func start() {
-    guard terminal == nil, !isOff.load(ordering: .relaxed), isatty(1) == 1,
-      let command = command(getenv("PAGER").map { String(cString: $0) }),
-      let behind = keepTerminal()
-    else { return }
+    let variable = getenv("PAGER").map { String(cString: $0) }
+    guard terminal == nil, !isOff.load(ordering: .relaxed), isatty(1) == 1, let command = command(variable) else {
+      return
+    }
+    if variable != nil { return launch(command) }
+    let rows = Int(tape_terminal_rows(1))
+    let isDumb = getenv("TERM").map { strcmp($0, "dumb") == 0 } ?? true
+    guard rows > 0, !isDumb, held.withLock({ $0 == nil }) else { return }
+    held.withLock { $0 = Held(rows: rows, command: command) }
+    atexit { Pager.release() }
+  }
+
+  /// Keeps what is written while it may fit the terminal; false when it is to be written now.
+  static func takes(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    enum Outcome { case notHeld, kept, full(Held) }
+    let outcome = held.withLock { held -> Outcome in
+      guard var now = held else { return .notHeld }
+      now.bytes += bytes
+      now.lines += bytes.count { $0 == 0x0A }
+      held = now.lines < now.rows ? now : nil
+      return held == nil ? .full(now) : .kept
+    }
+    switch outcome {
+    case .notHeld: return false
+    case .kept: return true
+    case .full(let held):
+      launch(held.command)
+      StandardOutput.write(held.bytes)
+      return true
+    }
+  }
+
+  /// Writes what was kept: nothing more comes, or something else has to be seen behind it.
+  static func release() {
+    let kept = held.withLock { held -> [UInt8]? in
+      defer { held = nil }
+      return held?.bytes
+    }
+    if let kept { StandardOutput.write(kept) }
+  }
+
+  private static func launch(_ command: String) {
+    guard let behind = keepTerminal() else { return }
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return }
-    guard let process = launch(command, reading: ends[0], notInherited: [ends[1], behind]) else {
+    guard let process = spawn(command, reading: ends[0], notInherited: [ends[1], behind]) else {
       close(ends[0])
       close(ends[1])
       close(behind)
@@ -74,7 +124,7 @@ enum Pager {
     return descriptor < 0 ? nil : descriptor
   }
 
-  private static func launch(_ command: String, reading input: Int32, notInherited: [Int32]) -> pid_t? {
+  private static func spawn(_ command: String, reading input: Int32, notInherited: [Int32]) -> pid_t? {
     setenv("LESS", "FRX", 0)
     for descriptor in notInherited { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
     #if canImport(Glibc)

@@ -31,6 +31,7 @@ package enum StandardOutput {
 
   /// A line, or several, to stderr. It may name what others named: control characters are shown, not obeyed.
   package static func note(_ line: String) {
+    Pager.release()
     let bytes = Array((TerminalText.escaped(line, keepingLines: true) + "\n").utf8)
     _ = bytes.withUnsafeBytes { systemWrite(2, $0.baseAddress, $0.count) }
   }
@@ -72,6 +73,7 @@ package enum StandardOutput {
   }
 
   private static func writeAll(_ buffer: UnsafeRawBufferPointer) {
+    if Pager.takes(buffer) { return }
     switch attempt(buffer) {
     case .written: return
     case .readerGone: exit(0)
