@@ -15,7 +15,10 @@ struct IndexCommand: ParsableCommand {
 
   func run() throws {
     let indexer = Indexer(store: try store.openExisting(), log: Console.logger)
-    let report = try indexer.run(rebuild: rebuild)
+    let bar = ProgressBar(rebuild ? "rebuilding" : "indexing")
+    defer { bar.finish() }
+    let report = try indexer.run(rebuild: rebuild) { bar.update($0.doneBytes, of: $0.totalBytes) }
+    bar.finish()
     for damage in report.damage { StandardOutput.note("tapedeck: damage: \(damage)") }
     for file in report.refused { StandardOutput.note("tapedeck: \(file)") }
     StandardOutput.note(

@@ -95,7 +95,7 @@ final class IndexSession {
     }
     try noteIntruders(files, before)
     let journals = files.filter { $0.kind == .journal }
-    if try needsPoll(journals, before) { try pollJournals(journals, before, refreshAll: refreshAll) }
+    if try needsPoll(journals, before) { try pollJournals(journals, before, refreshAll: refreshAll, onProgress) }
     progress.doneBytes = progress.totalBytes
     progress.calls = report.calls
     onProgress(progress)
@@ -248,11 +248,22 @@ final class IndexSession {
   }
 
   /// Takes in what the journals have new, in one transaction with how far they were read.
-  private func pollJournals(_ journals: [SourceFile], _ sources: [String: Int], refreshAll: Bool) throws {
+  private func pollJournals(
+    _ journals: [SourceFile], _ sources: [String: Int], refreshAll: Bool, _ onProgress: (IndexProgress) -> Void
+  ) throws {
     let now = clock.monotonicNs()
     var read = journals
+    var reached: [String: Int] = [:]
     try writer.transaction { transaction in
-      try follower.poll(skipping: settled(journals, sources)) { event in try take(event, in: transaction) }
+      try follower.poll(skipping: settled(journals, sources)) { event in
+        if case .opened(_, let location) = event {
+          progress.doneBytes += max(
+            0, location.offset - (reached.updateValue(location.offset, forKey: location.file) ?? 0))
+          progress.calls = report.calls
+          onProgress(progress)
+        }
+        try take(event, in: transaction)
+      }
       // Sizes are those from before the reading: what came later is looked at again. So is what a writer has not
       // committed yet: it counts once that is dead.
       for index in read.indices {

@@ -73,16 +73,27 @@ package struct StoreStatus {
     let raw = "SELECT coalesce(sum(bytes), 0) FROM calls"
     let unsealed = "SELECT count(*) FROM calls WHERE archive_file NOT LIKE 'S-%'"
     let sealedRaw = try snapshot?.integer(raw + " WHERE archive_file LIKE 'S-%'")
-    let live = files.filter { $0.kind == .journal && $0.isLive }
+    let writers = self.writers
     return .object([
       .init("bytes", .int(files.reduce(0) { $0 + $1.bytes })), .init("raw_bytes", .int(try snapshot?.integer(raw))),
       .init("ratio", Self.ratio(sealedRaw ?? 0, bytes(.segment))), .init("journals", .int(count(.journal))),
       .init("journal_bytes", .int(bytes(.journal))), .init("segments", .int(count(.segment))),
       .init("segment_bytes", .int(bytes(.segment))), .init("torn", .int(count(.torn))),
       .init("unsealed_calls", .int(try snapshot?.integer(unsealed))),
-      .init("writers_live", .int(Set(live.map { $0.writer?.description ?? $0.name }).count)),
+      .init("writers_live", .int(writers.count { $0["live"] == .bool(true) })), .init("writers", .array(writers)),
       .init("files", .array(files.map(Self.file))),
     ])
+  }
+
+  /// Each process that recorded into the journals that are there, live or not, in the order of their start.
+  private var writers: [JSONValue] {
+    let journals = Dictionary(grouping: files.filter { $0.kind == .journal && $0.writer != nil }) { $0.writer }
+    return journals.sorted { $0.value[0].name < $1.value[0].name }.map { writer, journals in
+      .object([
+        .init("writer", .string(writer?.description)), .init("live", .bool(journals.contains(where: \.isLive))),
+        .init("journals", .int(journals.count)), .init("bytes", .int(journals.reduce(0) { $0 + $1.bytes })),
+      ])
+    }
   }
 
   private static func file(_ file: ArchiveFile) -> JSONValue {
@@ -109,8 +120,9 @@ package struct StoreStatus {
       lag.files += 1
     }
     let holder = CatalogueLock.holder(path: store.path + "/" + Catalogue.lockName)
+    let size = (try? store.files.status(store.cataloguePath))?.map { Int($0.bytes) }
     return .object([
-      .init("lag_bytes", .int(lag.bytes)), .init("lag_files", .int(lag.files)),
+      .init("bytes", .int(size ?? nil)), .init("lag_bytes", .int(lag.bytes)), .init("lag_files", .int(lag.files)),
       .init("indexer_process", .int(holder?.process)), .init("following", .bool(holder?.purpose == .follow)),
       .init("problem", .string(problem?.description)),
     ])

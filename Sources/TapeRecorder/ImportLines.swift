@@ -26,6 +26,8 @@ final class ImportFile {
   private var start = 0
   private var count = 0
   private var isAtEnd = false
+  /// Called with how many bytes of the file were read.
+  var onRead: ((Int) -> Void)?
 
   init(path: String) throws {
     self.path = path
@@ -57,6 +59,7 @@ final class ImportFile {
     do {
       let step = try files.read(descriptor, at: offset, into: target)
       offset += step
+      onRead?(offset)
       return step
     } catch {
       throw TapeError(.io, "cannot read \(path): \(error.reason)")

@@ -51,6 +51,8 @@ package final class Importer {
   let redactor: Redactor?
   var known: ImportKnownCalls
   private var writer: JournalWriter?
+  /// Called with how many bytes of the file that is being imported were read.
+  package var onRead: ((Int) -> Void)?
 
   /// - Throws: `TapeError` when the store's calls cannot be read.
   package init(store: Store, options: Options, log: Logger) throws {
@@ -77,6 +79,7 @@ package final class Importer {
   package func importCalls(of path: String) -> FileResult {
     do {
       let file = try ImportFile(path: path)
+      file.onRead = onRead
       switch try kind(file) {
       case .timed: return ImportTimedCapture(importer: self, file: file).run()
       case .raw: return FileResult(outcomes: [try ImportRawCapture(importer: self, file: file).run()])

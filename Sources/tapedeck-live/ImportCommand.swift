@@ -42,8 +42,16 @@ struct ImportCommand: ParsableCommand {
     let store = try store.open(.writing)
     let importer = try Importer(store: store, options: options, log: Console.logger)
     var hasFailed = false
-    for file in files {
+    let bar = ProgressBar("importing")
+    defer { bar.finish() }
+    let sizes = files.map { (try? FileManager.default.attributesOfItem(atPath: $0)[.size] as? Int) ?? 0 }
+    let total = sizes.reduce(0, +)
+    var before = 0
+    for (file, size) in zip(files, sizes) {
+      importer.onRead = { bar.update(before + min($0, size), of: total) }
+      defer { before += size }
       let result = importer.importCalls(of: file)
+      bar.finish()
       for outcome in result.outcomes where !outcome.wasErased { StandardOutput.write("\(outcome.id)\n") }
       for outcome in result.outcomes where outcome.wasErased {
         hasFailed = true
@@ -59,7 +67,9 @@ struct ImportCommand: ParsableCommand {
     }
     // What came before an error stays, and can be asked for.
     try importer.finish()
-    try Indexer(store: store, log: Console.logger).run()
+    let indexing = ProgressBar("indexing")
+    defer { indexing.finish() }
+    try Indexer(store: store, log: Console.logger).run { indexing.update($0.doneBytes, of: $0.totalBytes) }
     if hasFailed { throw ExitCode(2) }
   }
 

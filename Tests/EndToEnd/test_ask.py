@@ -102,6 +102,16 @@ def test_a_zone_moves_days(deck):
     assert len(deck.calls("--from", "yesterday", "--to", "tomorrow")) == 11 == len(deck.calls("--from", "1d"))
 
 
+def test_status_is_a_page_for_people_and_an_object_for_programs(deck):
+    page = deck.run("status", "--format", "table")
+    status = deck.json("status")
+    assert f"store      {deck.store}" in page and "calls      11: " in page and "up to date" in page
+    assert status["archive"]["writers"] and status["archive"]["writers"][0]["writer"] in page
+    assert status["index"]["bytes"] == (deck.store / "catalogue.sqlite").stat().st_size
+    assert f"prices {status['versions']['prices']}" in page
+    assert "| calls.total | 11 |" in deck.run("status", "--format", "markdown")
+
+
 # MARK: Terminals
 
 def test_a_pager_gets_tables_on_a_terminal_only(deck, tmp_path):

@@ -20,6 +20,19 @@ import Testing
     return test
   }
 
+  @Test(arguments: [false, true]) func progressRisesToTheSizeOfTheArchive(rebuild: Bool) throws {
+    let test = try TestStore()
+    let writer = try test.writer()
+    for call in sampleCalls() { call.record(with: writer) }
+    _ = writer.flush()
+    try writer.close()
+    var seen: [IndexProgress] = []
+    try indexer(test).run(rebuild: rebuild) { seen.append($0) }
+    #expect(seen.count > sampleCalls().count, "also within a journal")
+    #expect(zip(seen, seen.dropFirst()).allSatisfy { $0.doneBytes <= $1.doneBytes && $1.doneBytes <= $1.totalBytes })
+    #expect(seen.last?.doneBytes == seen.last?.totalBytes && seen.last?.calls == sampleCalls().count)
+  }
+
   @Test func eachKindOfCallHasItsState() throws {
     let test = try sampleStore()
     let states = try rows(test.store.cataloguePath, "SELECT state FROM calls ORDER BY started_ns").map { $0[0] }

@@ -18,21 +18,18 @@ struct StatusCommand: ParsableCommand {
     case .json: StandardOutput.write(json: value.pretty)
     case .ndjson: StandardOutput.write(json: value.compact)
     case .csv: RowPrinter(format: .csv, columns: []).print([value])
-    case .table, .markdown:
-      var lines: [String] = []
-      Self.outline(value, prefix: "", into: &lines)
-      StandardOutput.write(lines.joined(separator: "\n") + "\n")
+    case .table: StandardOutput.write(StatusPage(value).lines.joined(separator: "\n") + "\n")
+    case .markdown:
+      StandardOutput.write("| | |\n| --- | --- |\n")
+      for row in Self.outline(value, prefix: "") {
+        StandardOutput.write("| \(row.name) | \(RowPrinter.markdownCell(TerminalText.escaped(row.text))) |\n")
+      }
     }
   }
 
-  /// Nested members as dotted names, one a line.
-  private static func outline(_ value: JSONValue, prefix: String, into lines: inout [String]) {
-    guard let members = value.members, !members.isEmpty else {
-      lines.append(TerminalText.padded(prefix, to: 28) + "  " + TerminalText.escaped(Column.plain(value)))
-      return
-    }
-    for member in members {
-      outline(member.value, prefix: prefix.isEmpty ? member.key : "\(prefix).\(member.key)", into: &lines)
-    }
+  /// Nested members with dotted names.
+  private static func outline(_ value: JSONValue, prefix: String) -> [(name: String, text: String)] {
+    guard let members = value.members, !members.isEmpty else { return [(prefix, Column.plain(value))] }
+    return members.flatMap { outline($0.value, prefix: prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") }
   }
 }

@@ -8,7 +8,7 @@ internal import Synchronization
 #endif
 
 /// A line on stderr that says how far a long run is: only on a terminal, and only once it has taken half a second.
-final class ProgressBar: Sendable {
+package final class ProgressBar: Sendable {
   private struct State {
     var isShown = false
     var lastNs: Int64 = 0
@@ -19,7 +19,7 @@ final class ProgressBar: Sendable {
   private let isEnabled: Bool
   private let state = Mutex(State())
 
-  init(_ what: String) {
+  package init(_ what: String) {
     self.what = what
     startNs = Self.nowNs
     let isDumb = getenv("TERM").map { strcmp($0, "dumb") == 0 } ?? false
@@ -27,7 +27,7 @@ final class ProgressBar: Sendable {
   }
 
   /// So many bytes are done.
-  func update(_ done: Int, of total: Int) {
+  package func update(_ done: Int, of total: Int) {
     guard isEnabled, total > 0 else { return }
     let now = Self.nowNs
     state.withLock { state in
@@ -41,8 +41,8 @@ final class ProgressBar: Sendable {
     }
   }
 
-  /// Takes the line away.
-  func finish() {
+  /// Takes the line away; the next update brings it back.
+  package func finish() {
     state.withLock { state in
       if state.isShown { Self.write("\r\u{1B}[K") }
       state.isShown = false

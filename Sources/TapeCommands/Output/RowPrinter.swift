@@ -77,7 +77,7 @@ struct RowPrinter {
     }
   }
 
-  private static func markdownCell(_ text: String) -> String {
+  static func markdownCell(_ text: String) -> String {
     text.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
   }
 
