@@ -1,14 +1,14 @@
 import TapeJSON
 
 /// What a call generated, while its chunks come in. The grammars write here.
-struct GenerationBuilder: Sendable {
+struct GenerationBuilder: Sendable, Equatable {
   var dialect: Dialect
   var responseID: String?
   var traceID: String?
   var spanID: String?
   var object: String?
   var created: String?
-  var finalized: String?
+  @ByteExact var finalized: String?
   var integrationID: String?
   var systemFingerprint: String?
   var model = NamedOnce("model")
@@ -19,13 +19,15 @@ struct GenerationBuilder: Sendable {
   /// A chunk had a list of choices, perhaps empty.
   var hasChoiceList = false
   var usage: Usage?
-  var usageUnknownReason: String?
+  @ByteExact var usageUnknownReason: String?
   /// The JSON of the last retrievals.
   var retrievals: [UInt8] = []
   var error: GenerationError?
   var defects = DefectLog()
   var extra = ExtraFields()
   var firstContentFrame: Int?
+  /// What the chunk that was read last did, for who looks for its shape.
+  var trace = ChunkTrace()
 
   /// Bytes of all texts that chunks append to.
   var textBytes: Int { choices.builders.reduce(0) { $0 + $1.textBytes } }
@@ -78,7 +80,7 @@ struct GenerationBuilder: Sendable {
 }
 
 /// A name that every chunk repeats: the first stays, a change is exposed.
-struct NamedOnce: Sendable {
+struct NamedOnce: Sendable, Equatable {
   let what: String
   private(set) var first: String?
   /// The last name, if it is not the first one.
