@@ -50,8 +50,10 @@ struct GenerationBuilder: Sendable, Equatable {
 
   /// What is known; completeness and what is missing are the reconstructor's to judge.
   ///
-  /// - Parameter withHistory: `extra` has the histories of its fields.
-  func generation(withHistory: Bool) -> Generation {
+  /// - Parameters:
+  ///   - withHistory: `extra` has the histories of its fields.
+  ///   - textLimit: texts have no more than so many bytes.
+  func generation(withHistory: Bool, textLimit: Int = .max) -> Generation {
     var result = Generation()
     result.dialect = dialect
     result.responseID = responseID
@@ -68,7 +70,7 @@ struct GenerationBuilder: Sendable, Equatable {
     result.systemFingerprint = systemFingerprint
     result.contentMode = choices.builders.contains(where: \.isCumulative) ? .cumulative : .delta
     result.error = error
-    result.choices = choices.builders.map(\.choice).sorted { $0.index < $1.index }
+    result.choices = choices.builders.map { $0.choice(limit: textLimit) }.sorted { $0.index < $1.index }
     result.usage = usage
     result.usageUnknownReason = usageUnknownReason
     result.retrievals = (try? JSONValue(parsing: retrievals))?.array ?? []
