@@ -51,8 +51,9 @@ extension IndexSession {
       for index in read.indices {
         read[index].bytes = min(read[index].bytes, follower.position(in: read[index].name) ?? .max)
       }
-      for call in tracked.values where call.isDirty && (isWhole || !refreshAll) {
-        if !refreshAll, let written = call.writtenNs, now - written < Self.refreshNs { continue }
+      for call in tracked.values where call.isDirty {
+        // One without a row gets it with how far its journal was read: else nobody would know that it goes on.
+        if let written = call.writtenNs, refreshAll ? !isWhole : now - written < Self.refreshNs { continue }
         try write(call.snapshot(), withContent: call.writtenNs == nil, in: transaction)
         call.isDirty = false
         call.writtenNs = now
