@@ -47,8 +47,20 @@ let package = Package(
     .target(name: "TapeSSE", swiftSettings: strict),
 
     // What must not get on tape, and the configuration file that says so.
-    .target(name: "TapeRedaction", dependencies: ["TapeTypes", "TapeJSON"], swiftSettings: strict),
+    .target(name: "TapeRedaction", dependencies: ["TapeTypes", "TapeJSON", crypto], swiftSettings: strict),
     .target(name: "TapeConfiguration", dependencies: ["TapeTypes", "TapeRedaction"], swiftSettings: strict),
+
+    // What proxy and replay server stand on: one thread with one epoll set, and inbound HTTP/1.
+    .target(name: "TapeLoop", dependencies: ["TapeTypes", "CTapeShims"], swiftSettings: strict),
+    .target(
+      name: "TapeHTTP",
+      dependencies: [
+        "TapeTypes", "TapeLoop", "CTapeShims",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
 
     // Recorder -> archive -> indexer -> catalogue -> query.
     .target(
@@ -58,16 +70,15 @@ let package = Package(
     .target(
       name: "TapeRecorder",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeSSE", "TapeRedaction", "TapeArchive", "CCurl", "CTapeShims", crypto, logging,
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeRedaction", "TapeLoop", "TapeArchive", "CCurl", "CTapeShims", crypto,
+        logging,
       ],
       swiftSettings: strict),
     .target(
       name: "TapeProxy",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeArchive", "TapeRecorder", "CTapeShims", logging,
-        .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOEmbedded", package: "swift-nio"),
-        .product(name: "NIOHTTP1", package: "swift-nio"),
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeRecorder", "CTapeShims",
+        logging, .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       swiftSettings: strict),
     .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", crypto], swiftSettings: strict),
@@ -174,6 +185,7 @@ let package = Package(
       dependencies: [
         "TapeTestSupport", "TapeArchive", "TapeIndexer", "TapeCatalogue", "TapeTypes", logging,
       ], swiftSettings: strict),
+    .testTarget(name: "TapeLoopTests", dependencies: ["TapeLoop"], swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),

@@ -1,6 +1,8 @@
 import CTapeShims
 import Synchronization
 package import TapeArchive
+import TapeHTTP
+import TapeLoop
 import TapeRecorder
 import TapeTypes
 
