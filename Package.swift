@@ -106,6 +106,13 @@ let package = Package(
       name: "TapeReplay", dependencies: ["TapeTypes"],
       swiftSettings: strict),
     .target(
+      name: "TapeReplayServer",
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeReplay", "CTapeShims",
+        crypto, logging, .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
+    .target(
       name: "TapeExport",
       dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", "TapeArchive", "TapeQuery"], swiftSettings: strict),
     .target(
@@ -149,7 +156,8 @@ let package = Package(
       name: "tapedeck-live",
       dependencies: [
         "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
-        "TapePricing", "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", "TapeOTLP", arguments,
+        "TapePricing", "TapeReplay", "TapeReplayServer", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction",
+        "TapeOTLP", arguments,
         logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
