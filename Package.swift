@@ -223,6 +223,11 @@ let package = Package(
     .testTarget(
       name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
     .testTarget(
+      name: "TapeReplayServerTests",
+      dependencies: [
+        "TapeReplayServer", "TapeReplay", "TapeRedaction", "TapeArchive", "TapeTypes", "TapeJSON",
+      ], swiftSettings: strict),
+    .testTarget(
       name: "TapeOTLPTests",
       dependencies: [
         "TapeOTLP", "TapeTypes", "TapeJSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"),

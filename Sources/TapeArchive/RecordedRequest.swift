@@ -11,6 +11,18 @@ package struct RecordedRequest: Sendable {
   package var body: [UInt8]
   /// False for a call that is being recorded.
   package var hasEnded: Bool
+
+  package init(
+    id: CallID, startedAtNs: Int64, location: CallLocation, method: String, path: String, body: [UInt8], hasEnded: Bool
+  ) {
+    self.id = id
+    self.startedAtNs = startedAtNs
+    self.location = location
+    self.method = method
+    self.path = path
+    self.body = body
+    self.hasEnded = hasEnded
+  }
 }
 
 /// The same, as a block of a segment has it.
@@ -74,7 +86,9 @@ extension ArchiveReader {
           guard seen.insert(request.id).inserted else { return }
           journalled[request.id] = nil
           try body(request)
-        } erased: { journalled[$0] = nil }
+        } erased: {
+          journalled[$0] = nil
+        }
       } catch let error as TapeError where error.code == .corrupt || error.code == .newerVersion {
         onDamage(Damage(file: name, offset: 0, calls: [], message: error.description))
       }

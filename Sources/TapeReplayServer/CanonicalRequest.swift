@@ -72,6 +72,12 @@ package struct MatchRules: Sendable {
   }
 }
 
+extension JSONPath.Step {
+  fileprivate func isMember(_ name: String) -> Bool {
+    if case .member(let own) = self { own.utf8.elementsEqual(name.utf8) } else { false }
+  }
+}
+
 /// JSON in one form: members in the order of their names and each once (the last counts), numbers spelled alike.
 enum CanonicalJSON {
   /// - Parameter paths: members and elements that are left out.
@@ -96,16 +102,16 @@ enum CanonicalJSON {
 
   /// What had something that does not count in it and is empty without that is as good as not there.
   private static func object(_ members: [JSONValue.Member], _ paths: [ArraySlice<JSONPath.Step>]) -> JSONValue? {
-    var last: [String: JSONValue] = [:]
-    for member in members { last[member.key] = member.value }
+    // Sorting is stable, so that of equal names the last is the one that counts.
+    let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     var kept: [JSONValue.Member] = []
-    kept.reserveCapacity(last.count)
-    for (key, value) in last {
-      let value = form(of: value, below: paths) { $0 == .anyMember || $0 == .member(key) }
-      if let value { kept.append(JSONValue.Member(key, value)) }
+    kept.reserveCapacity(sorted.count)
+    for (index, member) in sorted.enumerated() {
+      if index + 1 < sorted.count, sorted[index + 1].key.utf8.elementsEqual(member.key.utf8) { continue }
+      let value = form(of: member.value, below: paths) { $0 == .anyMember || $0.isMember(member.key) }
+      if let value { kept.append(JSONValue.Member(member.key, value)) }
     }
     if kept.isEmpty, !paths.isEmpty { return nil }
-    kept.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     return .object(kept)
   }
 

@@ -43,7 +43,7 @@ package struct PlayReport: Sendable, Equatable {
     case nil: break
     }
     if let late = lateness.text { parts.append(late) }
-    if delayNs > 0 { parts.append("began \(Self.time(delayNs)) late") }
+    if delayNs >= 1_000_000 { parts.append("began \(Self.time(delayNs)) late") }
     if heldFrames > 0 { parts.append("\(heldFrames) frames waited for the client") }
     return "replayed \(id): " + parts.joined(separator: ", ")
   }
@@ -88,8 +88,8 @@ package struct ReplayTotals: Sendable, Equatable {
     parts.append("sha256 ok for \(exact)")
     if inexact > 0 { parts.append("DIFFERENT for \(inexact)") }
     if left > 0 { parts.append("left by the client \(left)") }
-    if unmatched > 0 { parts.append("\(unmatched) requests without a recording") }
-    if unreadable > 0 { parts.append("\(unreadable) recordings that could not be read") }
+    if unmatched > 0 { parts.append("\(unmatched) \(unmatched == 1 ? "request" : "requests") without a recording") }
+    if unreadable > 0 { parts.append("\(unreadable) that could not be read") }
     if let late = lateness.text { parts.append(late) }
     return "replayed in all: " + parts.joined(separator: ", ")
   }

@@ -185,7 +185,7 @@ final class ReplayConnection: EventSource {
     let now = MonotonicClock.nowNs
     var playing = Playing(call, pace: core.options.pace)
     playing.schedule.start(requestNs: requestNs, now: now)
-    playing.report.delayNs = playing.schedule.delayNs
+    if playing.countsLateness { playing.report.delayNs = playing.schedule.delayNs }
     self.playing = playing
     core.schedule(self, atNs: playing.schedule.nextNs)
   }

@@ -12,15 +12,27 @@ struct RequestSketch: Sendable, Equatable {
 
   /// - Parameter value: canonical.
   init(_ value: JSONValue) {
-    var all = Set<UInt32>()
+    var all: [UInt32] = []
     Self.walk(value, path: 0xCBF2_9CE4_8422_2325, &all)
-    hashes = Array(all.sorted().prefix(Self.size))
+    hashes = Self.smallest(&all)
   }
 
   init(text: [UInt8]) {
-    var all = Set<UInt32>()
-    Self.words(text, path: 0, &all)
-    hashes = Array(all.sorted().prefix(Self.size))
+    var all: [UInt32] = []
+    Self.words(text[...], path: 0, &all)
+    hashes = Self.smallest(&all)
+  }
+
+  /// Each once.
+  private static func smallest(_ all: inout [UInt32]) -> [UInt32] {
+    all.sort()
+    var hashes: [UInt32] = []
+    hashes.reserveCapacity(size)
+    for hash in all where hash != hashes.last {
+      hashes.append(hash)
+      if hashes.count == size { break }
+    }
+    return hashes
   }
 
   /// How many hashes the sketch has in common with one that lies in an array, filled up with `UInt32.max`.
@@ -35,32 +47,45 @@ struct RequestSketch: Sendable, Equatable {
     return count
   }
 
-  private static func walk(_ value: JSONValue, path: UInt64, _ all: inout Set<UInt32>) {
+  private static func walk(_ value: JSONValue, path: UInt64, _ all: inout [UInt32]) {
     switch value {
     case .object(let members):
       for member in members { walk(member.value, path: hash(member.key.utf8, path), &all) }
     case .array(let elements):
       for (index, element) in elements.enumerated() {
-        walk(element, path: hash([UInt8(truncatingIfNeeded: index)], path), &all)
+        walk(element, path: hash(CollectionOfOne(UInt8(truncatingIfNeeded: index)), path), &all)
       }
-    case .string(let text): words(Array(text.utf8), path: path, &all)
-    case .number(let text): all.insert(folded(hash(text.utf8, path)))
-    case .bool(let isTrue): all.insert(folded(hash([isTrue ? 1 : 2], path)))
-    case .null: all.insert(folded(hash([3], path)))
+    case .string(let text): words(text.utf8, path: path, &all)
+    case .number(let text): all.append(folded(hash(text.utf8, path)))
+    case .bool(let isTrue): all.append(folded(hash(CollectionOfOne(isTrue ? 1 : 2), path)))
+    case .null: all.append(folded(hash(CollectionOfOne(3), path)))
     }
   }
 
   /// A text by its words, so that one that is much like it has most of them.
-  private static func words(_ text: [UInt8], path: UInt64, _ all: inout Set<UInt32>) {
-    for word in text.prefix(mostText).split(whereSeparator: { $0 <= 0x20 }) { all.insert(folded(hash(word, path))) }
+  private static func words(_ text: some Sequence<UInt8>, path: UInt64, _ all: inout [UInt32]) {
+    var word = path &* prime
+    var isInWord = false
+    for byte in text.prefix(mostText) {
+      if byte > 0x20 {
+        word = (word ^ UInt64(byte)) &* prime
+        isInWord = true
+      } else if isInWord {
+        all.append(folded(word))
+        (word, isInWord) = (path &* prime, false)
+      }
+    }
+    if isInWord { all.append(folded(word)) }
   }
 
   private static let mostText = 64 << 10
 
   /// FNV-1a.
   private static func hash(_ bytes: some Sequence<UInt8>, _ start: UInt64) -> UInt64 {
-    bytes.reduce(start &* 0x100_0000_01B3) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    bytes.reduce(start &* prime) { ($0 ^ UInt64($1)) &* prime }
   }
+
+  private static let prime: UInt64 = 0x100_0000_01B3
 
   private static func folded(_ hash: UInt64) -> UInt32 {
     // FNV's low bits are its better ones, and the smallest are what is kept: mix.

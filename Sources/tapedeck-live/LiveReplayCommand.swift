@@ -14,6 +14,7 @@ struct LiveReplayCommand: AsyncParsableCommand {
   @OptionGroup var options: ReplayOptions
 
   func run() async throws {
+    try options.check()
     guard options.serves else { return try options.playCall() }
     var serverOptions = ReplayServerOptions(logger: Console.logger)
     serverOptions.pace = try options.replayPace()
@@ -48,7 +49,9 @@ struct LiveReplayCommand: AsyncParsableCommand {
     guard recordings.count > 0 else {
       throw TapeError(.notFound, "no call to replay in \(store.path)\(leftOut); see them: tapedeck calls")
     }
-    StandardOutput.note("tapedeck: \(recordings.count) recordings, matched by \(options.matching.rawValue)\(leftOut)")
+    StandardOutput.note(
+      "tapedeck: \(recordings.count) \(recordings.count == 1 ? "recording" : "recordings"), matched by \(options.matching.rawValue)\(leftOut)"
+    )
     return recordings
   }
 

@@ -7,6 +7,7 @@ struct ReplayCommand: ParsableCommand {
   @OptionGroup var options: ReplayOptions
 
   func run() throws {
+    try options.check()
     // What listens lives in the other executable.
     if options.serves { try LiveCommand.exec() }
     try options.playCall()

@@ -65,7 +65,8 @@ package struct ReplayOptions: ParsableArguments {
   /// Rather a server than one call to stdout.
   package var serves: Bool { listen != nil || exec != nil }
 
-  package func validate() throws {
+  /// - Throws: `TapeError` `.usage` for flags that do not go together.
+  package func check() throws {
     // A command that is one word of several is easily meant to be in quotes.
     if let call, serves {
       throw TapeError(
