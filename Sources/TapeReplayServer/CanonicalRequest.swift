@@ -49,7 +49,7 @@ package struct CanonicalRequest: Sendable {
 /// By which rules two requests are the same.
 package struct MatchRules: Sendable {
   /// What does not count of a body.
-  package let ignored: [JSONPath]
+  let ignored: PathTree
   /// What is taken out of bodies before they are on tape.
   let redactor: Redactor?
 
@@ -67,60 +67,93 @@ package struct MatchRules: Sendable {
   ///   - redactions: the rules of the configuration.
   /// - Throws: `TapeError` `.usage` for what is no path, or no rule.
   package init(ignoring: [String] = [], redactions: [RedactionRule] = []) throws {
-    ignored = try (Self.usuallyIgnored + ignoring).map { try JSONPath(parsing: $0) }
+    ignored = PathTree(try (Self.usuallyIgnored + ignoring).map { try JSONPath(parsing: $0) })
     redactor = redactions.isEmpty ? nil : try Redactor(redactions)
   }
 }
 
-extension JSONPath.Step {
-  fileprivate func isMember(_ name: String) -> Bool {
-    if case .member(let own) = self { own.utf8.elementsEqual(name.utf8) } else { false }
+/// Paths of JSON by their steps, so that one look-up a member tells whether any of many leads there.
+struct PathTree: Sendable {
+  /// A path ends here.
+  private(set) var isEnd = false
+  private var members: [String: PathTree] = [:]
+  private var elements: [Int: PathTree] = [:]
+  /// Below `*` and `[*]`; at most one each.
+  private var anyMember: [PathTree] = []
+  private var anyElement: [PathTree] = []
+
+  init(_ paths: [JSONPath]) {
+    for path in paths { add(path.steps[...]) }
+  }
+
+  private mutating func add(_ steps: ArraySlice<JSONPath.Step>) {
+    let rest = steps.dropFirst()
+    switch steps.first {
+    case nil: isEnd = true
+    case .member(let name): members[name, default: PathTree([])].add(rest)
+    case .element(let index): elements[index, default: PathTree([])].add(rest)
+    case .anyMember: Self.add(rest, to: &anyMember)
+    case .anyElement: Self.add(rest, to: &anyElement)
+    }
+  }
+
+  private static func add(_ steps: ArraySlice<JSONPath.Step>, to trees: inout [PathTree]) {
+    if trees.isEmpty { trees.append(PathTree([])) }
+    trees[0].add(steps)
+  }
+
+  func below(member name: String) -> [PathTree] {
+    guard let own = members[name] else { return anyMember }
+    return [own] + anyMember
+  }
+
+  func below(element index: Int) -> [PathTree] {
+    guard let own = elements[index] else { return anyElement }
+    return [own] + anyElement
   }
 }
 
 /// JSON in one form: members in the order of their names and each once (the last counts), numbers spelled alike.
 enum CanonicalJSON {
-  /// - Parameter paths: members and elements that are left out.
-  static func form(of value: JSONValue, without paths: [JSONPath]) -> JSONValue {
-    form(of: value, paths.map { $0.steps[...] }) ?? .null
+  /// - Parameter ignored: members and elements that are left out.
+  static func form(of value: JSONValue, without ignored: PathTree) -> JSONValue {
+    form(of: value, [ignored]) ?? (value.members == nil ? .null : .object([]))
   }
 
   /// nil if nothing of it counts.
-  private static func form(of value: JSONValue, _ paths: [ArraySlice<JSONPath.Step>]) -> JSONValue? {
+  private static func form(of value: JSONValue, _ ignored: [PathTree]) -> JSONValue? {
     switch value {
-    case .object(let members): return object(members, paths)
+    case .object(let members): return object(members, ignored)
     case .array(let elements):
       return .array(
         elements.enumerated().compactMap { index, element in
-          form(of: element, below: paths) { $0 == .anyElement || $0 == .element(index) }
+          below(element, ignored.isEmpty ? [] : ignored.flatMap { $0.below(element: index) })
         })
     case .number(let text): return .number(number(text))
-    case .null where !paths.isEmpty && paths.allSatisfy({ $0.first != nil }): return nil
+    case .null where !ignored.isEmpty: return nil
     case .null, .bool, .string: return value
     }
   }
 
   /// What had something that does not count in it and is empty without that is as good as not there.
-  private static func object(_ members: [JSONValue.Member], _ paths: [ArraySlice<JSONPath.Step>]) -> JSONValue? {
-    // Sorting is stable, so that of equal names the last is the one that counts.
-    let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    var kept: [JSONValue.Member] = []
-    kept.reserveCapacity(sorted.count)
-    for (index, member) in sorted.enumerated() {
-      if index + 1 < sorted.count, sorted[index + 1].key.utf8.elementsEqual(member.key.utf8) { continue }
-      let value = form(of: member.value, below: paths) { $0 == .anyMember || $0.isMember(member.key) }
-      if let value { kept.append(JSONValue.Member(member.key, value)) }
+  private static func object(_ members: [JSONValue.Member], _ ignored: [PathTree]) -> JSONValue? {
+    let order = members.indices.sorted { left, right in
+      let (a, b) = (members[left].key.utf8, members[right].key.utf8)
+      return a.lexicographicallyPrecedes(b) || left < right && a.elementsEqual(b)
     }
-    if kept.isEmpty, !paths.isEmpty { return nil }
-    return .object(kept)
+    var kept: [JSONValue.Member] = []
+    kept.reserveCapacity(order.count)
+    for (place, index) in order.enumerated() {
+      let key = members[index].key
+      if place + 1 < order.count, members[order[place + 1]].key.utf8.elementsEqual(key.utf8) { continue }
+      let value = below(members[index].value, ignored.isEmpty ? [] : ignored.flatMap { $0.below(member: key) })
+      if let value { kept.append(JSONValue.Member(key, value)) }
+    }
+    return kept.isEmpty && !ignored.isEmpty ? nil : .object(kept)
   }
 
-  private static func form(
-    of value: JSONValue, below paths: [ArraySlice<JSONPath.Step>], _ isHere: (JSONPath.Step) -> Bool
-  ) -> JSONValue? {
-    if paths.isEmpty { return form(of: value, []) }
-    let rest = paths.compactMap { $0.first.map(isHere) == true ? $0.dropFirst() : nil }
-    return rest.contains { $0.isEmpty } ? nil : form(of: value, rest)
+  private static func below(_ value: JSONValue, _ ignored: [PathTree]) -> JSONValue? {
+    ignored.contains(where: \.isEnd) ? nil : form(of: value, ignored)
   }
 
   /// `10`, `10.0` and `1e1` are one number: its digits without zeros at the ends, and their power of ten.

@@ -7,7 +7,8 @@ internal import TapeTypes
 /// Finds recordings for requests and reads them, on threads of its own: the loop never waits for either.
 ///
 /// Requests are looked at one after the other, in the order in which they came, so that it does not depend on chance
-/// which of equal ones gets which recording. `recordings` is touched on that thread alone, hence `@unchecked`.
+/// which of equal ones gets which recording. `recordings` is touched on that thread alone, and a reader on that of its
+/// lane, hence `@unchecked`.
 final class Matcher: @unchecked Sendable {
   enum Finding: Sendable {
     case recording(Recordings.Choice)
@@ -19,14 +20,14 @@ final class Matcher: @unchecked Sendable {
   private let rules: MatchRules
   private let archive: ArchiveReader
   private let matching = DispatchQueue(label: "tapedeck.replay.match")
-  private let reading = [
-    DispatchQueue(label: "tapedeck.replay.read.1"), DispatchQueue(label: "tapedeck.replay.read.2"),
-  ]
+  /// What lies together is read by the same of the two.
+  private let lanes: [(queue: DispatchQueue, reader: RecordingReader)]
 
   init(_ recordings: Recordings, _ archive: ArchiveReader, _ rules: MatchRules) {
     self.recordings = recordings
     self.archive = archive
     self.rules = rules
+    lanes = (1...2).map { (DispatchQueue(label: "tapedeck.replay.read.\($0)"), RecordingReader(archive)) }
   }
 
   /// Calls `answer` on a thread of its own.
@@ -49,16 +50,22 @@ final class Matcher: @unchecked Sendable {
 
   /// Calls `answer` on a thread of its own.
   func read(
-    _ choice: Recordings.Choice, lane: Int, _ answer: @escaping @Sendable (Result<PlayedCall, TapeError>) -> Void
+    _ choice: Recordings.Choice, _ answer: @escaping @Sendable (Result<PlayedCall, TapeError>) -> Void
   ) {
-    reading[lane % reading.count].async { [self] in
+    let number = (choice.location.offset >> 4 ^ choice.location.file.utf8.count) & 1
+    lanes[number].queue.async { [self] in
       do {
-        answer(.success(PlayedCall(try archive.call(at: choice.location, id: choice.id))))
+        answer(.success(PlayedCall(try lanes[number].reader.call(choice))))
       } catch let error as TapeError {
         answer(.failure(error))
       } catch {
         answer(.failure(TapeError(.failed, "cannot read call \(choice.id): \(error)")))
       }
     }
+  }
+
+  /// Lets go of what was kept for a moment.
+  func rest() {
+    for number in lanes.indices { lanes[number].queue.async { [self] in lanes[number].reader.rest() } }
   }
 }

@@ -43,7 +43,11 @@ struct Playing {
     return report
   }
 
-  func leftByClient() -> PlayReport {
+  /// The client has gone. Who has read the last frame need not wait for the end.
+  ///
+  /// - Parameter hasAll: nothing that was played is unsent.
+  func left(hasAll: Bool) -> PlayReport {
+    if hasAll, report.frames == report.ofFrames, schedule.next != .head { return finished() }
     var report = report
     report.ending = .clientLeft
     return report

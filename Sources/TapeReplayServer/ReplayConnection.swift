@@ -310,9 +310,10 @@ final class ReplayConnection: EventSource {
 
   // MARK: The end
 
-  /// The client went away.
-  private func left() {
-    if let playing, !responseIsWhole || !out.isEmpty { core.ended(playing.leftByClient()) }
+  /// The client went away, or is sent away.
+  func left() {
+    if let playing { core.ended(playing.left(hasAll: out.isEmpty)) }
+    playing = nil
     close()
   }
 

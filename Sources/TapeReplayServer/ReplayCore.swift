@@ -30,7 +30,6 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
   private var waiting: [Int: ReplayConnection] = [:]
   /// For each recording that is being read, who waits for it.
   private var reading: [CallID: [Int]] = [:]
-  private var lanes = 0
   private var played: PlayedCalls
 
   init(options: ReplayServerOptions, loop: EventLoop, matcher: Matcher) throws {
@@ -118,13 +117,16 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
         reading[choice.id]?.append(ticket)
       } else {
         reading[choice.id] = [ticket]
-        lanes += 1
-        matcher.read(choice, lane: lanes) { [self] result in loop.poster.post { self.read(choice.id, result) } }
+        matcher.read(choice) { [self] result in loop.poster.post { self.read(choice.id, result) } }
       }
     }
   }
 
+  private var hasRead = false
+  private var lastReadNs: Int64 = 0
+
   private func read(_ id: CallID, _ result: Result<PlayedCall, TapeError>) {
+    (hasRead, lastReadNs) = (true, loop.now)
     let connections = (reading.removeValue(forKey: id) ?? []).compactMap { waiting.removeValue(forKey: $0) }
     switch result {
     case .success(let call):
@@ -187,6 +189,8 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
       connections[index].checkDeadlines(now: now)
     }
     played.dropOld(now: now)
+    if hasRead { matcher.rest() }
+    hasRead = hasRead && now - lastReadNs < 2 * Self.sweepNs
     sweepTimer?.set(now + Self.sweepNs)
   }
 
@@ -208,7 +212,7 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
 
   /// On the loop's thread, behind its last turn.
   func dismantle() {
-    for connection in connections.reversed() { connection.close() }
+    for connection in connections.reversed() { connection.left() }
     timer?.leave()
     timer = nil
     parsers = []

@@ -234,6 +234,35 @@ def test_fifty_clients_of_one_sequence_get_each_recording_once(tapedeck, upstrea
     assert sorted(a.body for a in answers) == sorted(f.body for f in first)
 
 
+def test_neighbours_that_are_asked_for_together_are_each_what_they_were(tapedeck, upstream):
+    bodies = [request("echo", say=f"neighbour {n} " * 3) for n in range(40)]
+    first = recorded(tapedeck, upstream, *bodies)
+    tapedeck.run("seal")
+    server = replay(tapedeck, "--pace", "instant")
+    for _ in range(2):
+        with ThreadPoolExecutor(40) as pool:
+            assert [a.body for a in pool.map(lambda body: raw_http.post(server.url, body), bodies)] == [f.body for f in first]
+    tapedeck.stop(server)
+    assert "sha256 ok for 80" in server.log.read_text()
+
+
+def test_who_leaves_behind_the_last_frame_had_all_of_it(tapedeck, upstream):
+    def waits(connection, request):
+        upstream.stream(connection, [b"data: 1\n\n", b"data: [DONE]\n\n"], end=False)
+        time.sleep(1)
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    upstream.play_waits = waits
+    recorded(tapedeck, upstream, request("waits"))
+    server = replay(tapedeck)
+    client = raw_http.Client(server.url)
+    client.send(request("waits"))
+    client.until(b"[DONE]\n\n")
+    client.close()
+    tapedeck.wait_for(lambda: "2 frames, 23 bytes, sha256 ok" in server.log.read_text())
+
+
 def test_sealed_unsealed_and_live_stores_serve_the_same(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url, "--no-seal")
     first = raw_http.post(proxy.url, request("text", n=9))
