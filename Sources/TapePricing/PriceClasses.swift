@@ -2,9 +2,8 @@ internal import TapeTypes
 
 /// Prices many calls at once.
 ///
-/// As long as the same rates hold a cost is linear in the tokens, so calls are sorted into classes of which each call
-/// has the same rates, parts and notes; their tokens are added up first and multiplied then. The sums are exact, and
-/// the same to the digit as those of single calls.
+/// Calls are sorted into classes of which each call has the same rates, parts and notes, so that those are looked up once
+/// and a call is a few multiplications. The sums are exact, and the same to the digit as those of single calls.
 package struct PriceClasses {
   private let table: PriceTable
   private var models: [Model] = []
@@ -19,105 +18,71 @@ package struct PriceClasses {
 
   private struct Model {
     var search: PriceSearch
-    /// Nothing but the tokens decides on the price.
-    var isPlain: Bool
+    var schedule: PriceSchedule
   }
 
   private struct Class {
-    var prices: Result<CallPrices, Unpriced>
-    /// What its model bills for that a usage does not tell.
-    var notInUsage: [String]
+    /// Of calls that have a cost.
+    var prices = CallPrices()
+    var problem: Unpriced?
+    /// What its model bills for that a usage does not tell: a set of `names`.
+    var notInUsage: UInt64 = 0
   }
+
+  private var names = NameBits()
 
   /// The number of a provider's model, for `add`.
   package mutating func model(provider: String?, model: String?) -> Int {
     let search = table.find(provider: provider, model: model)
-    let rows = search.search.found?.model.rows ?? []
-    let isPlain = search.overrides.isEmpty && rows.count <= 1 && rows.allSatisfy(\.tierSizes.isEmpty)
-    models.append(Model(search: search, isPlain: isPlain))
+    models.append(Model(search: search, schedule: PriceSchedule(search)))
     return models.count - 1
   }
 
-  /// More tokens than these are added to no other ones, lest a sum be too large.
-  private static let mostAdded = 1 << 32
-
-  /// The class of a call, and what it adds to its tokens.
+  /// The class of a call, and what of its usage is billed.
   ///
   /// - Parameters:
   ///   - model: as `model(provider:model:)` numbered it.
   ///   - at: ns since 1970.
   /// - Returns: nil for a usage that is impossible or not whole.
-  package mutating func add(
+  package mutating func sort(
     model: Int, prompt: Int?, completion: Int?, cached: Int?, reasoning: Int?, total: Int?, at: Int64
-  ) -> (number: Int, tokens: PricedTokens)? {
+  ) -> (number: Int, usage: BillableUsage)? {
     let reading = BillableUsage.read(
       prompt: prompt, completion: completion, cached: cached, reasoning: reasoning, total: total)
     guard case .usage(let usage) = reading else { return nil }
-    var place = models[model].isPlain ? 0 : models[model].search.place(prompt: usage.prompt, atNs: at)
-    // In a class of its own.
-    if max(usage.prompt, usage.completion, usage.reasoning) > Self.mostAdded { place = -1 - classes.count }
+    let place = models[model].schedule.place(prompt: usage.prompt, atNs: at)
     let number = numbers.number(model << 5 | usage.parts, place)
     // One call of it stands for all, as far as dates and sizes decide.
     if number == classes.count { classes.append(newClass(usage, models[model].search, at)) }
-    return (number, PricedTokens(usage))
+    return (number, usage)
   }
 
-  private func newClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) -> Class {
-    switch search.pricing(of: usage, calls: 1, size: usage.prompt, at: at, version: table.version) {
-    case .success(let pricing): Class(prices: pricing.prices(), notInUsage: pricing.notInUsage)
-    case .failure(let why): Class(prices: .failure(why), notInUsage: [])
+  private mutating func newClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) -> Class {
+    do {
+      let pricing = try search.pricing(of: usage, at: at, version: table.version).get()
+      return Class(prices: try pricing.prices().get(), notInUsage: names.bits(pricing.notInUsage))
+    } catch {
+      // What has no cost has nothing that its cost leaves out.
+      return Class(problem: error)
     }
   }
 
   /// Why calls of a class have no cost; nil if they have one.
-  package func problem(_ number: Int) -> Unpriced? {
-    if case .failure(let why) = classes[number].prices { return why }
-    return nil
+  package func problem(_ number: Int) -> Unpriced? { classes[number].problem }
+
+  /// The same without the why.
+  package func hasPrice(_ number: Int) -> Bool { classes[number].problem == nil }
+
+  /// Adds what a call of a class with a price costs.
+  package func add(_ usage: BillableUsage, _ number: Int, to parts: inout CostParts) {
+    parts.add(usage, at: classes[number].prices)
   }
 
-  /// What the model of a class bills for and a usage does not tell.
-  package func notInUsage(_ number: Int) -> [String] { classes[number].notInUsage }
+  /// What the model of a class bills for that a usage does not tell, as a set.
+  package func notInUsage(_ number: Int) -> UInt64 { classes[number].notInUsage }
 
-  /// Adds what calls of a class cost together; nothing if that is not known.
-  package func add(_ number: Int, _ tokens: PricedTokens, to parts: inout CostParts) {
-    guard case .success(let prices) = classes[number].prices else { return }
-    parts.add(tokens.usage, calls: tokens.calls, at: prices)
-  }
-}
-
-/// Tokens of calls of one class, added up.
-package struct PricedTokens: Sendable {
-  package private(set) var calls = 0
-  private var prompt = 0
-  private var completion = 0
-  private var cached = 0
-  private var reasoning = 0
-  private var reasoningIsOnTop = false
-
-  package init(calls: Int = 0) { self.calls = calls }
-
-  init(_ usage: BillableUsage) {
-    calls = 1
-    prompt = usage.prompt
-    completion = usage.completion
-    cached = usage.cached
-    reasoning = usage.reasoning
-    reasoningIsOnTop = usage.reasoningIsOnTop
-  }
-
-  package static func += (left: inout PricedTokens, right: PricedTokens) {
-    left.calls += right.calls
-    left.prompt += right.prompt
-    left.completion += right.completion
-    left.cached += right.cached
-    left.reasoning += right.reasoning
-    left.reasoningIsOnTop = right.reasoningIsOnTop
-  }
-
-  var usage: BillableUsage {
-    BillableUsage(
-      prompt: prompt, completion: completion, cached: cached, reasoning: reasoning, reasoningIsOnTop: reasoningIsOnTop)
-  }
+  /// The names of such a set, sorted.
+  package func names(_ notInUsage: UInt64) -> [String] { names.names(notInUsage) }
 }
 
 extension BillableUsage {
@@ -125,16 +90,5 @@ extension BillableUsage {
   fileprivate var parts: Int {
     (prompt > cached ? 1 : 0) | (cached > 0 ? 2 : 0) | (completion > 0 ? 4 : 0) | (reasoning > 0 ? 8 : 0)
       | (reasoningIsOnTop ? 16 : 0)
-  }
-}
-
-extension PriceSearch {
-  /// A number for which rows of prices hold for a call, and between which sizes of theirs it lies.
-  fileprivate func place(prompt: Int, atNs time: Int64) -> Int {
-    let override = overrides.lastIndex { $0.holds(atNs: time) } ?? -1
-    let rows = search.found?.model.rows ?? []
-    let row = search.found?.model.rowIndex(atNs: time) ?? 0
-    let tier = rows.isEmpty ? 0 : rows[row].tierSizes.count { prompt > $0 }
-    return (override + 1) << 40 | row << 20 | tier
   }
 }

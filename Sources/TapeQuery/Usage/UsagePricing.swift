@@ -18,7 +18,7 @@ struct UsagePricing: Sendable {
   private static let firstClass = 1 + 2 * Unpriced.Reason.allCases.count
 
   private static func number(_ reason: Unpriced.Reason, hasUsage: Bool) -> Int {
-    1 + 2 * (Unpriced.Reason.allCases.firstIndex(of: reason) ?? 0) + (hasUsage ? 1 : 0)
+    1 + 2 * reason.place + (hasUsage ? 1 : 0)
   }
 
   private static let noUsage = number(.noUsage, hasUsage: false)
@@ -28,63 +28,56 @@ struct UsagePricing: Sendable {
 
   static let names: Set<UsageRow.Name> = [.provider, .model, .usageContradiction, .usageUnknownReason]
 
-  /// For each of these calls of a block a number, and the tokens that the call adds to it.
-  mutating func sort(_ calls: [Int], of block: UsageBlock) -> (numbers: [Int], tokens: [PricedTokens]) {
-    let models = modelNumbers(block)
-    let (started, flags) = (block[.started], block[.flags])
-    let (prompt, completion, total) = (block[.prompt], block[.completion], block[.total])
-    let (cached, reasoning) = (block[.cached], block[.reasoning])
-    let (contradicted, unknown) = (block[.usageContradiction].places, block[.usageUnknownReason].places)
-    var numbers: [Int] = []
-    var tokens: [PricedTokens] = []
-    numbers.reserveCapacity(calls.count)
-    tokens.reserveCapacity(calls.count)
-    for call in calls {
-      let hasUsage = flags[call] & UsageRow.hasUsageFlag != 0
-      var sorted = (number: 0, tokens: PricedTokens(calls: 1))
-      if flags[call] & UsageRow.mockFlag != 0 {
+  /// For each of these calls of a block a number, and what of its usage is billed.
+  mutating func sort(
+    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns
+  ) -> (numbers: [Int], usages: [BillableUsage]) {
+    let models = modelNumbers(block, columns)
+    let facts = PricedColumns(columns)
+    var numbers = [Int](repeating: 0, count: calls.count)
+    var usages = [BillableUsage](repeating: .nothing, count: calls.count)
+    for (place, call) in calls.enumerated() {
+      let hasUsage = facts.flags[call] & UsageRow.hasUsageFlag != 0
+      if facts.flags[call] & UsageRow.mockFlag != 0 {
         // Costs nothing.
-      } else if contradicted[call] != UsageBlock.none {
-        sorted.number = Self.badUsage[hasUsage ? 1 : 0]
+      } else if facts.contradicted[call] != UsageBlock.none {
+        numbers[place] = Self.badUsage[hasUsage ? 1 : 0]
       } else if !hasUsage {
-        sorted.number = unknown[call] == UsageBlock.none ? Self.noUsage : Self.badUsage[0]
-      } else if let found = classes.add(
-        model: models[call], prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]),
-        cached: UsageBlock.known(cached[call]), reasoning: UsageBlock.known(reasoning[call]),
-        total: UsageBlock.known(total[call]), at: Int64(started[call]))
-      {
+        numbers[place] = facts.unknown[call] == UsageBlock.none ? Self.noUsage : Self.badUsage[0]
+      } else if let found = facts.sort(call, model: models[call], into: &classes) {
         if found.number == classModels.count { classModels.append(models[call]) }
-        sorted = (Self.firstClass + found.number, found.tokens)
+        numbers[place] = Self.firstClass + found.number
+        usages[place] = found.usage
       } else {
-        sorted.number = Self.badUsage[1]
+        numbers[place] = Self.badUsage[1]
       }
-      numbers.append(sorted.number)
-      tokens.append(sorted.tokens)
     }
-    return (numbers, tokens)
+    return (numbers, usages)
   }
 
-  /// Adds what calls of one number cost together.
-  func add(_ number: Int, _ tokens: PricedTokens, to cost: inout CostSum) {
+  /// Adds what a call of a number costs.
+  func add(_ number: Int, _ usage: BillableUsage, to cost: inout CostSum) {
     if number >= Self.firstClass {
-      cost.add(number - Self.firstClass, tokens, of: classes)
+      cost.add(usage, number - Self.firstClass, of: classes)
     } else if number == 0 {
       cost.addMock()
     } else {
-      let reason = Unpriced.Reason.allCases[(number - 1) / 2]
-      cost.addUnpriced(reason, calls: tokens.calls, hasUsage: number.isMultiple(of: 2))
+      cost.addUnpriced(Unpriced.Reason.allCases[(number - 1) / 2], hasUsage: number.isMultiple(of: 2))
     }
   }
 
+  /// What models of a sum bill for that a usage does not tell.
+  func notInUsage(_ cost: CostSum) -> [String] { classes.names(cost.notInUsage) }
+
   /// The models that could not be priced for want of a price, most calls first.
   ///
-  /// - Parameter tokens: by number.
-  func unpricedModels(_ tokens: [PricedTokens]) -> [(name: String, calls: Int, why: String)] {
+  /// - Parameter counts: calls by number.
+  func unpricedModels(_ counts: [Int]) -> [(name: String, calls: Int, why: String)] {
     var found: [String: (calls: Int, why: String)] = [:]
-    for (number, tokens) in tokens.enumerated().dropFirst(Self.firstClass) where tokens.calls > 0 {
+    for (number, count) in counts.enumerated().dropFirst(Self.firstClass) where count > 0 {
       guard let why = classes.problem(number - Self.firstClass) else { continue }
       let name = modelNames[classModels[number - Self.firstClass]]
-      found["\(name.provider ?? "?")/\(name.model ?? "?")", default: (0, why.message)].calls += tokens.calls
+      found["\(name.provider ?? "?")/\(name.model ?? "?")", default: (0, why.message)].calls += count
     }
     return found.map { ($0.key, $0.value.calls, $0.value.why) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
   }
@@ -92,17 +85,17 @@ struct UsagePricing: Sendable {
   // MARK: Models
 
   /// The number of each call's model.
-  private mutating func modelNumbers(_ block: UsageBlock) -> [Int] {
-    let (providers, names) = (block[.provider], block[.model])
+  private mutating func modelNumbers(_ block: UsageBlock, _ columns: UsageColumns) -> [Int] {
+    let (providers, names) = (block.texts[UsageRow.Name.provider.rawValue], block.texts[UsageRow.Name.model.rawValue])
+    let (providerPlaces, namePlaces) = (columns[.provider], columns[.model])
     // A row for each provider and one for none, a column for each model and one for none.
-    let width = names.texts.count + 1
-    var known = [Int](repeating: -1, count: (providers.texts.count + 1) * width)
+    let width = names.count + 1
+    var known = [Int](repeating: -1, count: (providers.count + 1) * width)
     return (0..<block.count).map { call in
-      let (provider, model) = (UsageBlock.known(providers.places[call]), UsageBlock.known(names.places[call]))
-      let place = (provider ?? providers.texts.count) * width + (model ?? names.texts.count)
+      let (provider, model) = (UsageBlock.known(providerPlaces[call]), UsageBlock.known(namePlaces[call]))
+      let place = (provider ?? providers.count) * width + (model ?? names.count)
       if known[place] < 0 {
-        known[place] = number(
-          ModelName(provider: provider.map { providers.texts[$0] }, model: model.map { names.texts[$0] }))
+        known[place] = number(ModelName(provider: provider.map { providers[$0] }, model: model.map { names[$0] }))
       }
       return known[place]
     }
@@ -114,5 +107,37 @@ struct UsagePricing: Sendable {
     models[name] = number
     modelNames.append(name)
     return number
+  }
+}
+
+/// What decides on the costs of a block's calls.
+private struct PricedColumns {
+  let flags: UnsafePointer<Int>
+  let contradicted: UnsafePointer<Int>
+  let unknown: UnsafePointer<Int>
+  private let started: UnsafePointer<Int>
+  private let prompt: UnsafePointer<Int>
+  private let completion: UnsafePointer<Int>
+  private let total: UnsafePointer<Int>
+  private let cached: UnsafePointer<Int>
+  private let reasoning: UnsafePointer<Int>
+
+  init(_ columns: UsageColumns) {
+    flags = columns[.flags]
+    contradicted = columns[.usageContradiction]
+    unknown = columns[.usageUnknownReason]
+    started = columns[.started]
+    prompt = columns[.prompt]
+    completion = columns[.completion]
+    total = columns[.total]
+    cached = columns[.cached]
+    reasoning = columns[.reasoning]
+  }
+
+  func sort(_ call: Int, model: Int, into classes: inout PriceClasses) -> (number: Int, usage: BillableUsage)? {
+    classes.sort(
+      model: model, prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]),
+      cached: UsageBlock.known(cached[call]), reasoning: UsageBlock.known(reasoning[call]),
+      total: UsageBlock.known(total[call]), at: Int64(started[call]))
   }
 }

@@ -9,18 +9,15 @@ struct UsageReport: Sendable {
   private var grouping: UsageGroups
   private var measures = UsageMeasures()
   private var pricing: UsagePricing
-  /// Groups with the numbers of the prices of their calls, and what each has of those.
-  private var priced = PairNumbers()
-  private var pricedTokens: [PricedTokens] = []
-  /// The pairs of `priced` by their group, once all is added: of group n those from place `starts[n]`.
-  private var pairsByGroup: [Int] = []
-  private var starts: [Int] = []
+  /// Of each group.
+  private var costs: [CostSum] = []
 
   /// Sums over all calls, in which a call with two tags counts once; their measures only if they are asked for.
   private let hasTotals: Bool
   private var totals = UsageMeasures()
-  private var totalTokens: [PricedTokens] = []
   private(set) var totalCost = CostSum()
+  /// All calls by the numbers of their prices.
+  private var pricedCalls: [Int] = []
   private(set) var calls = 0
 
   init(dimensions: [UsageDimension], totals: Bool, timeZone: TimeZoneRules, prices: PriceTable) {
@@ -38,42 +35,38 @@ struct UsageReport: Sendable {
 
   /// Adds those calls of a block that `filter` lets through; all without one.
   mutating func add(_ block: UsageBlock, filter: UsageFilter?) {
-    let calls = filter?.calls(of: block) ?? Array(0..<block.count)
-    guard !calls.isEmpty else { return }
-    self.calls += calls.count
-    let costs = pricing.sort(calls, of: block)
-    for (number, tokens) in zip(costs.numbers, costs.tokens) {
-      while totalTokens.count <= number { totalTokens.append(PricedTokens()) }
-      totalTokens[number] += tokens
-    }
-    if hasTotals { totals.add(calls.indices.map { GroupMember(place: $0, group: 0) }, calls, of: block) }
-    guard !dimensions.isEmpty else { return }
-    let members = grouping.members(calls, of: block)
-    measures.grow(to: grouping.count)
-    measures.add(members, calls, of: block)
-    for member in members {
-      let pair = priced.number(member.group, costs.numbers[member.place])
-      if pair == pricedTokens.count { pricedTokens.append(PricedTokens()) }
-      pricedTokens[pair] += costs.tokens[member.place]
+    block.withColumns { columns in
+      let calls = filter?.calls(of: block, columns) ?? Array(0..<block.count)
+      if !calls.isEmpty { add(calls, of: block, columns) }
     }
   }
 
-  /// Sorts and prices what was added up. Nothing is added any more.
+  private mutating func add(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) {
+    self.calls += calls.count
+    let prices = pricing.sort(calls, of: block, columns)
+    for (number, usage) in zip(prices.numbers, prices.usages) {
+      while pricedCalls.count <= number { pricedCalls.append(0) }
+      pricedCalls[number] += 1
+      pricing.add(number, usage, to: &totalCost)
+    }
+    let states = CountedStates(block)
+    if hasTotals { totals.add(calls.indices.map { GroupMember(place: $0, group: 0) }, calls, states, columns) }
+    guard !dimensions.isEmpty else { return }
+    let members = grouping.members(calls, of: block, columns)
+    measures.grow(to: grouping.count)
+    measures.add(members, calls, states, columns)
+    costs += repeatElement(CostSum(), count: grouping.count - costs.count)
+    costs.withUnsafeMutableBufferPointer { costs in
+      for member in members {
+        pricing.add(prices.numbers[member.place], prices.usages[member.place], to: &costs[member.group])
+      }
+    }
+  }
+
+  /// Nothing is added any more.
   mutating func finish() {
     measures.finish()
     totals.finish()
-    for (number, tokens) in totalTokens.enumerated() where tokens.calls > 0 {
-      pricing.add(number, tokens, to: &totalCost)
-    }
-    starts = [Int](repeating: 0, count: groupCount + 1)
-    for pair in priced.pairs { starts[pair.first + 1] += 1 }
-    for group in 0..<groupCount { starts[group + 1] += starts[group] }
-    var next = starts
-    pairsByGroup = [Int](repeating: 0, count: priced.count)
-    for (number, pair) in priced.pairs.enumerated() {
-      pairsByGroup[next[pair.first]] = number
-      next[pair.first] += 1
-    }
   }
 
   // MARK: What came out
@@ -83,30 +76,29 @@ struct UsageReport: Sendable {
   /// The values of a group.
   func texts(_ group: Int) -> [String?] { grouping.texts(group) }
 
-  func sum(_ group: Int) -> UsageSum { UsageSum(measures, group, cost: cost(group)) }
+  func sum(_ group: Int) -> UsageSum { sum(group, of: measures, costs[group]) }
 
-  private func cost(_ group: Int) -> CostSum {
-    var cost = CostSum()
-    for pair in pairsByGroup[starts[group]..<starts[group + 1]] {
-      pricing.add(priced.pairs[pair].second, pricedTokens[pair], to: &cost)
-    }
-    return cost
+  private func sum(_ group: Int, of measures: UsageMeasures, _ cost: CostSum) -> UsageSum {
+    UsageSum(
+      sum: measures.sums[group], cost: cost, notInUsage: pricing.notInUsage(cost),
+      firstContents: measures.firstContentRanks[group], durations: measures.durationRanks[group])
   }
 
+  /// What models of all calls bill for that a usage does not tell.
+  var notInUsage: [String] { pricing.notInUsage(totalCost) }
+
   /// The models that could not be priced for want of a price, most calls first.
-  var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels(totalTokens) }
+  var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels(pricedCalls) }
 
   /// The row of a group.
   func json(_ group: Int) -> JSONValue {
     let values = zip(dimensions, texts(group)).map { JSONValue.Member($0.name, .string($1)) }
-    return sum(group).json(
-      group: .object(values), firstContents: measures.firstContents[group], durations: measures.durations[group])
+    return sum(group).json(group: .object(values))
   }
 
   /// The row of the totals.
   var totalsJSON: JSONValue {
-    UsageSum(totals, 0, cost: totalCost).json(
-      group: .object([]), firstContents: totals.firstContents[0], durations: totals.durations[0])
+    sum(0, of: totals, totalCost).json(group: .object([]))
   }
 
   /// The groups as they are shown: the most expensive ones first, then those with most tokens, then most calls; with a
@@ -115,12 +107,13 @@ struct UsageReport: Sendable {
   /// - Parameter top: only the first so many, before they are sorted by time.
   func order(top: Int?) -> [Int] {
     let ranks = grouping.ranks()
-    let costs = (0..<groupCount).map { cost($0).total ?? .zero }
+    let costs = costs.map { $0.total ?? ExactSum() }
     var order = (0..<groupCount).sorted { left, right in
       if costs[left] != costs[right] { return costs[right] < costs[left] }
-      let (leftTokens, rightTokens) = (measures.total[left].value ?? 0, measures.total[right].value ?? 0)
+      let (leftSum, rightSum) = (measures.sums[left], measures.sums[right])
+      let (leftTokens, rightTokens) = (leftSum.total.value ?? 0, rightSum.total.value ?? 0)
       if leftTokens != rightTokens { return leftTokens > rightTokens }
-      if measures.calls[left] != measures.calls[right] { return measures.calls[left] > measures.calls[right] }
+      if leftSum.calls != rightSum.calls { return leftSum.calls > rightSum.calls }
       return ranks[left].lexicographicallyPrecedes(ranks[right])
     }
     if let top { order = Array(order.prefix(max(0, top))) }
