@@ -29,6 +29,7 @@ package struct Reconstructor: Sendable {
   package init(open: CallOpen, head: CallHead?, withExtra: Bool = true) {
     self.head = head
     builder = GenerationBuilder(dialect: Dialect(path: open.path))
+    builder.origin = ProviderNames.Origin(open)
     builder.extra.isKept = withExtra
   }
 
@@ -75,7 +76,7 @@ package struct Reconstructor: Sendable {
     } else if let loss {
       noteGap(frames: loss.gapFrames, bytes: loss.gapBytes, sawDone: false)
     }
-    if isEventStream { noteEndOfStream() } else { readWholeBody() }
+    if isEventStream { noteEndOfStream(end) } else { readWholeBody() }
     var result = builder.generation(withHistory: true)
     result.complete = isComplete
     if let end, let detail = end.detail, !result.complete, result.error == nil, end.cause != .clientClosed {
@@ -93,6 +94,9 @@ package struct Reconstructor: Sendable {
   }
 
   private var isComplete: Bool { (isDone || builder.isFinal) && builder.error == nil }
+
+  /// Nobody knows what would be the last event of such a stream.
+  private var isUnknownStream: Bool { isEventStream && !builder.isSettled && builder.rawText.firstFrame != nil }
 
   // MARK: Frames of a stream
 
@@ -114,6 +118,7 @@ package struct Reconstructor: Sendable {
   }
 
   private mutating func consume(data: UnsafeRawBufferPointer, isError: Bool, index: Int) {
+    if !builder.isSettled { builder.settle(by: data, frame: index) }
     let errorsBefore = builder.defects.count(of: .errorFrame)
     do throws(JSONError) {
       try builder.dialect.grammar.merge(data, frame: index, into: &builder)
@@ -125,7 +130,7 @@ package struct Reconstructor: Sendable {
       if isError {
         builder.noteError(WholeBody.plainError(data, frame: index), kind: .errorFrame, frame: index)
       } else {
-        builder.defects.add(.badFrame, frame: index, "the data is not a JSON object: \(error.description)")
+        builder.noteBad(frame: index, "the data is not a JSON object: \(error.description)")
       }
     }
   }
@@ -155,7 +160,10 @@ package struct Reconstructor: Sendable {
 
   // MARK: The end
 
-  private mutating func noteEndOfStream() {
+  private mutating func noteEndOfStream(_ end: CallEnd?) {
+    if isUnknownStream, end?.cause == .endOfBody, unterminatedFrame == nil, builder.defects.count(of: .truncated) == 0 {
+      isDone = true
+    }
     noteHTTPError(body: UnsafeRawBufferPointer(start: nil, count: 0))
     if let unterminatedFrame {
       builder.defects.add(.truncated, frame: unterminatedFrame, "the last frame has no blank line behind it")
@@ -209,10 +217,15 @@ package struct Reconstructor: Sendable {
 
   /// Reads a JSON body as one chunk; false if it is no JSON object.
   private mutating func readJSONBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    do throws(JSONError) {
-      try builder.dialect.grammar.merge(WholeBody.trimmed(bytes), frame: 0, into: &builder)
-    } catch {
-      return false
+    let chunks = WholeBody.chunks(bytes)
+    if chunks.isEmpty { return false }
+    for chunk in chunks {
+      if !builder.isSettled, let shown = Dialect(shownBy: chunk) { builder.settle(on: shown) }
+      do throws(JSONError) {
+        try builder.dialect.grammar.merge(chunk, frame: 0, into: &builder)
+      } catch {
+        return false
+      }
     }
     // That it is JSON says nothing: `{"detail":"Nope"}` with status 200 is no generation. Choices make it one, and
     // so do token counts in an answer of a kind that has no choices (embeddings).
