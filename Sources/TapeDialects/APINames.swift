@@ -32,7 +32,8 @@ struct APINames {
       thread = RequestFacts.text(body["conversation"]?["id"]) ?? RequestFacts.text(body["conversation"])
     }
     thread =
-      thread ?? ["thread_id", "conversation_id", "session_id"].lazy.compactMap { RequestFacts.text(metadata?[$0]) }.first
+      thread
+      ?? ["thread_id", "conversation_id", "session_id"].lazy.compactMap { RequestFacts.text(metadata?[$0]) }.first
   }
 
   /// `gemini-2.5-flash` of `/v1beta/models/gemini-2.5-flash:streamGenerateContent`.

@@ -44,8 +44,9 @@ package enum Dialect: String, Sendable, CaseIterable {
 
   /// `MODEL:generateContent` and `MODEL:streamGenerateContent`, the colon perhaps escaped.
   private static func isGeminiMethod(_ component: Substring.UTF8View) -> Bool {
-    guard component.suffix(15).elementsEqual("generateContent".utf8)
-      || component.suffix(21).elementsEqual("streamGenerateContent".utf8)
+    guard
+      component.suffix(15).elementsEqual("generateContent".utf8)
+        || component.suffix(21).elementsEqual("streamGenerateContent".utf8)
     else { return false }
     return component.contains(0x3A) || component.contains(0x25)
   }

@@ -9,7 +9,8 @@ struct ExtraFields: Sendable {
       case top, telemetry, error, usage, promptDetails, completionDetails, choice, message, delta, toolCall, function
       /// A block of Anthropic's `content`, an item of the Responses API's `output`, a part of such an item's content,
       /// one of Gemini's `candidates`, by `choice` (and `tool`).
-      case block, item, itemPart, candidate    }
+      case block, item, itemPart, candidate
+    }
 
     var kind: Kind
     var choice = 0

@@ -41,7 +41,9 @@ struct GenerationBuilder: Sendable {
 
   /// Grows with all that is added: a chunk that comes again and leaves it as it is says nothing new, but for the
   /// frame that usage came in.
-  var weight: Int { choices.builders.reduce(defects.total + textBytes + rawText.bytes.count + parts.count) { $0 + $1.parts } }
+  var weight: Int {
+    choices.builders.reduce(defects.total + textBytes + rawText.bytes.count + parts.count) { $0 + $1.parts }
+  }
 
   init(dialect: Dialect) { self.dialect = dialect }
 

@@ -12,12 +12,22 @@ struct OutputPart: Sendable {
   }
 
   var kind: Kind
+  /// The item's own, as it was on the wire.
+  var id: [UInt8]?
   /// The input of a tool as the block began: what counts if no piece of it follows.
   var input: [UInt8] = []
   /// What a server's tool is asked, put together.
   var serverInput = WTF8Text()
   /// Which texts of the item have come piece by piece, so that the whole text behind them says nothing new.
   var streamed: Set<Int> = []
+
+  init(kind: Kind) { self.kind = kind }
+
+  /// - Parameter item: names the id.
+  init(kind: Kind, of item: JSONSlice, _ cursor: JSONCursor) {
+    self.kind = kind
+    id = cursor.text("id", of: item).map { Array(cursor.raw($0)) }
+  }
 }
 
 extension GenerationBuilder {
@@ -69,8 +79,12 @@ extension GenerationBuilder {
   }
 
   /// Sets a name of the response's once; null and "" are none.
-  mutating func setFirst(_ field: WritableKeyPath<GenerationBuilder, String?>, _ slice: JSONSlice, of cursor: JSONCursor) {
-    guard self[keyPath: field] == nil, slice.kind == .string || slice.kind == .number, !slice.range.isEmpty else { return }
+  mutating func setFirst(
+    _ field: WritableKeyPath<GenerationBuilder, String?>, _ slice: JSONSlice, of cursor: JSONCursor
+  ) {
+    guard self[keyPath: field] == nil, slice.kind == .string || slice.kind == .number, !slice.range.isEmpty else {
+      return
+    }
     self[keyPath: field] = cursor.string(slice)
   }
 

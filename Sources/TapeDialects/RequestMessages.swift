@@ -46,7 +46,8 @@ package struct ChatMessage: Sendable, Equatable {
       key.append(contentsOf: bytes)
       key.append(0)
     }
-    for text in [role, toolCallID, name] { add((text ?? "").utf8) }
+    // Gemini calls the model so, and not in every chunk.
+    for text in [role == "model" ? "assistant" : role, toolCallID, name] { add((text ?? "").utf8) }
     add(Array(content.utf8).trimmed)
     for call in toolCalls {
       add((call.name ?? "").utf8)
@@ -102,7 +103,9 @@ private struct MessageList {
     guard body.members != nil else { return [] }
     var messages: [ChatMessage] = []
     for key in ["system", "instructions", "systemInstruction", "system_instruction"] {
-      if let value = body[key] { add(ChatMessage(role: "system", content: text(value["parts"] ?? value)), to: &messages) }
+      if let value = body[key] {
+        add(ChatMessage(role: "system", content: text(value["parts"] ?? value)), to: &messages)
+      }
     }
     if let prompt = body["prompt"] { add(ChatMessage(role: "user", content: text(prompt)), to: &messages) }
     for key in ["prefix_messages", "messages", "input"] {

@@ -65,7 +65,8 @@ enum ResponsesGrammar: ChunkGrammar {
     guard !path.utf8.contains(where: { $0 == 0x7E || $0 == 0x25 }), let colon = path.utf8.firstIndex(of: 0x3A) else {
       return .each
     }
-    let type = path[..<colon]
+    // Behind the type are the indexes of item and part.
+    let type = path[..<colon].prefix { $0 != "[" }
     guard ResponsesEvent.Text(deltaOf: String(type)) != nil else { return .each }
     switch path[path.utf8.index(after: colon)...] {
     case "delta": return .joined
@@ -197,8 +198,7 @@ struct ResponsesEvent {
         case "created_at": builder.setFirst(\.created, value, of: cursor)
         case "completed_at": if builder.finalized == nil { builder.setFirst(\.finalized, value, of: cursor) }
         case "model": builder.note(model: value, of: cursor, frame: frame)
-        case "output":
-          cursor.eachElement(of: value) { number, item in merge(item: item, number, isDone: isOver, into: &builder) }
+        case "output": mergeOutput(value, isDone: isOver, into: &builder)
         case "usage": builder.merge(responsesUsage: value, of: cursor, frame: frame)
         case "error": if value.kind == .object { note(error: value, in: &builder) }
         default: builder.extra.replace(.top, key, value, of: cursor)
@@ -217,13 +217,22 @@ struct ResponsesEvent {
 
   // MARK: Items of the output
 
+  /// All items of a response: those that are known already are known by their id, or else by their place.
+  private func mergeOutput(_ output: JSONSlice, isDone: Bool, into builder: inout GenerationBuilder) {
+    cursor.eachElement(of: output) { place, item in
+      let id = cursor.text("id", of: item).map { Array(cursor.raw($0)) }
+      let known = builder.parts.first { id != nil && $0.value.id == id }
+      merge(item: item, known?.key ?? place, isDone: isDone, into: &builder)
+    }
+  }
+
   private func merge(item: JSONSlice, _ number: Int, isDone: Bool, into builder: inout GenerationBuilder) {
     guard item.kind == .object else { return }
     builder.makeSingle()
     let isNew = builder.parts[number] == nil
     switch cursor.text("type", of: item).map({ cursor.string($0) }) {
     case "message":
-      if isNew { builder.parts[number] = OutputPart(kind: .text) }
+      if isNew { builder.parts[number] = OutputPart(kind: .text, of: item, cursor) }
       if let role = cursor.text("role", of: item), builder.single.role == nil {
         builder.single.role = cursor.string(role)
       }
@@ -235,11 +244,11 @@ struct ResponsesEvent {
     case "custom_tool_call": mergeCall(item, number, "input", isNew: isNew, isDone: isDone, into: &builder)
     case "reasoning": mergeReasoning(item, number, isNew: isNew, isDone: isDone, into: &builder)
     case "image_generation_call":
-      if isNew { builder.parts[number] = OutputPart(kind: .other) }
+      if isNew { builder.parts[number] = OutputPart(kind: .other, of: item, cursor) }
       if isDone, let image = cursor.text("result", of: item) { add(image: image, of: item, to: &builder) }
       keep(item, number, but: ["result"], in: &builder)
     default:
-      if isNew { builder.parts[number] = OutputPart(kind: .other) }
+      if isNew { builder.parts[number] = OutputPart(kind: .other, of: item, cursor) }
       keep(item, number, but: [], in: &builder)
     }
   }
@@ -279,7 +288,7 @@ struct ResponsesEvent {
     into builder: inout GenerationBuilder
   ) {
     if isNew {
-      builder.parts[number] = OutputPart(kind: .tool(builder.addTool(id: nil, name: nil)))
+      builder.parts[number] = OutputPart(kind: .tool(builder.addTool(id: nil, name: nil)), of: item, cursor)
       builder.noteContent(frame: frame)
     }
     guard case .tool(let place) = builder.parts[number]?.kind else { return }
@@ -298,7 +307,7 @@ struct ResponsesEvent {
   private func mergeReasoning(
     _ item: JSONSlice, _ number: Int, isNew: Bool, isDone: Bool, into builder: inout GenerationBuilder
   ) {
-    if isNew { builder.parts[number] = OutputPart(kind: .text) }
+    if isNew { builder.parts[number] = OutputPart(kind: .text, of: item, cursor) }
     // As it begins, what is encrypted may not be whole.
     if isDone {
       for name: StaticString in ["summary", "content"] {
