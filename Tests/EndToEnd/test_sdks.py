@@ -83,7 +83,7 @@ def test_anthropic_message_is_what_the_sdk_put_together(tapedeck, upstream, play
 
     def message(url):
         with anthropic_at(url).messages.stream(
-            model="claude-sonnet-4-5", max_tokens=100, messages=MESSAGES, tools=TIDE, metadata={"user_id": "ada"},
+            model="claude-sonnet-5", max_tokens=100, messages=MESSAGES, tools=TIDE, metadata={"user_id": "ada"},
             extra_headers={"X-Play": play, **TAPEDECK},
         ) as stream:
             return stream.get_final_message()
@@ -95,13 +95,13 @@ def test_anthropic_message_is_what_the_sdk_put_together(tapedeck, upstream, play
     expect_message(call, direct)
     expect_no_tapedeck_headers(upstream)
     assert call["identity_id"] == "ada" and call["thread_id"] == "harbour-1"
-    assert call["request"]["model"] == "claude-sonnet-4-5"
+    assert call["request"]["model"] == "claude-sonnet-5"
 
 
 def test_anthropic_cost_is_of_the_whole_prompt(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url)
     with anthropic_at(proxy.url).messages.stream(
-        model="claude-sonnet-4-5", max_tokens=100, messages=MESSAGES, extra_headers={"X-Play": "anthropic_cached_usage"},
+        model="claude-sonnet-5", max_tokens=100, messages=MESSAGES, extra_headers={"X-Play": "anthropic_cached_usage"},
     ) as stream:
         stream.get_final_message()
     cost = shown(tapedeck)["cost"]
@@ -117,7 +117,7 @@ def test_anthropic_error_in_the_middle_is_the_sdks_and_is_on_tape(tapedeck, upst
     proxy = tapedeck.serve(upstream.url)
     with pytest.raises(anthropic.APIStatusError):
         with anthropic_at(proxy.url).messages.stream(
-            model="claude-sonnet-4-5", max_tokens=100, messages=MESSAGES,
+            model="claude-sonnet-5", max_tokens=100, messages=MESSAGES,
             extra_headers={"X-Play": "anthropic_error_in_the_middle"},
         ) as stream:
             stream.get_final_message()
@@ -133,7 +133,7 @@ def test_anthropic_thread_has_what_is_new_in_each_call(tapedeck, upstream):
 
     def turn(play):
         with client.messages.stream(
-            model="claude-sonnet-4-5", max_tokens=100, system="Be brief.", messages=messages, tools=TIDE,
+            model="claude-sonnet-5", max_tokens=100, system="Be brief.", messages=messages, tools=TIDE,
             extra_headers={"X-Play": play, **TAPEDECK},
         ) as stream:
             return stream.get_final_message()
@@ -287,7 +287,8 @@ def test_gemini_is_what_the_sdks_chunks_say(tapedeck, upstream, play):
     config = types.GenerateContentConfig(
         system_instruction="Be brief.",
         http_options=types.HttpOptions(headers={"X-Play": play, "X-Tapedeck-Identity": "ada", **TAPEDECK}))
-    chunks = list(google_at(proxy.url).models.generate_content_stream(
+    client = google_at(proxy.url)
+    chunks = list(client.models.generate_content_stream(
         model="gemini-2.5-flash", contents="When does the tide turn?", config=config))
     call = shown(tapedeck)
     [choice] = call["choices"]
@@ -315,7 +316,8 @@ def test_gemini_is_what_the_sdks_chunks_say(tapedeck, upstream, play):
 
 def test_a_chat_with_gemini_has_what_is_new(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url)
-    chat = google_at(proxy.url).chats.create(model="gemini-2.5-flash")
+    client = google_at(proxy.url)
+    chat = client.chats.create(model="gemini-2.5-flash")
     for play in ["gemini_text", "gemini_thoughts", "gemini_text"]:
         config = types.GenerateContentConfig(http_options=types.HttpOptions(headers={"X-Play": play, **TAPEDECK}))
         list(chat.send_message_stream("And then?", config=config))
