@@ -10,16 +10,17 @@ struct RowPrinter {
   /// Whether a table starts with the names of its columns.
   var hasTitles = true
 
-  /// Rows that are made when they are asked for are not all held, but for JSON and a table, which has widths.
+  /// Rows that are made when they are asked for are not all held, but for a table, which has widths.
   ///
   /// - Parameter widths: what the columns of a table are wide at least, as the rows before had it.
   /// - Returns: what they are wide now.
   @discardableResult
   func print(_ rows: some Collection<JSONValue>, widths: [Int] = []) -> [Int] {
     switch format {
-    case .json: StandardOutput.write(json: JSONValue.array(Array(rows)).pretty)
-    case .ndjson:
-      for row in rows { StandardOutput.write(json: row.compact) }
+    case .json, .ndjson:
+      var writer = RowWriter(self)
+      for row in rows { writer.write(row) }
+      writer.finish()
     case .csv: printCSV(rows)
     case .markdown: printMarkdown(rows)
     case .table: return printTable(Array(rows), widths)

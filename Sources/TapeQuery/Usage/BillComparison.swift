@@ -78,10 +78,10 @@ private struct BillPair {
   }
 
   mutating func add(_ sum: UsageSum) {
-    calls += sum.calls
-    tokens.add(sum.allTokens)
-    cost = Self.sum(cost, sum.cost.total)
-    withoutUsage += sum.calls - sum.withUsage
+    calls += sum.sum.calls
+    tokens.add(sum.sum.summed.value)
+    cost = Self.sum(cost, sum.cost.total?.value)
+    withoutUsage += sum.sum.calls - sum.sum.withUsage
     withoutPrice += sum.cost.withoutPrice
   }
 
