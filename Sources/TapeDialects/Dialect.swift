@@ -23,10 +23,11 @@ package enum Dialect: String, Sendable, CaseIterable {
       components.dropFirst().dropLast().contains { Self.equal($0, name) }
     }
     let last = components.count > 1 ? components.last : nil
-    if has("deployments") {
-      self = .orq
-    } else if last.map({ Self.equal($0, "completions") }) ?? false {
+    if last.map({ Self.equal($0, "completions") }) ?? false {
+      // Azure's too: `/openai/deployments/NAME/chat/completions`.
       self = .openAIChat
+    } else if has("deployments") {
+      self = .orq
     } else if last.map({ Self.equal($0, "messages") }) ?? false, !has("threads") {
       self = .anthropic
     } else if last.map({ Self.equal($0, "responses") }) ?? false, !has("agents") {

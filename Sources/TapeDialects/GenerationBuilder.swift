@@ -35,6 +35,8 @@ struct GenerationBuilder: Sendable {
   /// What the grammars of typed events know of each block or item so far, by its number.
   var parts: [Int: OutputPart] = [:]
   var anthropicUsage = AnthropicUsage()
+  /// A field's pieces went to more than one place: they cannot be read joined.
+  var hasMovedPieces = false
 
   /// Bytes of all texts that chunks append to.
   var textBytes: Int { choices.builders.reduce(0) { $0 + $1.textBytes } }

@@ -56,7 +56,9 @@ struct OutlineReader {
     var generation = reconstructor.finish(end: outline.end, loss: outline.loss, bodyBytes: outline.bytes)
     if isExact { return generation }
     // Frames may show another dialect than the first ones did, or none.
-    guard generation.dialect.grammar == dialect.grammar, generation.dialect != .unknown else { return nil }
+    guard generation.dialect.grammar == dialect.grammar, generation.dialect != .unknown,
+      !reconstructor.hasMovedPieces
+    else { return nil }
     return OutlineMarks.replace(in: &generation, columns) ? generation : nil
   }
 

@@ -253,6 +253,7 @@ extension Reconstructor {
   var textBytes: Int { builder.textBytes }
   var defects: Int { builder.defects.total }
   var hasEventStream: Bool { isEventStream }
+  var hasMovedPieces: Bool { builder.hasMovedPieces }
 
   /// Frames that need not be read come next.
   mutating func skip(frames count: Int) { frames += count }

@@ -192,6 +192,8 @@ private struct AnthropicEvent {
       part.kind = .other
       read = []
     }
+    // A block that begins again, or behind its pieces.
+    if builder.parts[number] != nil { builder.hasMovedPieces = true }
     builder.parts[number] = part
     // Of blocks that are read without a rest, nothing is kept: text and thinking are most of them.
     cursor.eachMember(of: block) { key, value in
