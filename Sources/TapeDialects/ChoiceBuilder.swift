@@ -1,7 +1,7 @@
 import TapeJSON
 
 /// One choice, from its chunks.
-struct ChoiceBuilder: Sendable {
+struct ChoiceBuilder: Sendable, Equatable {
   var index: Int
   var type: String?
   var role: String?
@@ -12,7 +12,7 @@ struct ChoiceBuilder: Sendable {
   var refusal = ContentText()
   var tools = ToolCallList()
   var imageURLs: [String] = []
-  var finishReason: String?
+  @ByteExact var finishReason: String?
 
   /// The JSON string that `type` came as: the same bytes need no decoding.
   private var typeBytes: [UInt8] = []
@@ -57,7 +57,7 @@ struct ChoiceBuilder: Sendable {
 }
 
 /// The choices of one call, found by their index.
-struct ChoiceList: Sendable {
+struct ChoiceList: Sendable, Equatable {
   var builders: [ChoiceBuilder] = []
   private var places: [Int: Int] = [:]
 

@@ -1,7 +1,7 @@
 import TapeJSON
 
 /// What a call generated, while its chunks come in. The grammars write here.
-struct GenerationBuilder: Sendable {
+struct GenerationBuilder: Sendable, Equatable {
   /// What the path says, until a chunk says otherwise.
   var dialect: Dialect
   /// A chunk has shown which dialect it is.
@@ -14,7 +14,7 @@ struct GenerationBuilder: Sendable {
   var spanID: String?
   var object: String?
   var created: String?
-  var finalized: String?
+  @ByteExact var finalized: String?
   var integrationID: String?
   var systemFingerprint: String?
   var model = NamedOnce("model")
@@ -25,7 +25,7 @@ struct GenerationBuilder: Sendable {
   /// A chunk had a list of choices, perhaps empty.
   var hasChoiceList = false
   var usage: Usage?
-  var usageUnknownReason: String?
+  @ByteExact var usageUnknownReason: String?
   /// The JSON of the last retrievals.
   var retrievals: [UInt8] = []
   var error: GenerationError?
@@ -37,6 +37,8 @@ struct GenerationBuilder: Sendable {
   var anthropicUsage = AnthropicUsage()
   /// A field's pieces went to more than one place: they cannot be read joined.
   var hasMovedPieces = false
+  /// What the chunk that was read last did, for who looks for its shape.
+  var trace = ChunkTrace()
 
   /// Bytes of all texts that chunks append to.
   var textBytes: Int { choices.builders.reduce(0) { $0 + $1.textBytes } }
@@ -71,7 +73,7 @@ struct GenerationBuilder: Sendable {
 
   mutating func settle(on shown: Dialect) {
     isSettled = true
-    for (frame, why) in rawText.badFrames { defects.add(.badFrame, frame: frame, why) }
+    for bad in rawText.badFrames { defects.add(.badFrame, frame: bad.frame, bad.message) }
     rawText = RawText()
     // Which of the two it is, the path says.
     if !(shown.isChat && dialect.isChat) { dialect = shown }
@@ -116,7 +118,7 @@ struct GenerationBuilder: Sendable {
 }
 
 /// A name that every chunk repeats: the first stays, a change is exposed.
-struct NamedOnce: Sendable {
+struct NamedOnce: Sendable, Equatable {
   let what: String
   private(set) var first: String?
   /// The last name, if it is not the first one.

@@ -1,8 +1,8 @@
 import TapeJSON
 
 /// What is known of one block of Anthropic's `content`, or one item of the Responses API's `output`, while it streams.
-struct OutputPart: Sendable {
-  enum Kind: Sendable {
+struct OutputPart: Sendable, Equatable {
+  enum Kind: Sendable, Equatable {
     /// Its texts are the choice's.
     case text
     /// It is the choice's tool call at this place.

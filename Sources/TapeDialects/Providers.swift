@@ -3,7 +3,7 @@ import TapeTypes
 /// Who answered, where the stream does not say it: as only orq's does.
 enum ProviderNames {
   /// Where the request went, and the model that it asked for.
-  struct Origin: Sendable {
+  struct Origin: Sendable, Equatable {
     fileprivate var host: Substring = ""
     fileprivate var path = ""
 

@@ -2,11 +2,11 @@ import TapeJSON
 
 /// The text of a stream that nobody knows: the data of its events. JSON objects and lists are a line each, anything
 /// else is put together as it came.
-struct RawText: Sendable {
+struct RawText: Sendable, Equatable {
   private(set) var bytes: [UInt8] = []
   private(set) var firstFrame: Int?
   /// Data that is no JSON object: a defect only where a dialect is known after all.
-  private(set) var badFrames: [(frame: Int, why: String)] = []
+  private(set) var badFrames: [Defect] = []
 
   mutating func append(_ data: UnsafeRawBufferPointer, frame: Int) {
     guard !data.isEmpty else { return }
@@ -18,7 +18,7 @@ struct RawText: Sendable {
   }
 
   mutating func noteBad(frame: Int, _ why: String) {
-    if badFrames.count < DefectLog.maximumPerKind { badFrames.append((frame, why)) }
+    if badFrames.count < DefectLog.maximumPerKind { badFrames.append(Defect(.badFrame, frame: frame, why)) }
   }
 
   /// nil if there was none.

@@ -1,13 +1,13 @@
 import TapeJSON
 
 /// One tool call, from its fragments.
-struct ToolCallBuilder: Sendable {
+struct ToolCallBuilder: Sendable, Equatable {
   var index: Int
   /// Some fragment named this index.
   var hasIndex: Bool
-  var id: String?
-  var type: String?
-  var name: String?
+  @ByteExact var id: String?
+  @ByteExact var type: String?
+  @ByteExact var name: String?
   /// Raw text: JSON only when all of it has come, if then.
   var arguments = WTF8Text()
   var thoughtSignature = SignatureText()
@@ -29,7 +29,7 @@ struct ToolCallBuilder: Sendable {
 }
 
 /// The tool calls of one choice, found by index, else id, else position.
-struct ToolCallList: Sendable {
+struct ToolCallList: Sendable, Equatable {
   private(set) var calls: [ToolCallBuilder] = []
   private var placeOfIndex: [Int: Int] = [:]
   private var placeOfID: [String: Int] = [:]

@@ -67,7 +67,7 @@ package struct Indexer: Sendable {
             try scrubbing.clean(now.writer, waiting: false)
             return try now.writer.close()
           }
-          while try now.session.pass(refreshAll: false, { _ in }) {}
+          while try now.session.pass(refreshAll: false, { _ in }), !shouldStop() {}
           try scrubbing.clean(now.writer, waiting: false)
           failures = 0
         } catch let error as TapeError where error.code == .catalogueStale && following == nil {

@@ -15,6 +15,7 @@ package struct WTF8Text: Sendable, Equatable {
   /// Appends the text of a JSON string.
   package mutating func append(_ slice: JSONSlice, of cursor: JSONCursor) {
     let raw = cursor.raw(slice)
+    if raw.isEmpty { return }
     guard slice.hasEscapes else {
       append(run: raw, isASCII: !slice.hasNonASCII)
       return

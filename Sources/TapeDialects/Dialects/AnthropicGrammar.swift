@@ -238,12 +238,12 @@ private struct AnthropicEvent {
   }
 
   private func append(_ text: JSONSlice, to builder: inout GenerationBuilder) {
-    builder.single.content.append(delta: text, of: cursor)
+    builder.append(text, of: cursor, to: .content(choice: 0, isDelta: true))
     if !text.range.isEmpty { builder.noteContent(frame: frame) }
   }
 
   private func append(thinking: JSONSlice, to builder: inout GenerationBuilder) {
-    builder.single.reasoning.append(thinking, of: cursor)
+    builder.append(thinking, of: cursor, to: .reasoning(choice: 0))
     if !thinking.range.isEmpty { builder.noteContent(frame: frame) }
   }
 
@@ -261,7 +261,7 @@ private struct AnthropicEvent {
     }
     guard let part = builder.parts[number] else { return }
     if case .tool(let place) = part.kind {
-      builder.single.tools.update(place) { $0.arguments.append(input, of: cursor) }
+      builder.append(input, of: cursor, to: .arguments(choice: 0, call: place))
       builder.noteContent(frame: frame)
     } else {
       builder.parts[number]?.serverInput.append(input, of: cursor)
@@ -271,7 +271,7 @@ private struct AnthropicEvent {
 
 /// The counts of Anthropic's usage so far. Those of `message_delta` are cumulative: each replaces the one before it,
 /// and what a later usage leaves out stays.
-struct AnthropicUsage: Sendable {
+struct AnthropicUsage: Sendable, Equatable {
   /// Without what was written to or read from the cache.
   var input: Int?
   var cacheWrite: Int?

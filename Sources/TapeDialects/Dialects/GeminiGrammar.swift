@@ -127,9 +127,9 @@ private struct GeminiChunk {
     if let signature { builder.choices.builders[place].reasoningSignature.append(signature, of: cursor) }
     if let text = cursor.text("text", of: part) {
       if cursor.member("thought", of: part)?.kind == .true {
-        builder.choices.builders[place].reasoning.append(text, of: cursor)
+        builder.append(text, of: cursor, to: .reasoning(choice: place))
       } else {
-        builder.choices.builders[place].content.append(delta: text, of: cursor)
+        builder.append(text, of: cursor, to: .content(choice: place, isDelta: true))
       }
       if !text.range.isEmpty { builder.noteContent(frame: frame) }
     } else if let url = image(part) {

@@ -18,6 +18,9 @@ enum ResponsesGrammar: ChunkGrammar {
     var response: JSONSlice?
     var annotation: JSONSlice?
     var error: JSONSlice?
+    /// Order, and padding against guessing lengths: no one looks at them.
+    var sequence: JSONSlice?
+    var obfuscation: JSONSlice?
 
     mutating func note(_ name: UnsafeRawBufferPointer, _ value: JSONSlice) {
       switch name {
@@ -32,6 +35,8 @@ enum ResponsesGrammar: ChunkGrammar {
       case "response": response = value
       case "annotation": annotation = value
       case "error": error = value
+      case "sequence_number": sequence = value
+      case "obfuscation": obfuscation = value
       default: break
       }
     }
@@ -122,6 +127,7 @@ struct ResponsesEvent {
       if let delta = members.delta, delta.kind == .string {
         append(delta, text, number, partNumber, isWhole: false, to: &builder)
       }
+      for value in [members.sequence, members.obfuscation] { if let value { builder.extra.noteUnread(value) } }
       return true
     }
     if let text = Text(wholeOf: type) {
@@ -354,12 +360,12 @@ struct ResponsesEvent {
     // An empty text may be all of it only in an item that is done.
     if !isWhole || !slice.range.isEmpty { builder.parts[number]?.streamed.insert(key) }
     switch text {
-    case .output: builder.single.content.append(delta: slice, of: cursor)
-    case .refusal: builder.single.refusal.append(delta: slice, of: cursor)
-    case .summary, .reasoning: builder.single.reasoning.append(slice, of: cursor)
+    case .output: builder.append(slice, of: cursor, to: .content(choice: 0, isDelta: true))
+    case .refusal: builder.append(slice, of: cursor, to: .refusal(choice: 0, isDelta: true))
+    case .summary, .reasoning: builder.append(slice, of: cursor, to: .reasoning(choice: 0))
     case .arguments:
       guard case .tool(let place) = builder.parts[number]?.kind else { return }
-      builder.single.tools.update(place) { $0.arguments.append(slice, of: cursor) }
+      builder.append(slice, of: cursor, to: .arguments(choice: 0, call: place))
     }
     if !slice.range.isEmpty { builder.noteContent(frame: frame) }
   }
