@@ -21,9 +21,8 @@ struct ContentText: Sendable, Equatable {
 
   var isCumulative: Bool { growsEveryTime && pieces >= 3 }
 
-  var string: String? {
-    guard hasValue else { return nil }
-    return text.string(from: isCumulative ? lastStart : 0)
+  func string(limit: Int) -> String? {
+    hasValue ? text.string(from: isCumulative ? lastStart : 0, limit: limit) : nil
   }
 
   /// Bytes of all pieces.
@@ -85,7 +84,7 @@ struct SignatureText: Sendable, Equatable {
   private var lastStart = 0
   private var hasValue = false
 
-  var string: String? { hasValue ? text.string : nil }
+  func string(limit: Int) -> String? { hasValue ? text.string(from: 0, limit: limit) : nil }
   var count: Int { text.count }
 
   /// Appends the piece unless it is identical to the one before it or to all of them together.

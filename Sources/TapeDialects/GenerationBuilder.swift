@@ -86,10 +86,12 @@ struct GenerationBuilder: Sendable, Equatable {
 
   /// What is known; completeness and what is missing are the reconstructor's to judge.
   ///
-  /// - Parameter withHistory: `extra` has the histories of its fields.
-  func generation(withHistory: Bool) -> Generation {
+  /// - Parameters:
+  ///   - withHistory: `extra` has the histories of its fields.
+  ///   - textLimit: texts have no more than so many bytes.
+  func generation(withHistory: Bool, textLimit: Int = .max) -> Generation {
     var result = Generation()
-    let unknown = isSettled || !choices.builders.isEmpty ? nil : rawText.choice
+    let unknown = isSettled || !choices.builders.isEmpty ? nil : rawText.choice(limit: textLimit)
     result.dialect = unknown == nil ? dialect : .unknown
     result.responseID = responseID
     result.traceID = traceID
@@ -105,7 +107,9 @@ struct GenerationBuilder: Sendable, Equatable {
     result.systemFingerprint = systemFingerprint
     result.contentMode = choices.builders.contains(where: \.isCumulative) ? .cumulative : .delta
     result.error = error
-    result.choices = unknown.map { [$0] } ?? choices.builders.map(\.choice).sorted { $0.index < $1.index }
+    result.choices =
+      unknown.map { [$0] }
+      ?? choices.builders.map { $0.choice(limit: textLimit) }.sorted { $0.index < $1.index }
     result.usage = usage
     if anthropicUsage.isOnlyBegun { result.usage?.contradiction = AnthropicUsage.onlyBegun }
     result.usageUnknownReason = usageUnknownReason

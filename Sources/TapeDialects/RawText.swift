@@ -22,10 +22,12 @@ struct RawText: Sendable, Equatable {
   }
 
   /// nil if there was none.
-  var choice: Choice? {
+  ///
+  /// - Parameter limit: its text has no more than so many bytes.
+  func choice(limit: Int) -> Choice? {
     guard firstFrame != nil else { return nil }
     var choice = Choice(index: 0)
-    choice.content = String(decoding: bytes.last == 0x0A ? bytes.dropLast() : bytes[...], as: UTF8.self)
+    choice.content = String(decoding: (bytes.last == 0x0A ? bytes.dropLast() : bytes[...]).prefix(limit), as: UTF8.self)
     return choice
   }
 }

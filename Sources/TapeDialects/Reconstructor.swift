@@ -65,12 +65,14 @@ package struct Reconstructor: Sendable {
 
   /// What the frames so far say, of a call that goes on: nothing is missing yet.
   ///
-  /// - Parameter withHistory: `extra` has the histories of its fields. They grow with the call, so who asks after
-  ///   every frame does without.
-  package func snapshot(withHistory: Bool = false) -> Generation {
+  /// - Parameters:
+  ///   - withHistory: `extra` has the histories of its fields. They grow with the call, so who asks after every frame
+  ///     does without.
+  ///   - textLimit: texts have no more than so many bytes. They grow too.
+  package func snapshot(withHistory: Bool = false, textLimit: Int = .max) -> Generation {
     var copy = self
     if !copy.isEventStream, let head, head.status >= 400 { copy.readWholeBody() }
-    var result = copy.builder.generation(withHistory: withHistory)
+    var result = copy.builder.generation(withHistory: withHistory, textLimit: textLimit)
     result.complete = copy.isComplete
     return result
   }

@@ -17,13 +17,13 @@ struct ToolCallBuilder: Sendable, Equatable {
     self.hasIndex = hasIndex
   }
 
-  var toolCall: ToolCall {
+  func toolCall(limit: Int) -> ToolCall {
     var call = ToolCall(index: index)
     call.id = id
     call.type = type
     call.name = name
-    call.arguments = arguments.string
-    call.thoughtSignature = thoughtSignature.string
+    call.arguments = arguments.string(from: 0, limit: limit)
+    call.thoughtSignature = thoughtSignature.string(limit: limit)
     return call
   }
 }

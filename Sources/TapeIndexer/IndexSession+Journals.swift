@@ -4,9 +4,6 @@ internal import TapeTypes
 
 /// Calls of journals, those that go on included.
 extension IndexSession {
-  /// Bytes of journals that are taken in together. It keeps the log of changes small, and what is new visible while
-  /// there is more to read.
-  private static let budget = 16 << 20
   /// An open call's row is written again at most this often while others are followed.
   private static let refreshNs: Int64 = 500_000_000
 
@@ -39,7 +36,8 @@ extension IndexSession {
     let known = reached
     progress.doneBytes += journals.reduce(0) { $0 + (known[$1.name] ?? 0) }
     try writer.transaction { transaction in
-      isWhole = try follower.poll(skipping: settled(journals, sources), budget: Self.budget) { event in
+      let budget = refreshAll ? budget : followingBudget
+      isWhole = try follower.poll(skipping: settled(journals, sources), budget: budget) { event in
         if case .opened(_, let location) = event {
           let before = reached.updateValue(location.offset, forKey: location.file) ?? 0
           progress.doneBytes += max(0, location.offset - before)

@@ -36,6 +36,9 @@ final class IndexSession {
   var hasPolled = false
   /// Journals are to be read again from their beginning.
   var mustLookAgain = false
+  /// Bytes of journals that are taken in together, about: that keeps the log of changes small. Where the archive is
+  /// followed it is less, so that what is new is seen before all of it is read.
+  var (budget, followingBudget) = (16 << 20, 4 << 20)
   var report = IndexReport()
   /// Called before each row is written: where tests make a run die.
   var onWrite: () throws -> Void = {}
@@ -98,7 +101,7 @@ final class IndexSession {
     if try needsPoll(journals, before) {
       isWhole = try pollJournals(journals, before, refreshAll: refreshAll, onProgress)
     }
-    progress.doneBytes = progress.totalBytes
+    if isWhole { progress.doneBytes = progress.totalBytes }
     progress.calls = report.calls
     onProgress(progress)
     mustLookAgain = false

@@ -18,7 +18,7 @@ package struct Indexer: Sendable {
   /// How long a run waits for another one to finish.
   var patienceMs = 30_000
   /// How often a follower looks.
-  var pollMs = 150
+  var pollMs = 100
 
   package init(store: Store, log: Logger) {
     self.store = store

@@ -59,7 +59,8 @@ final class TrackedCall {
 
   /// The call as it stands, still going on.
   func snapshot() -> CallSummary {
-    summary(end: nil, isLive: true, generation: reconstructor.snapshot(), leafHash: nil)
+    // A row has the first words; the text as a whole is written when the call has ended.
+    summary(end: nil, isLive: true, generation: reconstructor.snapshot(textLimit: 4_096), leafHash: nil)
   }
 
   /// The call after its last frame; without `end` it is lost.

@@ -155,7 +155,7 @@ private struct AnthropicEvent {
   private func mergeStopDetails(_ details: JSONSlice, into builder: inout GenerationBuilder) {
     builder.extra.set(.top, "stop_details", details, of: cursor)
     guard cursor.text("type", of: details).map({ cursor.matches($0, "refusal") }) ?? false,
-      let why = cursor.text("explanation", of: details), builder.single.refusal.string == nil
+      let why = cursor.text("explanation", of: details), builder.single.refusal.count == 0
     else { return }
     builder.single.refusal.append(delta: why, of: cursor)
   }
