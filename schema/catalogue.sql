@@ -35,9 +35,10 @@ CREATE TABLE calls (
   -- Names given by the request -----------------------------------------------------------------------------
   traceparent TEXT,         -- W3C traceparent header as sent
   traceparent_trace_id TEXT, -- its trace id; `--trace` matches this too, as a call that failed early has no telemetry
-  thread_id TEXT,           -- thread.id
+  thread_id TEXT,           -- thread.id, else X-Tapedeck-Thread, else what the API has for it (schema/dialects.md)
   thread_tags TEXT,         -- JSON array: thread.tags
-  identity_id TEXT,         -- identity.id, else X-ORQ-IDENTITY-ID, else X-ORQ-CONTACT-ID
+  -- identity.id, else X-ORQ-IDENTITY-ID, X-ORQ-CONTACT-ID, X-Tapedeck-Identity, else what the API has for it
+  identity_id TEXT,
   identity_name TEXT,       -- identity.display_name
   identity_email TEXT,      -- identity.email
   identity_tags TEXT,       -- JSON array: identity.tags
@@ -47,13 +48,14 @@ CREATE TABLE calls (
   metadata TEXT,            -- JSON object: metadata
   inputs TEXT,              -- JSON object: inputs
   context TEXT,             -- JSON object: context
-  request_model TEXT,       -- model, where the request names one
+  request_model TEXT,       -- model, where the request names one, Gemini's in its path
   mock INTEGER NOT NULL,    -- invoke_options.mock_response was given: left out of usage unless asked for
 
   -- The generation -----------------------------------------------------------------------------------------
-  dialect TEXT,             -- grammar the stream was read by, e.g. orq
+  -- grammar the stream was read by: orq, openai_chat, openai_responses, anthropic, gemini, unknown (schema/dialects.md)
+  dialect TEXT,
   model TEXT,               -- model that answered: the first named by the stream
-  provider TEXT,            -- provider that answered: the first named by the stream
+  provider TEXT,            -- provider that answered: the first named by the stream, else worked out
   last_model TEXT,          -- the last model named, only where it differs from the first (defect model_changed)
   last_provider TEXT,       -- the same for the provider
   object TEXT,
@@ -74,7 +76,7 @@ CREATE TABLE calls (
   -- upstream's fault), done (complete), client_abort (the client closed, also where upstream was read on behind it),
   -- timeout, upstream_cut.
   state TEXT NOT NULL,
-  complete INTEGER NOT NULL, -- [DONE] or is_final was seen and no error frame
+  complete INTEGER NOT NULL, -- the dialect's last event was seen ([DONE], is_final, message_stop, …) and no error frame
   http_status INTEGER,      -- NULL: there was no response
   end_cause TEXT,           -- what the transport saw: end_of_body | client_closed | upstream_closed | timeout |
                             -- upstream_failed | archive_stopped; NULL while open and when lost

@@ -57,7 +57,6 @@ enum ChatGrammar: ChunkGrammar {
     }
     try cursor.expectEnd()
     // From here on the chunk is known to be JSON, so that nothing is merged in part.
-    if builder.dialect == .unknown { builder.dialect = try detect(members, of: reader) }
     mergeNames(members, of: reader, frame: frame, into: &builder)
     if let error = members.error.read(from: reader, hasChoices: members.choices?.kind == .array, frame: frame) {
       builder.noteError(error, kind: .errorFrame, frame: frame)
@@ -81,23 +80,6 @@ enum ChatGrammar: ChunkGrammar {
     try cursor.members { (key, value) throws(JSONError) in
       if !reader.withName(key, { unused.note($0, value) }) { builder.extra.set(.top, key, value, of: reader) }
     }
-  }
-
-  private static func detect(_ members: Members, of cursor: JSONCursor) throws(JSONError) -> Dialect {
-    if members.telemetry != nil || members.isFinal != nil || members.integrationID != nil { return .orq }
-    if let object = members.object, cursor.string(object).hasPrefix("chat.completion") { return .openAIChat }
-    guard let choices = members.choices, choices.kind == .array else { return .unknown }
-    var found = Dialect.unknown
-    var inner = JSONCursor(cursor.bytes, at: choices)
-    try inner.elements { (_, choice) throws(JSONError) in
-      guard choice.kind == .object else { return }
-      var fields = JSONCursor(cursor.bytes, at: choice)
-      try fields.members { (key, _) throws(JSONError) in
-        if cursor.matches(key, "delta") { found = .openAIChat }
-        if cursor.matches(key, "message"), found == .unknown { found = .orq }
-      }
-    }
-    return found
   }
 
   // MARK: The chunk's own fields

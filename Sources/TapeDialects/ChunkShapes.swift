@@ -76,7 +76,8 @@ struct ChunkShapes: Sendable {
   ) {
     let trace = builder.trace
     // As long as the dialect is not known, each chunk is asked for it.
-    guard let places = builder.extra.unread, builder.dialect != .unknown, frame.count <= ChunkShape.maximumFrame, pay()
+    guard let places = builder.extra.unread, builder.isSettled || builder.dialect.isChat,
+      frame.count <= ChunkShape.maximumFrame, pay()
     else { return }
     builder.extra.unread = nil
     let values = places.map {

@@ -48,6 +48,19 @@ struct ContentText: Sendable, Equatable {
     }
   }
 
+  /// Appends where the API says that every piece is an addition.
+  mutating func append(delta slice: JSONSlice, of cursor: JSONCursor) {
+    hasValue = true
+    growsEveryTime = false
+    text.append(slice, of: cursor)
+  }
+
+  mutating func append(delta piece: WTF8Text) {
+    hasValue = true
+    growsEveryTime = false
+    text.append(piece)
+  }
+
   private func repeatsWhole(from start: Int) -> Bool {
     let whole = (isCumulative ? lastStart : 0)..<start
     let piece = start..<text.count

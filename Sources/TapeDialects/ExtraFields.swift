@@ -7,6 +7,9 @@ struct ExtraFields: Sendable, Equatable {
   struct Scope: Sendable, Equatable {
     enum Kind: UInt8, Sendable {
       case top, telemetry, error, usage, promptDetails, completionDetails, choice, message, delta, toolCall, function
+      /// A block of Anthropic's `content`, an item of the Responses API's `output`, a part of such an item's content,
+      /// one of Gemini's `candidates`, by `choice` (and `tool`).
+      case block, item, itemPart, candidate
     }
 
     var kind: Kind
@@ -30,6 +33,10 @@ struct ExtraFields: Sendable, Equatable {
       case .delta: return choicePath + ["delta"]
       case .toolCall: return toolPath
       case .function: return toolPath + ["function"]
+      case .block: return ["content", String(choice)]
+      case .item: return ["output", String(choice)]
+      case .itemPart: return ["output", String(choice), "content", String(tool)]
+      case .candidate: return ["candidates", String(choice)]
       }
     }
 
@@ -74,8 +81,47 @@ struct ExtraFields: Sendable, Equatable {
 
   mutating func set(_ scope: Scope, _ key: StaticString, json: [UInt8]) {
     guard isKept else { return }
-    let name = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
-    json.withUnsafeBytes { set(scope, key: name, $0) }
+    json.withUnsafeBytes { set(scope, key: ExtraFields.name(key), $0) }
+  }
+
+  /// A field of an object that comes several times and each time says all: the values before the last are no history.
+  mutating func replace(_ scope: Scope, _ key: JSONSlice, _ value: JSONSlice, of cursor: JSONCursor) {
+    if value.isNull || !isKept { return }
+    cursor.withName(key) { name in
+      if let place = place(scope, name) {
+        entries[place].value = Array(cursor.json(value))
+      } else {
+        set(scope, key: name, cursor.json(value))
+      }
+    }
+  }
+
+  /// One more element of a field that is a list.
+  mutating func append(_ scope: Scope, _ key: StaticString, _ value: JSONSlice, of cursor: JSONCursor) {
+    guard isKept else { return }
+    let element = cursor.json(value)
+    guard let place = place(scope, ExtraFields.name(key)) else {
+      return set(scope, key, json: [0x5B] + element + [0x5D])
+    }
+    // A list, unless the field came as something else before.
+    guard entries[place].value.last == 0x5D else { return }
+    entries[place].value.removeLast()
+    if entries[place].value.count > 1 { entries[place].value.append(0x2C) }
+    entries[place].value.append(contentsOf: element)
+    entries[place].value.append(0x5D)
+  }
+
+  /// Bytes that the field's value takes; 0 if it is not there.
+  func size(_ scope: Scope, _ key: StaticString) -> Int {
+    place(scope, ExtraFields.name(key)).map { entries[$0].value.count } ?? 0
+  }
+
+  private static func name(_ key: StaticString) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+  }
+
+  private func place(_ scope: Scope, _ key: UnsafeRawBufferPointer) -> Int? {
+    places[ExtraFields.hash(scope, key)]?.first { entries[$0].scope == scope && entries[$0].key.elementsEqual(key) }
   }
 
   /// The value of a field makes no difference, whatever it is.
@@ -84,12 +130,11 @@ struct ExtraFields: Sendable, Equatable {
   }
 
   private mutating func set(_ scope: Scope, key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-    let hash = ExtraFields.hash(scope, key)
-    for place in places[hash] ?? [] where entries[place].scope == scope && entries[place].key.elementsEqual(key) {
+    if let place = place(scope, key) {
       if !entries[place].value.elementsEqual(value) { change(place, to: Array(value)) }
       return
     }
-    places[hash, default: []].append(entries.count)
+    places[ExtraFields.hash(scope, key), default: []].append(entries.count)
     entries.append(Entry(scope: scope, key: Array(key), value: Array(value)))
   }
 

@@ -31,6 +31,8 @@ package struct FrameTexts {
   /// Each frame is read by itself: for long calls, where putting the text together for each frame would cost the
   /// square of its length. A character whose halves came in two frames is not joined then.
   private let isAlone: Bool
+  /// What all of the call is: the first frames may be anybody's.
+  private let dialect: Dialect
   /// The indices of the choices that the call has at its end.
   package let choices: [Int]
 
@@ -38,6 +40,7 @@ package struct FrameTexts {
     self.call = call
     reconstructor = Reconstructor(open: call.open, head: call.head)
     let whole = generation(of: call)
+    dialect = whole.dialect
     choices = whole.choices.map(\.index)
     let textBytes = whole.choices.reduce(0) { $0 + $1.textBytes }
     isAlone = whole.contentMode == .delta && textBytes > Self.copyLimit / max(1, call.frameCount)
@@ -50,7 +53,8 @@ package struct FrameTexts {
       reconstructor.consume(
         frame: UnsafeRawBufferPointer(rebasing: raw[call.frameRange(index)]), offsetNs: call.frameOffsetNs(index))
     }
-    let after = reconstructor.snapshot()
+    var after = reconstructor.snapshot()
+    if after.dialect == .unknown, dialect != .unknown { after.choices = [] }
     defer { before = isAlone ? Generation() : after }
     return after.choices.compactMap { choice in
       let old = before.choices.first { $0.index == choice.index }

@@ -2,7 +2,13 @@ import TapeJSON
 
 /// What a call generated, while its chunks come in. The grammars write here.
 struct GenerationBuilder: Sendable, Equatable {
+  /// What the path says, until a chunk says otherwise.
   var dialect: Dialect
+  /// A chunk has shown which dialect it is.
+  private(set) var isSettled = false
+  /// Who answers where no chunk says it.
+  var origin = ProviderNames.Origin()
+  private(set) var rawText = RawText()
   var responseID: String?
   var traceID: String?
   var spanID: String?
@@ -26,6 +32,11 @@ struct GenerationBuilder: Sendable, Equatable {
   var defects = DefectLog()
   var extra = ExtraFields()
   var firstContentFrame: Int?
+  /// What the grammars of typed events know of each block or item so far, by its number.
+  var parts: [Int: OutputPart] = [:]
+  var anthropicUsage = AnthropicUsage()
+  /// A field's pieces went to more than one place: they cannot be read joined.
+  var hasMovedPieces = false
   /// What the chunk that was read last did, for who looks for its shape.
   var trace = ChunkTrace()
 
@@ -34,7 +45,9 @@ struct GenerationBuilder: Sendable, Equatable {
 
   /// Grows with all that is added: a chunk that comes again and leaves it as it is says nothing new, but for the
   /// frame that usage came in.
-  var weight: Int { choices.builders.reduce(defects.total + textBytes) { $0 + $1.parts } }
+  var weight: Int {
+    choices.builders.reduce(defects.total + textBytes + rawText.bytes.count + parts.count) { $0 + $1.parts }
+  }
 
   init(dialect: Dialect) { self.dialect = dialect }
 
@@ -48,6 +61,29 @@ struct GenerationBuilder: Sendable, Equatable {
     defects.add(kind, frame: frame, found.message)
   }
 
+  // MARK: Which dialect it is
+
+  /// Looks at a chunk of which nobody knows yet which dialect it is.
+  mutating func settle(by data: UnsafeRawBufferPointer, frame: Int) {
+    if let shown = Dialect(shownBy: data) { return settle(on: shown) }
+    if dialect == .unknown || (!dialect.isChat && dialect.grammar.isForeign(data)) {
+      rawText.append(data, frame: frame)
+    }
+  }
+
+  mutating func settle(on shown: Dialect) {
+    isSettled = true
+    for bad in rawText.badFrames { defects.add(.badFrame, frame: bad.frame, bad.message) }
+    rawText = RawText()
+    // Which of the two it is, the path says.
+    if !(shown.isChat && dialect.isChat) { dialect = shown }
+  }
+
+  /// Data that is no JSON object.
+  mutating func noteBad(frame: Int, _ why: String) {
+    if dialect == .unknown { rawText.noteBad(frame: frame, why) } else { defects.add(.badFrame, frame: frame, why) }
+  }
+
   /// What is known; completeness and what is missing are the reconstructor's to judge.
   ///
   /// - Parameters:
@@ -55,13 +91,14 @@ struct GenerationBuilder: Sendable, Equatable {
   ///   - textLimit: texts have no more than so many bytes.
   func generation(withHistory: Bool, textLimit: Int = .max) -> Generation {
     var result = Generation()
-    result.dialect = dialect
+    let unknown = isSettled || !choices.builders.isEmpty ? nil : rawText.choice(limit: textLimit)
+    result.dialect = unknown == nil ? dialect : .unknown
     result.responseID = responseID
     result.traceID = traceID
     result.spanID = spanID
     result.object = object
     result.model = model.first
-    result.provider = provider.first
+    result.provider = provider.first ?? ProviderNames.provider(of: result, from: origin)
     result.lastModel = model.changed
     result.lastProvider = provider.changed
     result.created = created
@@ -70,13 +107,16 @@ struct GenerationBuilder: Sendable, Equatable {
     result.systemFingerprint = systemFingerprint
     result.contentMode = choices.builders.contains(where: \.isCumulative) ? .cumulative : .delta
     result.error = error
-    result.choices = choices.builders.map { $0.choice(limit: textLimit) }.sorted { $0.index < $1.index }
+    result.choices =
+      unknown.map { [$0] }
+      ?? choices.builders.map { $0.choice(limit: textLimit) }.sorted { $0.index < $1.index }
     result.usage = usage
+    if anthropicUsage.isOnlyBegun { result.usage?.contradiction = AnthropicUsage.onlyBegun }
     result.usageUnknownReason = usageUnknownReason
     result.retrievals = (try? JSONValue(parsing: retrievals))?.array ?? []
     result.defects = defects.all
-    result.extra = extra.json(withHistory: withHistory)
-    result.firstContentFrame = firstContentFrame
+    result.extra = extraWithInputs.json(withHistory: withHistory)
+    result.firstContentFrame = firstContentFrame ?? (unknown == nil ? nil : rawText.firstFrame)
     return result
   }
 }

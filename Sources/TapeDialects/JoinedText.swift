@@ -2,9 +2,10 @@ import TapeJSON
 
 /// One of the texts that chunks add pieces to. Places are those in the builder's lists.
 enum JoinedText: Sendable, Equatable {
-  case content(choice: Int)
+  /// `isDelta`: the API says that every piece is an addition.
+  case content(choice: Int, isDelta: Bool = false)
   case reasoning(choice: Int)
-  case refusal(choice: Int)
+  case refusal(choice: Int, isDelta: Bool = false)
   case arguments(choice: Int, call: Int)
 }
 
@@ -34,9 +35,11 @@ extension GenerationBuilder {
   ) {
     if !piece.range.isEmpty { trace.note(piece, text, isFinal: isFinal) }
     switch text {
-    case .content(let choice): choices.builders[choice].content.append(piece, of: cursor, isFinal: isFinal)
+    case .content(let choice, true): choices.builders[choice].content.append(delta: piece, of: cursor)
+    case .refusal(let choice, true): choices.builders[choice].refusal.append(delta: piece, of: cursor)
+    case .content(let choice, false): choices.builders[choice].content.append(piece, of: cursor, isFinal: isFinal)
     case .reasoning(let choice): choices.builders[choice].reasoning.append(piece, of: cursor)
-    case .refusal(let choice): choices.builders[choice].refusal.append(piece, of: cursor, isFinal: isFinal)
+    case .refusal(let choice, false): choices.builders[choice].refusal.append(piece, of: cursor, isFinal: isFinal)
     case .arguments(let choice, let call):
       choices.builders[choice].tools.update(call) { $0.arguments.append(piece, of: cursor) }
     }

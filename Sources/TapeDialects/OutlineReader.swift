@@ -1,3 +1,5 @@
+import TapeJSON
+import TapeSSE
 package import TapeTypes
 
 /// The generation of a sealed call, from its outline: equal to that of its frames, `extra` aside, which is empty.
@@ -19,6 +21,8 @@ struct OutlineReader {
   private let outline: CallOutline
   private var reconstructor: Reconstructor
   private let columns: [OutlineColumn]
+  /// Whose rules say what becomes of the columns.
+  private let dialect: Dialect
   /// For each template whether its marks have been seen to go where they belong, hole by hole.
   private var hasShown: [[Bool]]
   private var frame: [UInt8] = []
@@ -27,7 +31,8 @@ struct OutlineReader {
   init?(_ outline: CallOutline) {
     self.outline = outline
     reconstructor = Reconstructor(open: outline.open, head: outline.head, withExtra: false, recognising: false)
-    let grammar = Dialect(path: outline.open.path).grammar
+    dialect = OutlineReader.dialect(of: outline)
+    let grammar = dialect.grammar
     var columns: [OutlineColumn] = []
     columns.reserveCapacity(outline.columns.count)
     for (index, column) in outline.columns.enumerated() {
@@ -49,7 +54,31 @@ struct OutlineReader {
     }
     guard first == outline.frames, isExact || reconstructor.hasEventStream else { return nil }
     var generation = reconstructor.finish(end: outline.end, loss: outline.loss, bodyBytes: outline.bytes)
-    return isExact || OutlineMarks.replace(in: &generation, columns) ? generation : nil
+    if isExact { return generation }
+    // Frames may show another dialect than the first ones did, or none.
+    guard generation.dialect.grammar == dialect.grammar, generation.dialect != .unknown,
+      !reconstructor.hasMovedPieces
+    else { return nil }
+    return OutlineMarks.replace(in: &generation, columns) ? generation : nil
+  }
+
+  /// What the path says, or else the first frames.
+  private static func dialect(of outline: CallOutline) -> Dialect {
+    let named = Dialect(path: outline.open.path)
+    if named != .unknown { return named }
+    for run in outline.runs.prefix(4) {
+      let frame = outline.templates[run.template].frame { column in
+        let column = outline.columns[column]
+        return column.kind == .number ? column.lastValue : column.bytes
+      }
+      let shown: Dialect? = frame.withUnsafeBytes { frame in
+        let fields = FrameFields(frame)
+        guard fields.dataLines == 1 else { return nil }
+        return Dialect(shownBy: UnsafeRawBufferPointer(rebasing: frame[fields.firstData]))
+      }
+      if let shown { return shown }
+    }
+    return .unknown
   }
 
   // MARK: Runs

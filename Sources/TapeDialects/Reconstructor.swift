@@ -33,6 +33,7 @@ package struct Reconstructor: Sendable {
     self.head = head
     shapes = recognising ? ChunkShapes() : nil
     builder = GenerationBuilder(dialect: Dialect(path: open.path))
+    builder.origin = ProviderNames.Origin(open)
     builder.extra.isKept = withExtra
   }
 
@@ -86,7 +87,7 @@ package struct Reconstructor: Sendable {
     } else if let loss {
       noteGap(frames: loss.gapFrames, bytes: loss.gapBytes, sawDone: false)
     }
-    if isEventStream { noteEndOfStream() } else { readWholeBody() }
+    if isEventStream { noteEndOfStream(end) } else { readWholeBody() }
     var result = builder.generation(withHistory: true)
     result.complete = isComplete
     if let end, let detail = end.detail, !result.complete, result.error == nil, end.cause != .clientClosed {
@@ -104,6 +105,9 @@ package struct Reconstructor: Sendable {
   }
 
   private var isComplete: Bool { (isDone || builder.isFinal) && builder.error == nil }
+
+  /// Nobody knows what would be the last event of such a stream.
+  private var isUnknownStream: Bool { isEventStream && !builder.isSettled && builder.rawText.firstFrame != nil }
 
   // MARK: Frames of a stream
 
@@ -124,6 +128,8 @@ package struct Reconstructor: Sendable {
         let isRead = consume(data: data, isError: isError, index: index)
         // The first frame may begin with a byte order mark.
         if isRead, !isError, index > 0, fields.dataLines == 1 {
+          // Where the pieces of a frame go must not change behind its back.
+          if builder.hasMovedPieces { shapes = nil }
           shapes?.learn(frame, data: fields.firstData, index: index, from: &builder)
         }
       }
@@ -132,6 +138,7 @@ package struct Reconstructor: Sendable {
 
   /// False if the data is no chunk.
   private mutating func consume(data: UnsafeRawBufferPointer, isError: Bool, index: Int) -> Bool {
+    if !builder.isSettled { builder.settle(by: data, frame: index) }
     let errorsBefore = builder.defects.count(of: .errorFrame)
     do throws(JSONError) {
       try builder.dialect.grammar.merge(data, frame: index, into: &builder)
@@ -144,7 +151,7 @@ package struct Reconstructor: Sendable {
       if isError {
         builder.noteError(WholeBody.plainError(data, frame: index), kind: .errorFrame, frame: index)
       } else {
-        builder.defects.add(.badFrame, frame: index, "the data is not a JSON object: \(error.description)")
+        builder.noteBad(frame: index, "the data is not a JSON object: \(error.description)")
       }
       return false
     }
@@ -175,7 +182,10 @@ package struct Reconstructor: Sendable {
 
   // MARK: The end
 
-  private mutating func noteEndOfStream() {
+  private mutating func noteEndOfStream(_ end: CallEnd?) {
+    if isUnknownStream, end?.cause == .endOfBody, unterminatedFrame == nil, builder.defects.count(of: .truncated) == 0 {
+      isDone = true
+    }
     noteHTTPError(body: UnsafeRawBufferPointer(start: nil, count: 0))
     if let unterminatedFrame {
       builder.defects.add(.truncated, frame: unterminatedFrame, "the last frame has no blank line behind it")
@@ -229,10 +239,15 @@ package struct Reconstructor: Sendable {
 
   /// Reads a JSON body as one chunk; false if it is no JSON object.
   private mutating func readJSONBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    do throws(JSONError) {
-      try builder.dialect.grammar.merge(WholeBody.trimmed(bytes), frame: 0, into: &builder)
-    } catch {
-      return false
+    let chunks = WholeBody.chunks(bytes)
+    if chunks.isEmpty { return false }
+    for chunk in chunks {
+      if !builder.isSettled, let shown = Dialect(shownBy: chunk) { builder.settle(on: shown) }
+      do throws(JSONError) {
+        try builder.dialect.grammar.merge(chunk, frame: 0, into: &builder)
+      } catch {
+        return false
+      }
     }
     // That it is JSON says nothing: `{"detail":"Nope"}` with status 200 is no generation. Choices make it one, and
     // so do token counts in an answer of a kind that has no choices (embeddings).
@@ -260,6 +275,7 @@ extension Reconstructor {
   var textBytes: Int { builder.textBytes }
   var defects: Int { builder.defects.total }
   var hasEventStream: Bool { isEventStream }
+  var hasMovedPieces: Bool { builder.hasMovedPieces }
 
   /// Frames that need not be read come next.
   mutating func skip(frames count: Int) { frames += count }

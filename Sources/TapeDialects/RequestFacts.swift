@@ -17,10 +17,11 @@ package struct RequestFacts: Sendable, Equatable {
 
   /// `key`.
   package var deployment: String?
-  /// Body `thread`, else the header `X-Tapedeck-Thread`.
+  /// Body `thread`, else the header `X-Tapedeck-Thread`, else what the API has for it, see `APINames`.
   package var threadID: String?
   package var threadTags: [String] = []
-  /// Body `identity`, else the header `X-ORQ-IDENTITY-ID`, else `X-ORQ-CONTACT-ID`, else `X-Tapedeck-Identity`.
+  /// Body `identity`, else the header `X-ORQ-IDENTITY-ID`, else `X-ORQ-CONTACT-ID`, else `X-Tapedeck-Identity`, else
+  /// what the API has for it, see `APINames`.
   package var identity: Identity?
   package var identityID: String? { identity?.id }
   /// The `traceparent` header as sent; its parts below are nil if it is malformed.
@@ -30,7 +31,7 @@ package struct RequestFacts: Sendable, Equatable {
   package var metadata: JSONValue?
   package var inputs: JSONValue?
   package var context: JSONValue?
-  /// `model` of requests that name one.
+  /// `model` of requests that name one, also in their path.
   package var model: String?
   /// `invoke_options.mock_response` asks for a made-up answer.
   package var isMock = false
@@ -46,8 +47,11 @@ package struct RequestFacts: Sendable, Equatable {
   package init(_ open: CallOpen) {
     if !open.body.isEmpty { body = try? JSONValue(parsing: open.body) }
     readBody()
-    identity = RequestFacts.identity(body: body, headers: open.headers)
-    if threadID == nil { threadID = RequestFacts.text(open.headers.first("x-tapedeck-thread")) }
+    let names = APINames(open, body)
+    identity = RequestFacts.identity(body: body, headers: open.headers) ?? names.identity.map { Identity(id: $0) }
+    threadID = threadID ?? RequestFacts.text(open.headers.first("x-tapedeck-thread")) ?? names.thread
+    model = model ?? names.model
+    metadata = metadata ?? names.labels
     traceparent = open.headers.first("traceparent")
     if let parts = traceparent.flatMap(Traceparent.init) {
       traceID = parts.traceID
@@ -90,7 +94,7 @@ package struct RequestFacts: Sendable, Equatable {
   }
 
   /// A text that says something; a number counts as its digits.
-  private static func text(_ value: JSONValue?) -> String? {
+  static func text(_ value: JSONValue?) -> String? {
     switch value {
     case .string(let text): text.isEmpty ? nil : text
     case .number(let digits): digits
@@ -106,7 +110,7 @@ package struct RequestFacts: Sendable, Equatable {
     (value?.array ?? []).compactMap { text($0) }
   }
 
-  private static func present(_ value: JSONValue?) -> JSONValue? {
+  static func present(_ value: JSONValue?) -> JSONValue? {
     // No `?:` here: JSONValue has a nil literal of its own, which is null.
     guard let value, !value.isNull else { return nil }
     return value

@@ -27,6 +27,9 @@ package struct ChatMessage: Sendable, Equatable {
   /// Says what to do, and is no turn of the conversation.
   package var isInstruction: Bool { role == "system" || role == "developer" }
 
+  /// Said by a model: Gemini calls it so.
+  var isReply: Bool { role == "assistant" || role == "model" }
+
   private var isBlank: Bool { toolCalls.isEmpty && content.utf8.allSatisfy { $0 <= 0x20 } }
 
   /// Text and tool calls in one.
@@ -43,7 +46,8 @@ package struct ChatMessage: Sendable, Equatable {
       key.append(contentsOf: bytes)
       key.append(0)
     }
-    for text in [role, toolCallID, name] { add((text ?? "").utf8) }
+    // Gemini calls the model so, and not in every chunk.
+    for text in [role == "model" ? "assistant" : role, toolCallID, name] { add((text ?? "").utf8) }
     add(Array(content.utf8).trimmed)
     for call in toolCalls {
       add((call.name ?? "").utf8)
@@ -79,7 +83,11 @@ extension JSONValue {
 
 extension RequestFacts {
   /// The conversation as the request has it, in the order in which a model reads it: orq's and OpenAI's `messages`, the
-  /// Responses API's `input`, Anthropic's `system`, the `prompt` of old. Empty where none of them is there.
+  /// Responses API's `input`, Anthropic's `system`, Gemini's `systemInstruction` and `contents`, the `prompt` of old.
+  /// Empty where none of them is there.
+  ///
+  /// What a model said in one answer is one message, as it is in the answer: also where the API has its texts and tool
+  /// calls as items of their own.
   ///
   /// - Parameter full: media whole, not as type, size and hash.
   package func messages(full: Bool = false) -> [ChatMessage] {
@@ -94,18 +102,40 @@ private struct MessageList {
   func read(_ body: JSONValue) -> [ChatMessage] {
     guard body.members != nil else { return [] }
     var messages: [ChatMessage] = []
-    for key in ["system", "instructions"] {
-      if let value = body[key] { add(ChatMessage(role: "system", content: text(value)), to: &messages) }
+    for key in ["system", "instructions", "systemInstruction", "system_instruction"] {
+      if let value = body[key] {
+        add(ChatMessage(role: "system", content: text(value["parts"] ?? value)), to: &messages)
+      }
     }
     if let prompt = body["prompt"] { add(ChatMessage(role: "user", content: text(prompt)), to: &messages) }
     for key in ["prefix_messages", "messages", "input"] {
       switch body[key] {
       case .string(let text): add(ChatMessage(role: "user", content: named(text)), to: &messages)
-      case .array(let items): for item in items { messages += read(item: item) }
+      case .array(let items):
+        for item in items { for message in read(item: item) { add(message, to: &messages, joins: key == "input") } }
       default: break
       }
     }
+    switch body["contents"] {
+    case .string(let text): add(ChatMessage(role: "user", content: named(text)), to: &messages)
+    case .array(let contents): for content in contents { add(read(content: content), to: &messages, joins: true) }
+    case .object: if let content = body["contents"] { add(read(content: content), to: &messages) }
+    default: break
+    }
     return messages
+  }
+
+  /// - Parameter joins: what a model says may come in several items, one behind the other.
+  private func add(_ message: ChatMessage, to messages: inout [ChatMessage], joins: Bool) {
+    guard joins, message.isReply, let last = messages.last, last.isReply, last.role == message.role else {
+      return messages.append(message)
+    }
+    messages[messages.count - 1].content += message.content
+    for call in message.toolCalls {
+      var call = call
+      call.index = messages[messages.count - 1].toolCalls.count
+      messages[messages.count - 1].toolCalls.append(call)
+    }
   }
 
   private func add(_ message: ChatMessage, to messages: inout [ChatMessage]) {
@@ -115,18 +145,20 @@ private struct MessageList {
   private func read(item: JSONValue) -> [ChatMessage] {
     if let text = item.string { return [ChatMessage(role: "user", content: named(text))] }
     switch item["type"]?.string {
-    case "function_call":
+    case "function_call", "custom_tool_call":
       var call = ToolCall(index: 0)
       call.id = item["call_id"]?.string
       call.name = item["name"]?.string
-      call.arguments = plain(item["arguments"])
+      call.arguments = plain(item["arguments"] ?? item["input"])
       return [ChatMessage(role: "assistant", toolCalls: [call])]
-    case "function_call_output":
+    case "function_call_output", "custom_tool_call_output":
       var message = ChatMessage(role: "tool", content: text(item["output"] ?? .null))
       message.toolCallID = item["call_id"]?.string
       return [message]
     // What a model thought is no part of what was said.
-    case "reasoning": return []
+    case "reasoning", "item_reference", "compaction": return []
+    // Nor is what a server's own tools were asked and said.
+    case let type? where item["role"] == nil && (type.hasSuffix("_call") || type.hasPrefix("mcp_")): return []
     default: return [read(message: item)]
     }
   }
@@ -141,15 +173,53 @@ private struct MessageList {
     message.toolCallID = item["tool_call_id"]?.string
     var texts: [String] = []
     if case .array(let parts) = item["content"] {
-      for part in parts { read(part: part, into: &message, &texts) }
+      for part in parts where !(message.isReply && isServerTool(part)) { read(part: part, into: &message, &texts) }
     } else {
       texts.append(text(item["content"] ?? .null))
     }
     if let refusal = item["refusal"]?.string { texts.append(refusal) }
-    message.content = texts.filter { !$0.isEmpty }.joined(separator: "\n")
+    // A model's text may be cut into parts anywhere.
+    message.content = texts.filter { !$0.isEmpty }.joined(separator: message.isReply ? "" : "\n")
     for (index, call) in (item["tool_calls"]?.array ?? []).enumerated() {
       message.toolCalls.append(read(call: call, index))
     }
+    return message
+  }
+
+  /// What Anthropic's own tools were asked and said is no part of the text.
+  private func isServerTool(_ part: JSONValue) -> Bool {
+    guard let type = part["type"]?.string, type != "tool_use", type != "tool_result" else { return false }
+    return type.hasSuffix("_tool_use") || type.hasSuffix("_tool_result")
+  }
+
+  /// One of Gemini's `contents`.
+  private func read(content: JSONValue) -> ChatMessage {
+    if let text = content.string { return ChatMessage(role: "user", content: named(text)) }
+    var message = ChatMessage(role: content["role"]?.string ?? "user")
+    var texts: [String] = []
+    let parts = content["parts"]
+    for part in parts?.array ?? (parts == nil ? [] : [parts ?? .null]) {
+      if part["thought"]?.bool == true { continue }
+      if let call = part["functionCall"] ?? part["function_call"] {
+        var made = ToolCall(index: message.toolCalls.count)
+        made.id = call["id"]?.string
+        made.name = call["name"]?.string
+        made.arguments = plain(call["args"])
+        message.toolCalls.append(made)
+      } else if let answer = part["functionResponse"] ?? part["function_response"] {
+        message.toolCallID = message.toolCallID ?? answer["id"]?.string
+        message.name = message.name ?? answer["name"]?.string
+        texts.append(plain(answer["response"].map(shown)))
+      } else if let text = part["text"]?.string ?? part.string {
+        texts.append(named(text))
+      } else if let media = part["inlineData"] ?? part["inline_data"] {
+        let type = media["mimeType"]?.string ?? media["mime_type"]?.string ?? "application/octet-stream"
+        texts.append(named("data:\(type);base64,\(media["data"]?.string ?? "")"))
+      } else if !message.isReply {
+        texts.append(shown(part).compactString)
+      }
+    }
+    message.content = texts.filter { !$0.isEmpty }.joined(separator: message.isReply ? "" : "\n")
     return message
   }
 

@@ -53,7 +53,8 @@ extension GenerationBuilder {
     return found
   }
 
-  private mutating func take(_ found: Usage, problem: String?) {
+  /// The counts of a usage object that says something, or what is wrong with one of them.
+  mutating func take(_ found: Usage, problem: String?) {
     if let problem { return rejectUsage(problem, frame: found.frame) }
     guard found.prompt != nil || found.completion != nil || found.total != nil else {
       usage = nil
@@ -66,7 +67,7 @@ extension GenerationBuilder {
     if let contradiction = usage?.contradiction { defects.add(.badUsage, frame: found.frame, contradiction) }
   }
 
-  private mutating func rejectUsage(_ problem: String, frame: Int) {
+  mutating func rejectUsage(_ problem: String, frame: Int) {
     usage = nil
     usageUnknownReason = problem
     defects.add(.badUsage, frame: frame, problem)
@@ -102,7 +103,8 @@ enum UsageReader {
     return "reasoning tokens (\(reasoning)) are more than completion tokens (\(completion))"
   }
 
-  private static func sum(_ numbers: Int...) -> Int? {
+  /// nil if it is too large.
+  static func sum(_ numbers: Int...) -> Int? {
     var result = 0
     for number in numbers {
       let (sum, overflow) = result.addingReportingOverflow(number)

@@ -48,6 +48,25 @@ enum WholeBody {
     return (start, members)
   }
 
+  /// The chunks of a JSON body: the object that it is, or the objects of a list of them, as Gemini's
+  /// `streamGenerateContent` sends without `alt=sse`. None if it is anything else.
+  static func chunks(_ bytes: UnsafeRawBufferPointer) -> [UnsafeRawBufferPointer] {
+    let body = trimmed(bytes)
+    var cursor = JSONCursor(body)
+    guard let whole = try? cursor.document() else { return [] }
+    if whole.kind == .object { return [body] }
+    var chunks: [UnsafeRawBufferPointer] = []
+    JSONCursor(body).eachElement(of: whole) { _, chunk in
+      if chunk.kind == .object { chunks.append(JSONCursor(body).raw(chunk)) }
+    }
+    // Lists of other things are not answers.
+    return chunks.first.map { Dialect(shownBy: $0) == .gemini || isError($0) } == true ? chunks : []
+  }
+
+  private static func isError(_ chunk: UnsafeRawBufferPointer) -> Bool {
+    errorMembers(chunk)?.1.read(from: JSONCursor(chunk), hasChoices: false, frame: 0) != nil
+  }
+
   /// Without a byte order mark, which some servers send.
   static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     let hasMark = bytes.count >= 3 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF

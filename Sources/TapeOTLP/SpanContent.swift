@@ -19,12 +19,14 @@ struct SpanContent {
     if let inputs = request["inputs"], !inputs.isNull { attributes.add("tapedeck.inputs", json: inputs) }
   }
 
-  /// Instructions beside the messages: Anthropic's `system`, the Responses API's `instructions`.
+  /// Instructions beside the messages: Anthropic's `system`, the Responses API's `instructions`, Gemini's
+  /// `systemInstruction`.
   private var instructions: [JSONValue] {
-    switch request["system"] ?? request["instructions"] {
-    case .string(let text)?: [Self.text(text)]
-    case .array(let parts)?: parts.map(Self.part)
-    default: []
+    let gemini = (request["systemInstruction"] ?? request["system_instruction"]).map { $0["parts"] ?? $0 }
+    switch request["system"] ?? request["instructions"] ?? gemini {
+    case .string(let text)?: return [Self.text(text)]
+    case .array(let parts)?: return parts.map { $0["type"] == nil ? Self.geminiPart($0) : Self.part($0) }
+    default: return []
     }
   }
 
@@ -37,7 +39,36 @@ struct SpanContent {
       default: break
       }
     }
+    switch request["contents"] {
+    case .string(let text)?: messages.append(["role": "user", "parts": [Self.text(text)]])
+    case .array(let list)?: messages += list.map(Self.content)
+    case .object?: if let content = request["contents"] { messages.append(Self.content(content)) }
+    default: break
+    }
     return messages
+  }
+
+  /// One of Gemini's contents: its parts have no type.
+  private static func content(_ content: JSONValue) -> JSONValue {
+    if let text = content.string { return ["role": "user", "parts": [Self.text(text)]] }
+    let parts = (content["parts"]?.array ?? []).map(geminiPart)
+    return ["role": .string(content["role"]?.string ?? "user"), "parts": .array(parts)]
+  }
+
+  private static func geminiPart(_ part: JSONValue) -> JSONValue {
+    if let text = part["text"]?.string {
+      return ["type": part["thought"]?.bool == true ? "reasoning" : "text", "content": .string(text)]
+    }
+    if let call = part["functionCall"] {
+      return [
+        "type": "tool_call", "id": call["id"] ?? .null, "name": .string(call["name"]?.string ?? ""),
+        "arguments": call["args"] ?? .null,
+      ]
+    }
+    if let answer = part["functionResponse"] {
+      return ["type": "tool_call_response", "id": answer["id"] ?? .null, "response": answer["response"] ?? .null]
+    }
+    return Self.part(part)
   }
 
   private static func message(_ message: JSONValue) -> JSONValue {

@@ -149,7 +149,28 @@ struct ShownCall {
   var cost: CallCost {
     let model = CallModel(
       provider: generation.provider, model: generation.model, startedNs: call.open.startedAtNs)
-    return CallCost(usage, model: model, isMock: facts.isMock, prices: prices)
+    let cost = CallCost(usage, model: model, isMock: facts.isMock, prices: prices)
+    guard case .priced(var priced) = cost, let written = cacheWrites, written > 0 else { return cost }
+    priced.notes.append(
+      "\(Self.grouped(written)) of the prompt tokens were written to a cache: priced as input, for which providers bill "
+        + "more")
+    return .priced(priced)
+  }
+
+  /// Prompt tokens that the provider says it wrote to its cache.
+  private var cacheWrites: Int? {
+    let usage = generation.extra["usage"]
+    return usage?["cache_creation_input_tokens"]?.integer
+      ?? usage?["input_tokens_details"]?["cache_write_tokens"]?.integer
+      ?? usage?["prompt_tokens_details"]?["cache_write_tokens"]?.integer
+  }
+
+  private static func grouped(_ number: Int) -> String {
+    let digits = Array(String(number))
+    return String(
+      digits.enumerated().flatMap { index, digit in
+        index > 0 && (digits.count - index) % 3 == 0 ? [",", digit] : [digit]
+      })
   }
 
   private var bill: [JSONValue.Member] {

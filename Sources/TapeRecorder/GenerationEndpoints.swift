@@ -9,7 +9,7 @@ package enum GenerationEndpoints {
     // Anthropic
     "/v1/messages",
     // Google
-    ":generateContent", ":streamGenerateContent",
+    ":generateContent", ":streamGenerateContent", ":rawPredict", ":streamRawPredict",
   ]
 
   /// - Parameter target: path and query as in the request line.

@@ -6,6 +6,7 @@ Loopback only. It keeps what it received, so that tests can look at what was for
 
 import gzip
 import json
+import pathlib
 import re
 import socket
 import threading
@@ -36,6 +37,8 @@ def chunk(content, *, final=False, usage=None, n=0, **message):
         value["usage"] = usage
     return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
+
+VECTORS = pathlib.Path(__file__).parent.parent / "Vectors"
 
 USAGE = {"total_tokens": 120, "prompt_tokens": 100, "completion_tokens": 20}
 DONE = b"data: [DONE]\n\n"
@@ -100,6 +103,8 @@ class Upstream:
             request = json.loads(body) if body else {}
         except ValueError:
             request = {}
+        if play := lower.get("x-play"):
+            return self.play_vector(connection, play)
         name = str(request.get("key", "models")).replace("-", "_") if isinstance(request, dict) else "models"
         name = re.sub(r"_\d+$", "", name)
         return getattr(self, "play_" + name, self.play_text)(connection, request)
@@ -129,6 +134,14 @@ class Upstream:
         self.head(connection, status, content_type, [f"Content-Length: {len(data)}", *extra])
         connection.sendall(data)
         return True
+
+    def play_vector(self, connection, name):
+        """One of `Tests/Vectors/dialects.json`, whatever was asked."""
+        vectors = json.loads((VECTORS / "dialects.json").read_text())["vectors"]
+        vector = next(v for v in vectors if v["name"] == name)
+        if "frames" not in vector:
+            return self.whole(connection, f"{vector['status']} Whatever", vector["content_type"], vector["body"].encode())
+        return self.stream(connection, [frame.encode() for frame in vector["frames"]], end=vector["end"] == "end_of_body")
 
     # What the keys mean.
 

@@ -52,6 +52,36 @@ import Testing
     }
   }
 
+  @Test(arguments: DialectVector.all)
+  func vectorsOfAllDialectsSayTheSame(vector: DialectVector) {
+    let call = vector.call
+    let type = vector.json["content_type"]?.string ?? ""
+    let frames = (0..<call.frameCount).map { Array(call.raw[call.frameRange($0)]) }
+    for withExtra in [false, true] {
+      compare(frames, path: call.open.path, contentType: type, withExtra: withExtra)
+      compare(frames.flatMap { [$0, $0, $0] }, path: call.open.path, contentType: type, withExtra: withExtra)
+      // A block that begins again, pieces behind the last event.
+      compare(frames + frames, path: call.open.path, contentType: type, withExtra: withExtra)
+      compare(frames.reversed() + frames, path: call.open.path, contentType: type, withExtra: withExtra)
+    }
+  }
+
+  /// Long texts are one frame that is read, and pieces.
+  @Test(arguments: [
+    ("/v1/messages", #"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%"}}"#),
+    (
+      "/v1/responses",
+      #"{"type":"response.output_text.delta","sequence_number":#,"item_id":"m","output_index":0,"content_index":0,"delta":"%","obfuscation":"x#"}"#
+    ),
+  ])
+  func piecesOfTypedEventsAreRecognised(path: String, event: String) {
+    let frames = (0..<60).map { index in
+      let data = event.replacing("%", with: "word ").replacing("#", with: "\(index * 7919)")
+      return Array("event: x\ndata: \(data)\n\n".utf8)
+    }
+    #expect(compare(frames, path: path) < 10)
+  }
+
   @Test(arguments: 0..<20)
   func madeUpStreamsSayTheSame(hundred: Int) {
     for seed in UInt64(hundred * 50)..<UInt64(hundred * 50 + 50) {

@@ -11,6 +11,8 @@ struct OutlineMaker {
   /// Per cent of the places with more than one value, and of those with one, that become holes.
   private let holes: Int
   private let constantHoles: Int
+  /// `type` and `index` members of an event stay where they are, and are in the paths of the others.
+  private let splits: Bool
   private var isHole: [String: Bool] = [:]
   /// Places with more than one value.
   private var varying: Set<String> = []
@@ -32,8 +34,9 @@ struct OutlineMaker {
     var range: Range<Int>
   }
 
-  init(_ call: RecordedCall, seed: UInt64, holes: Int? = nil) {
+  init(_ call: RecordedCall, seed: UInt64, holes: Int? = nil, splits: Bool = false) {
     self.call = call
+    self.splits = splits
     random = SeededNumbers(seed)
     let chosen = random.pick([100, 100, 95, 70, 30])
     constantHoles = holes == nil ? random.pick([0, 0, 0, 1, 10]) : 0
@@ -112,6 +115,7 @@ struct OutlineMaker {
         var cursor = JSONCursor(data)
         if let value = try? cursor.document() {
           collect(value, of: JSONCursor(data), "", &places)
+          if splits { split(by: value, of: JSONCursor(data), &places) }
           for index in places.indices {
             let range = places[index].range
             places[index].range =
@@ -130,13 +134,34 @@ struct OutlineMaker {
     var places: [Place] = []
     var start = 0
     for (index, byte) in bytes.enumerated() where byte == 0x0A || byte == 0x0D {
-      for prefix in ["id: ", ": ", "event: "] where bytes[start..<index].starts(with: prefix.utf8) {
+      for prefix in ["id: ", ": "] + (splits ? [] : ["event: "]) where bytes[start..<index].starts(with: prefix.utf8) {
         places.append(Place(path: "/" + prefix, kind: .text, range: start + prefix.utf8.count..<index))
         break
       }
       start = index + 1
     }
     return places
+  }
+
+  private func split(by event: JSONSlice, of cursor: JSONCursor, _ places: inout [Place]) {
+    guard event.kind == .object else { return }
+    let members = cursor.value(event).members ?? []
+    func isIndex(_ key: some StringProtocol) -> Bool { key == "index" || key.hasSuffix("_index") }
+    let indexes = members.filter { isIndex($0.key) && ($0.value.integer.map { 0..<10 ~= $0 } ?? false) }
+    let type = members.last { $0.key == "type" }?.value.string ?? ""
+    let prefix = type + indexes.map { "[\($0.value.compactString)]" }.joined()
+    places.removeAll { place in
+      let name = place.path.split(separator: ".").last ?? ""
+      return name == "type" || name == "object"
+        || (place.kind == .number && isIndex(name.drop { $0 == "#" || $0 == ":" }) && place.range.count == 1)
+    }
+    guard !prefix.isEmpty else { return }
+    for index in places.indices {
+      let isNumber = places[index].path.hasPrefix("#:")
+      let path = isNumber ? places[index].path.dropFirst(2) : places[index].path[...]
+      // A place that is a number in one frame and a text in another is two.
+      places[index].path = prefix + (isNumber ? "#" : "") + ":" + path
+    }
   }
 
   private func collect(_ value: JSONSlice, of cursor: JSONCursor, _ path: String, _ places: inout [Place]) {

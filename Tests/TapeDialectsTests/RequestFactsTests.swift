@@ -106,3 +106,88 @@ import Testing
     #expect(facts.deployment == nil && facts.promptText.isEmpty)
   }
 }
+
+/// Who asked, and in which conversation, by each API's own fields.
+@Suite struct APINamesTests {
+  private func facts(_ path: String, _ body: String, _ headers: [HeaderField] = []) -> RequestFacts {
+    RequestFacts(
+      CallOpen(
+        id: CallID(high: 1, low: 1), startedAtNs: 0, origin: .proxy, path: path, headers: headers,
+        body: Array(body.utf8), salt: []))
+  }
+
+  @Test(arguments: [
+    ("/v1/chat/completions", #"{"user":"u"}"#, "u", nil as String?),
+    ("/v1/chat/completions", #"{"user":"u","safety_identifier":"s"}"#, "s", nil),
+    ("/v1/chat/completions", #"{"user":"","metadata":{"user_id":"m","thread_id":"t"}}"#, "m", "t"),
+    ("/v1/responses", #"{"safety_identifier":"s","conversation":"conv_1"}"#, "s", "conv_1"),
+    ("/v1/responses", #"{"conversation":{"id":"conv_2"},"metadata":{"session_id":"x"}}"#, nil, "conv_2"),
+    ("/v1/responses", #"{"prompt_cache_key":"k","previous_response_id":"resp_1"}"#, nil, nil),
+    ("/v1/messages", #"{"metadata":{"user_id":"a"},"user":"no"}"#, "a", nil),
+    ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", #"{"user":"no"}"#, nil, nil),
+    ("/v2/deployments/stream", #"{"key":"k","user":"no","metadata":{"user_id":"no","thread_id":"no"}}"#, nil, nil),
+    ("/v1/chat/completions", "[1]", nil, nil), ("/v1/responses", #"{"conversation":null,"user":7}"#, "7", nil),
+  ])
+  func theyAreTheApisOwn(path: String, body: String, identity: String?, thread: String?) {
+    let facts = facts(path, body)
+    #expect(facts.identityID == identity)
+    #expect(facts.threadID == thread)
+  }
+
+  @Test func tapedecksHeadersGoBeforeThem() {
+    let headers = [HeaderField("X-Tapedeck-Identity", "h"), HeaderField("X-Tapedeck-Thread", "t")]
+    let facts = facts("/v1/responses", #"{"user":"u","conversation":"c"}"#, headers)
+    #expect(facts.identityID == "h" && facts.threadID == "t")
+  }
+
+  @Test(arguments: [
+    ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", "gemini-2.5-pro"),
+    ("/v1/publishers/google/models/gemini-2.5-pro%3AgenerateContent", "gemini-2.5-pro"),
+    ("/v1/messages", nil as String?),
+  ])
+  func geminisModelIsInThePath(path: String, model: String?) {
+    #expect(facts(path, "{}").model == model)
+  }
+
+  @Test func theWordsOfEveryApiAreFound() {
+    let gemini = facts(
+      "/v1/models/m:generateContent",
+      #"""
+      {"systemInstruction":{"parts":[{"text":"Be brief"}]},"contents":[{"role":"user","parts":[{"text":"Hello"},
+      {"inlineData":{"mimeType":"image/png","data":"AAAA"}}]},{"role":"model","parts":[{"functionCall":{"name":"tide",
+      "args":{"port":"Whitby"}}}]},{"role":"user","parts":[{"functionResponse":{"name":"tide","response":{"at":"noon"}}}]}]}
+      """#)
+    #expect(gemini.promptText == "Be brief\nHello\ntide\nWhitby\ntide\nnoon")
+    let messages = gemini.messages()
+    #expect(messages.map(\.role) == ["system", "user", "model", "user"])
+    #expect(messages[2].toolCalls.first?.arguments == #"{"port":"Whitby"}"#)
+    #expect(messages[1].content.hasPrefix("Hello\n[image/png 3 B"))
+    let anthropic = facts(
+      "/v1/messages",
+      #"""
+      {"system":[{"type":"text","text":"Be brief"}],"messages":[{"role":"user","content":"Hello"},{"role":"assistant",
+      "content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"text","text":"It "},{"type":"text","text":"is"},
+      {"type":"server_tool_use","id":"s","name":"web_search","input":{"query":"q"}},{"type":"tool_use","id":"t","name":"tide",
+      "input":{"port":"Whitby"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"noon"}]}]}
+      """#)
+    #expect(anthropic.promptText == "Be brief\nHello\nIt \nis\ntide\nWhitby\nnoon")
+    #expect(anthropic.messages().map(\.content) == ["Be brief", "Hello", "It is", "noon"])
+    #expect(anthropic.messages()[2].toolCalls.count == 1)
+  }
+
+  /// Items that one answer has are one message, as the answer is.
+  @Test func itemsOfAnAnswerAreOneMessage() {
+    let facts = facts(
+      "/v1/responses",
+      #"""
+      {"input":[{"role":"user","content":"a"},{"type":"reasoning","id":"r","summary":[]},{"type":"message","role":"assistant",
+      "content":[{"type":"output_text","text":"b"},{"type":"output_text","text":"c"}]},{"type":"function_call","call_id":"1",
+      "name":"f","arguments":"{}"},{"type":"custom_tool_call","call_id":"2","name":"g","input":"x"},
+      {"type":"web_search_call","id":"w"},{"type":"function_call_output","call_id":"1","output":"d"}]}
+      """#)
+    let messages = facts.messages()
+    #expect(messages.map(\.role) == ["user", "assistant", "tool"])
+    #expect(messages[1].content == "bc" && messages[1].toolCalls.map(\.name) == ["f", "g"])
+    #expect(messages[1].toolCalls.map(\.index) == [0, 1])
+  }
+}

@@ -60,6 +60,26 @@ import Testing
     _ = try expectSameRows(calls)
   }
 
+  /// `Tests/Vectors/dialects.json`.
+  @Test func dialectsGiveTheSameRows() throws {
+    let url = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Vectors/dialects.json")
+    let vectors = try #require(try JSONValue(parsing: [UInt8](Data(contentsOf: url)))["vectors"]?.array)
+    let calls = vectors.enumerated().map { number, vector in
+      var call = TestCall(number, startedAt: noon + Int64(number) * second)
+      call.path = vector["path"]?.string ?? ""
+      call.status = vector["status"]?.integer
+      call.contentType = vector["content_type"]?.string ?? ""
+      call.cause = CallEnd.Cause(rawValue: vector["end"]?.string ?? "")
+      for frame in vector["frames"]?.array ?? [vector["body"] ?? .null] {
+        call.frames.append(Array((frame.string ?? "").utf8))
+        call.offsetsNs.append(Int64(call.frames.count) * 1_000_000)
+      }
+      return call
+    }
+    // Texts of one block or item are told from their outlines.
+    #expect(try expectSameRows(calls) > 30)
+  }
+
   /// The archive that is kept for good.
   @Test func theGoldenCallsGiveTheSameRows() throws {
     let url = URL(filePath: #filePath).deletingLastPathComponent().appending(

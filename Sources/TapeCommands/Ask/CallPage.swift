@@ -55,7 +55,7 @@ struct CallPage {
     lines += ["", title("request")]
     var rest: [JSONValue.Member] = []
     for member in request.members ?? [] {
-      if ["prefix_messages", "messages"].contains(member.key), let messages = member.value.array {
+      if ["prefix_messages", "messages", "input", "contents"].contains(member.key), let messages = member.value.array {
         for message in messages { lines.append(TerminalText.escaped(Self.line(of: message), keepingLines: true)) }
       } else {
         rest.append(member)
@@ -67,10 +67,12 @@ struct CallPage {
 
   /// `user: Hi`; parts that are no text as JSON.
   private static func line(of message: JSONValue) -> String {
-    guard let role = message["role"]?.string, let content = message["content"] else { return message.compactString }
+    guard let role = message["role"]?.string, let content = message["content"] ?? message["parts"] else {
+      return message.compactString
+    }
     let parts = content.array ?? [content]
     let text = parts.map { $0.string ?? $0["text"]?.string ?? $0.compactString }.joined(separator: " ")
-    let others = (message.members ?? []).filter { !["role", "content"].contains($0.key) }
+    let others = (message.members ?? []).filter { !["role", "content", "parts"].contains($0.key) }
     return "\(role): \(text)" + (others.isEmpty ? "" : " " + JSONValue.object(others).compactString)
   }
 

@@ -53,7 +53,7 @@ extension FuzzTarget {
 
   private static func madeUp(_ body: [UInt8], number: Int, _ choice: UInt8) -> RecordedCall {
     let paths = [
-      "/v2/deployments/stream", "/v2/router/chat/completions", "/v2/deployments/invoke", "/v3/router/responses",
+      "/v2/deployments/stream", "/v2/router/chat/completions", "/whatever/the/events/say", "/v3/router/responses",
     ]
     let hasTimes = choice & 64 == 0
     let open = CallOpen(

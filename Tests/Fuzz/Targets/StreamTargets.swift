@@ -79,7 +79,7 @@ extension FuzzTarget {
   static let dialect = FuzzTarget("dialect", longestInput: 16_384) { input in
     guard let (choice, body) = input.variant else { return }
     let paths = [
-      "/v2/deployments/stream", "/v2/router/chat/completions", "/v2/deployments/invoke", "/v3/router/responses",
+      "/v2/deployments/stream", "/v2/router/chat/completions", "/whatever/the/events/say", "/v3/router/responses",
     ]
     let open = CallOpen(
       id: CallID(high: 1, low: 1), startedAtNs: 0, origin: .import, path: paths[Int(choice & 3)], salt: [])
