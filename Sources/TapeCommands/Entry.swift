@@ -20,7 +20,7 @@ package enum Entry {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     do {
-      try checkName(CommandLine.arguments.dropFirst().first, of: root)
+      try checkNames(CommandLine.arguments.dropFirst(), of: root)
       var command = try root.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
@@ -44,12 +44,20 @@ package enum Entry {
 
 extension Entry {
   /// - Throws: `TapeError` `.usage` for a word in the place of a command that is none, naming the one that is near.
-  private static func checkName(_ word: String?, of root: any ParsableCommand.Type) throws {
-    guard let word, !word.hasPrefix("-") else { return }
-    let names = root.configuration.subcommands.compactMap { $0.configuration.commandName }
-    guard word != "help", !names.contains(word) else { return }
-    let near = Spelling.nearest(to: word, among: names).map { "did you mean \($0)?" } ?? "see tapedeck --help"
-    throw TapeError(.usage, "there is no command '\(word)'; \(near)")
+  private static func checkNames(_ words: ArraySlice<String>, of root: any ParsableCommand.Type) throws {
+    var command = root
+    var path = "tapedeck"
+    for word in words {
+      let commands = command.configuration.subcommands
+      guard !commands.isEmpty, !word.hasPrefix("-"), word != "help" else { return }
+      guard let next = commands.first(where: { $0.configuration.commandName == word }) else {
+        let names = commands.compactMap { $0.configuration.commandName }
+        let near = Spelling.nearest(to: word, among: names).map { "did you mean \($0)?" } ?? "see \(path) --help"
+        throw TapeError(.usage, "there is no command '\(path) \(word)'; \(near)")
+      }
+      command = next
+      path += " \(word)"
+    }
   }
 }
 

@@ -28,7 +28,7 @@ struct DiffPage {
   var lines: [String] {
     var lines = table(names, title: ("", "A", "B", ""))
     lines.append("")
-    let differs = (value["request"]?["differs"]?.array ?? []).map { Column.plain($0) }
+    let differs = (value["request"]?["differs"]?.array ?? []).map { escaped($0) }
     lines += block("request", differs.isEmpty ? "the same" : "differs in \(differs.joined(separator: ", "))")
     let choices = value["choices"]?.array ?? []
     for choice in choices { lines += self.lines(ofChoice: choice, isOne: choices.count == 1) }

@@ -106,8 +106,10 @@ private struct UsageNotes {
   /// - Parameter isTable: programs have it in their rows.
   func print(isTable: Bool) {
     for model in answer.unpricedModels.prefix(3) {
-      StandardOutput.note(
-        "tapedeck: no cost for \(model.calls) \(model.calls == 1 ? "call" : "calls") of \(model.name): \(model.why)")
+      let calls = model.calls == 1 ? "call" : "calls"
+      // Names as they were recorded: in one line.
+      let why = TerminalText.escaped("\(model.name): \(model.why)")
+      StandardOutput.note("tapedeck: no cost for \(model.calls) \(calls) of \(why)")
     }
     let more = answer.unpricedModels.count - 3
     if more > 0 { StandardOutput.note("tapedeck: … nor for those of \(more) more \(more == 1 ? "model" : "models")") }

@@ -7,7 +7,7 @@ struct RowWriter {
 
   private var printer: RowPrinter
   private var waiting: [JSONValue] = []
-  private var widths: [Int] = []
+  private var layout: TableLayout?
   private var isBegun = false
 
   init(_ printer: RowPrinter) { self.printer = printer }
@@ -33,7 +33,7 @@ struct RowWriter {
 
   private mutating func flush() {
     guard !waiting.isEmpty else { return }
-    widths = printer.print(waiting, widths: widths)
+    layout = printer.print(waiting, before: layout)
     printer.hasTitles = false
     waiting.removeAll(keepingCapacity: true)
   }
