@@ -72,6 +72,10 @@ struct UsageCommand: ParsableCommand {
   private func report(_ comparison: BillComparison) throws {
     guard !comparison.rows.isEmpty else { throw Asking.nothing("no call matches, and the bill has no line") }
     BillTable().print(comparison.rows, format.resolved)
+    for names in comparison.otherNames {
+      let ours = TerminalText.escaped(names.ours.joined(separator: ", "))
+      StandardOutput.note("tapedeck: \(TerminalText.escaped(names.bill)) of the bill stands for \(ours)")
+    }
     let rows = comparison.rows.count - 1
     StandardOutput.note("tapedeck: \(comparison.differing) of \(rows) days and models differ")
   }
