@@ -17,6 +17,7 @@ package enum Entry {
   /// Runs the command that the arguments name; never returns.
   package static func run(_ root: any ParsableCommand.Type) async -> Never {
     // A reader that went away is told by EPIPE, a size limit by EFBIG: neither may kill a recorder.
+    holdStandardDescriptors()
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     do {
@@ -43,6 +44,14 @@ package enum Entry {
 }
 
 extension Entry {
+  /// A program that is started without stdin, stdout or stderr would get their numbers for the first files it opens,
+  /// and write its answers into a store. What stands there instead fails as what is closed does.
+  private static func holdStandardDescriptors() {
+    for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) < 0 && errno == EBADF {
+      _ = open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY)
+    }
+  }
+
   /// - Throws: `TapeError` `.usage` for a word in the place of a command that is none, naming the one that is near.
   private static func checkNames(_ words: ArraySlice<String>, of root: any ParsableCommand.Type) throws {
     var command = root

@@ -102,7 +102,8 @@ struct CallsCommand: ParsableCommand {
     Column("STARTED") { row in
       Column.plain(row["started_at"]).prefix(19).split(separator: "T").joined(separator: " ")
     }.whole,
-    Column("STATE", "state").whole,
+    // Still tells upstream_error and upstream_cut apart.
+    Column("STATE", "state").least(11),
     Column("DEPLOYMENT", "deployment").optional(7),
     Column("MODEL", "model").optional(1),
     Column("IDENTITY", "identity_id").optional(3),

@@ -52,6 +52,13 @@ struct Column: Sendable {
     return column
   }
 
+  /// The same column, cut to no less than `columns`.
+  func least(_ columns: Int) -> Column {
+    var column = self
+    column.least = columns
+    return column
+  }
+
   /// The same column, left out of a table that is wider than the terminal; those of a higher rank go first.
   func optional(_ rank: Int) -> Column {
     var column = self
