@@ -133,7 +133,8 @@ let package = Package(
         "TapePricing", "TapeCatalogue", "TapeConfiguration", "TapeRedaction", "CTapeShims", arguments, logging,
       ],
       exclude: ["manual.py", "tapedeck.service"], swiftSettings: strict),
-    .executableTarget(name: "tapedeck", dependencies: ["TapeCommands", arguments], swiftSettings: strict),
+    .executableTarget(
+      name: "tapedeck", dependencies: ["TapeCommands", "CTapeShims", arguments], swiftSettings: strict),
     .executableTarget(
       name: "tapedeck-live",
       dependencies: [

@@ -17,7 +17,7 @@
 -- Money is not stored: prices are dated and applied when asked (`tapedeck usage`), so a price fix re-prices the past.
 
 PRAGMA application_id = 1413566532;  -- 'TAPD'
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- One row per call: one HTTP exchange, one telemetry span. Written when the call is first seen (state 'open') and
 -- again when it has ended; sealing changes only archive_file and archive_offset.
@@ -184,9 +184,10 @@ CREATE VIRTUAL TABLE call_fts USING fts5 (
 -- call instead of whole rows. Every call is in exactly one of the two tables. Blocks do not overlap, and have up to 2048
 -- calls that have ended, in the order of their keys; a call that changes takes its whole block among the loose ones.
 --
--- data: u32 number of calls; the name columns state, identity_id, thread_id, thread_tags, deployment, provider, model,
--- usage_unknown_reason, usage_contradiction; the number columns call_key, started_ns, has_usage + 2 * mock,
--- prompt_tokens, completion_tokens, total_tokens, cached_tokens, reasoning_tokens, first_content_ns, duration_ns.
+-- data: u32 number of calls; the name columns state, identity_id, thread_tags, deployment, provider, model,
+-- usage_unknown_reason, usage_contradiction; the number columns started_ns, has_usage + 2 * mock, prompt_tokens,
+-- completion_tokens, total_tokens, cached_tokens, reasoning_tokens, first_content_ns, duration_ns.
+-- threads: u32 number of calls; the name column thread_id, which is nearly half of the bytes and rarely asked for.
 -- A number column is u8 width (0, 1, 2, 4 or 8), i64 base, and for each call an unsigned number of so many bytes: what
 -- is to be added to the base, or all ones for NULL; with width 0 all are NULL. A name column is u32 number of texts,
 -- each text as u32 bytes and UTF-8, then a number column: each call's place in that list. All little-endian.
@@ -196,7 +197,8 @@ CREATE TABLE usage_blocks (
   first_started_ns INTEGER NOT NULL,
   last_started_ns INTEGER NOT NULL,
   calls INTEGER NOT NULL,
-  data BLOB NOT NULL
+  data BLOB NOT NULL,
+  threads BLOB NOT NULL
 );
 
 CREATE INDEX usage_blocks_by_start ON usage_blocks (first_started_ns, last_started_ns);

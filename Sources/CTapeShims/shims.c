@@ -45,6 +45,20 @@ int tape_terminal_rows(int fd) {
   return ioctl(fd, TIOCGWINSZ, &size) == 0 ? (int)size.ws_row : 0;
 }
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+
+void tape_keep_freed_memory(void) {
+  // Other arenas than the main one grow and shrink by system calls of a page or so.
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  mallopt(M_TOP_PAD, 1 << 20);
+}
+#else
+void tape_keep_freed_memory(void) {}
+#endif
+
 #if defined(__linux__)
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

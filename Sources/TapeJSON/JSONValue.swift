@@ -2,7 +2,7 @@
 /// order of keys, and duplicate keys (the last one is the one that counts).
 ///
 /// Source: RFC 8259.
-public indirect enum JSONValue: Sendable, Equatable {
+public enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
   /// The number's own characters, e.g. `1e400` or `10.0`.

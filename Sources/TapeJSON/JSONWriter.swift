@@ -7,19 +7,16 @@ extension JSONValue {
   }
 
   /// JSON for people: two spaces an indent.
-  public var pretty: [UInt8] { pretty(indent: 0) }
-
-  /// The same within something that is so many indents deep.
-  package func pretty(indent: Int) -> [UInt8] {
+  public var pretty: [UInt8] {
     var out: [UInt8] = []
-    write(into: &out, indent: indent)
+    write(into: &out, indent: 0)
     return out
   }
 
   public var compactString: String { String(decoding: compact, as: UTF8.self) }
 
-  /// Appends compact JSON; nil `indent` is compact.
-  func write(into out: inout [UInt8], indent: Int? = nil) {
+  /// Appends JSON: for people, within something that is so many indents deep, or compact without `indent`.
+  package func write(into out: inout [UInt8], indent: Int? = nil) {
     switch self {
     case .null: out.append(contentsOf: "null".utf8)
     case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
@@ -60,19 +57,29 @@ extension JSONValue {
 
   /// Appends a JSON string: only what must be escaped is (quote, backslash, control characters).
   public static func write(string text: String, into out: inout [UInt8]) {
-    let hex = Array("0123456789abcdef".utf8)
+    var text = text
     out.append(0x22)
-    for byte in text.utf8 {
-      switch byte {
-      case 0x22, 0x5C: out.append(contentsOf: [0x5C, byte])
-      case 0x0A: out.append(contentsOf: [0x5C, 0x6E])
-      case 0x0D: out.append(contentsOf: [0x5C, 0x72])
-      case 0x09: out.append(contentsOf: [0x5C, 0x74])
-      case 0..<0x20:
-        out.append(contentsOf: [0x5C, 0x75, 0x30, 0x30, hex[Int(byte >> 4)], hex[Int(byte & 15)]])
-      default: out.append(byte)
+    text.withUTF8 { bytes in
+      var start = 0
+      for place in bytes.indices where bytes[place] < 0x20 || bytes[place] == 0x22 || bytes[place] == 0x5C {
+        out.append(contentsOf: bytes[start..<place])
+        write(escaped: bytes[place], into: &out)
+        start = place + 1
       }
+      out.append(contentsOf: bytes[start...])
     }
     out.append(0x22)
+  }
+
+  private static func write(escaped byte: UInt8, into out: inout [UInt8]) {
+    switch byte {
+    case 0x22, 0x5C: out.append(contentsOf: [0x5C, byte])
+    case 0x0A: out.append(contentsOf: [0x5C, 0x6E])
+    case 0x0D: out.append(contentsOf: [0x5C, 0x72])
+    case 0x09: out.append(contentsOf: [0x5C, 0x74])
+    default:
+      let digits = [byte >> 4, byte & 15].map { $0 < 10 ? 0x30 + $0 : 0x57 + $0 }
+      out.append(contentsOf: [0x5C, 0x75, 0x30, 0x30] + digits)
+    }
   }
 }

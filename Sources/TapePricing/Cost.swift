@@ -22,6 +22,17 @@ package struct Unpriced: Error, Equatable {
     case unknownModel = "unknown_model"
     /// The model is known, and has no price for tokens that the call used.
     case noRate = "no_rate"
+
+    /// Where it stands in `allCases`.
+    package var place: Int {
+      switch self {
+      case .noUsage: 0
+      case .badUsage: 1
+      case .unknownProvider: 2
+      case .unknownModel: 3
+      case .noRate: 4
+      }
+    }
   }
 
   package var reason: Reason

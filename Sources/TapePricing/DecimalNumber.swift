@@ -1,3 +1,5 @@
+internal import TapeTypes
+
 /// An exact decimal number, `mantissa × 10^exponent` with up to 38 digits: no floating
 /// point, no rounding.
 ///
@@ -14,9 +16,24 @@ package struct DecimalNumber: Sendable, Hashable, Comparable, CustomStringConver
 
   private init(mantissa: Int128, exponent: Int) {
     var (mantissa, exponent) = (mantissa, exponent)
-    while mantissa != 0, mantissa % 10 == 0 {
-      mantissa /= 10
-      exponent += 1
+    // Divisions of 128 bits are slow: many zeros at once, and the rest in 64 bits where it fits.
+    while Int64(exactly: mantissa) == nil {
+      let (quotient, rest) = mantissa.quotientAndRemainder(dividingBy: 1_000_000)
+      guard rest == 0 else { break }
+      mantissa = quotient
+      exponent += 6
+    }
+    if var small = Int64(exactly: mantissa) {
+      while small != 0, small % 10 == 0 {
+        small /= 10
+        exponent += 1
+      }
+      mantissa = Int128(small)
+    } else {
+      while mantissa % 10 == 0 {
+        mantissa /= 10
+        exponent += 1
+      }
     }
     self.mantissa = mantissa
     self.exponent = mantissa == 0 ? 0 : exponent
@@ -102,14 +119,7 @@ package struct DecimalNumber: Sendable, Hashable, Comparable, CustomStringConver
 
   /// Plain notation without trailing zeros: `0.0005253`.
   package var description: String {
-    let digits = Array(String(mantissa.magnitude).utf8)
-    let sign = mantissa < 0 ? "-" : ""
-    if exponent >= 0 { return sign + String(decoding: digits, as: UTF8.self) + String(repeating: "0", count: exponent) }
-    let places = -exponent
-    let padded = [UInt8](repeating: 0x30, count: max(0, places + 1 - digits.count)) + digits
-    let point = padded.count - places
-    return sign + String(decoding: padded[..<point], as: UTF8.self) + "."
-      + String(decoding: padded[point...], as: UTF8.self)
+    DecimalText.text(mantissa.magnitude, isNegative: mantissa < 0, exponent: exponent)
   }
 
   /// Both mantissas for one exponent: the smaller one, or the smallest at which both fit.

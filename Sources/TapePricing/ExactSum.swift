@@ -1,5 +1,5 @@
 /// USD added up exactly, and fast: as whole numbers of 10⁻¹⁸ USD, and what is finer or too large for that beside them.
-package struct ExactSum: Sendable {
+package struct ExactSum: Sendable, Comparable {
   private var units: Int128 = 0
   private var rest = DecimalNumber.zero
 
@@ -9,7 +9,10 @@ package struct ExactSum: Sendable {
   mutating func add(_ count: Int, at price: UnitPrice) {
     guard count != 0 else { return }
     if let each = price.units {
-      let (amount, isTooLarge) = each.multipliedReportingOverflow(by: Int128(count))
+      // Products of 64 bits are the fast ones, and nearly all.
+      let (amount, isTooLarge) =
+        price.smallUnits.map { (Int128($0, times: count), false) }
+        ?? each.multipliedReportingOverflow(by: Int128(count))
       let (sum, overflows) = units.addingReportingOverflow(amount)
       if !isTooLarge, !overflows {
         units = sum
@@ -26,7 +29,15 @@ package struct ExactSum: Sendable {
     } else {
       left.units = sum
     }
-    left.rest += right.rest
+    if !right.rest.isZero { left.rest += right.rest }
+  }
+
+  package static func == (left: ExactSum, right: ExactSum) -> Bool {
+    left.rest.isZero && right.rest.isZero ? left.units == right.units : left.value == right.value
+  }
+
+  package static func < (left: ExactSum, right: ExactSum) -> Bool {
+    left.rest.isZero && right.rest.isZero ? left.units < right.units : left.value < right.value
   }
 
   package var value: DecimalNumber { rest.isZero ? DecimalNumber(units: units) : DecimalNumber(units: units) + rest }
@@ -37,12 +48,22 @@ struct UnitPrice: Sendable {
   let usd: DecimalNumber
   /// The same in 10⁻¹⁸ USD; nil if it is no whole number of those.
   let units: Int128?
+  /// The same if it fits.
+  let smallUnits: Int?
 
   static let free = UnitPrice(.zero)
 
   init(_ usd: DecimalNumber) {
     self.usd = usd
     units = usd.units
+    smallUnits = units.flatMap { Int(exactly: $0) }
+  }
+}
+
+extension Int128 {
+  fileprivate init(_ number: Int, times other: Int) {
+    let (high, low) = number.multipliedFullWidth(by: other)
+    self = Int128(high) << 64 | Int128(low)
   }
 }
 
@@ -57,13 +78,13 @@ package struct CostParts: Sendable {
 
   package init() {}
 
-  package var total: DecimalNumber {
+  package var total: ExactSum {
     var sum = input
     sum += cached
     sum += output
     if let reasoning { sum += reasoning }
     sum += request
-    return sum.value
+    return sum
   }
 
   /// Adds calls of the same prices: `usage` is the sum of theirs.

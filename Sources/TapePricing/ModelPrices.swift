@@ -116,6 +116,17 @@ struct PriceRow: Sendable {
     }
   }
 
+  func holds(atNs time: Int64) -> Bool { validity.holds(atNs: time) }
+
+  var validity: PriceTimes { PriceTimes(from: from, times: times) }
+}
+
+/// When a price holds.
+struct PriceTimes {
+  /// As in `PriceRow`.
+  var from: Int?
+  var times: (start: Int, end: Int)?
+
   func holds(atNs time: Int64) -> Bool {
     let seconds = Int(time.floorDivided(by: 1_000_000_000))
     let day = seconds.floorDivided(by: 86_400)

@@ -1,4 +1,4 @@
-internal import TapeTypes
+package import TapeTypes
 
 /// Prices many calls at once.
 ///
@@ -19,22 +19,22 @@ package struct PriceClasses {
 
   private struct Model {
     var search: PriceSearch
-    /// Nothing but the tokens decides on the price.
-    var isPlain: Bool
+    var schedule: PriceSchedule
   }
 
   private struct Class {
     var prices: Result<CallPrices, Unpriced>
-    /// What its model bills for that a usage does not tell.
-    var notInUsage: [String]
+    /// Of `notInUsage`.
+    var notInUsage: Int
   }
+
+  /// Sets of what models bill for that a usage does not tell.
+  package private(set) var notInUsage = NameSets()
 
   /// The number of a provider's model, for `add`.
   package mutating func model(provider: String?, model: String?) -> Int {
     let search = table.find(provider: provider, model: model)
-    let rows = search.search.found?.model.rows ?? []
-    let isPlain = search.overrides.isEmpty && rows.count <= 1 && rows.allSatisfy(\.tierSizes.isEmpty)
-    models.append(Model(search: search, isPlain: isPlain))
+    models.append(Model(search: search, schedule: PriceSchedule(search)))
     return models.count - 1
   }
 
@@ -53,7 +53,7 @@ package struct PriceClasses {
     let reading = BillableUsage.read(
       prompt: prompt, completion: completion, cached: cached, reasoning: reasoning, total: total)
     guard case .usage(let usage) = reading else { return nil }
-    var place = models[model].isPlain ? 0 : models[model].search.place(prompt: usage.prompt, atNs: at)
+    var place = models[model].schedule.place(prompt: usage.prompt, atNs: at)
     // In a class of its own.
     if max(usage.prompt, usage.completion, usage.reasoning) > Self.mostAdded { place = -1 - classes.count }
     let number = numbers.number(model << 5 | usage.parts, place)
@@ -62,10 +62,14 @@ package struct PriceClasses {
     return (number, PricedTokens(usage))
   }
 
-  private func newClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) -> Class {
-    switch search.pricing(of: usage, calls: 1, size: usage.prompt, at: at, version: table.version) {
-    case .success(let pricing): Class(prices: pricing.prices(), notInUsage: pricing.notInUsage)
-    case .failure(let why): Class(prices: .failure(why), notInUsage: [])
+  private mutating func newClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) -> Class {
+    switch search.pricing(of: usage, at: at, version: table.version) {
+    case .success(let pricing):
+      let prices = pricing.prices()
+      // What has no cost has nothing that its cost leaves out.
+      let others = (try? prices.get()) == nil ? [] : pricing.notInUsage
+      return Class(prices: prices, notInUsage: notInUsage.number(others))
+    case .failure(let why): return Class(prices: .failure(why), notInUsage: NameSets.empty)
     }
   }
 
@@ -75,13 +79,14 @@ package struct PriceClasses {
     return nil
   }
 
-  /// What the model of a class bills for and a usage does not tell.
-  package func notInUsage(_ number: Int) -> [String] { classes[number].notInUsage }
+  /// What the model of a class bills for that a usage does not tell: a set of `notInUsage`.
+  package func notInUsage(_ number: Int) -> Int { classes[number].notInUsage }
 
   /// Adds what calls of a class cost together; nothing if that is not known.
-  package func add(_ number: Int, _ tokens: PricedTokens, to parts: inout CostParts) {
+  package func add(_ number: Int, _ tokens: PricedTokens, to parts: inout CostParts?) {
     guard case .success(let prices) = classes[number].prices else { return }
-    parts.add(tokens.usage, calls: tokens.calls, at: prices)
+    if parts == nil { parts = CostParts() }
+    parts?.add(tokens.usage, calls: tokens.calls, at: prices)
   }
 }
 
@@ -125,16 +130,5 @@ extension BillableUsage {
   fileprivate var parts: Int {
     (prompt > cached ? 1 : 0) | (cached > 0 ? 2 : 0) | (completion > 0 ? 4 : 0) | (reasoning > 0 ? 8 : 0)
       | (reasoningIsOnTop ? 16 : 0)
-  }
-}
-
-extension PriceSearch {
-  /// A number for which rows of prices hold for a call, and between which sizes of theirs it lies.
-  fileprivate func place(prompt: Int, atNs time: Int64) -> Int {
-    let override = overrides.lastIndex { $0.holds(atNs: time) } ?? -1
-    let rows = search.found?.model.rows ?? []
-    let row = search.found?.model.rowIndex(atNs: time) ?? 0
-    let tier = rows.isEmpty ? 0 : rows[row].tierSizes.count { prompt > $0 }
-    return (override + 1) << 40 | row << 20 | tier
   }
 }

@@ -33,11 +33,10 @@ package struct PriceOverride: Sendable, Equatable {
   /// What figures say that they come from: `override 2026-11-23`.
   package var version: String { "override \(setAt.prefix(10))" }
 
-  func holds(atNs time: Int64) -> Bool {
-    var row = PriceRow()
-    row.from = from.flatMap(CivilDate.days)
-    return row.holds(atNs: time)
-  }
+  func holds(atNs time: Int64) -> Bool { PriceTimes(from: day).holds(atNs: time) }
+
+  /// `from` in days since 1970.
+  var day: Int? { from.flatMap(CivilDate.days) }
 
   func isSame(as other: PriceOverride) -> Bool {
     names(provider: other.provider, model: other.model) && from == other.from

@@ -112,7 +112,7 @@ package struct PriceTable: Sendable {
       return .unknown(Unpriced(.badUsage, "the usage cannot be read"))
     }
     let pricing = find(provider: provider, model: model).pricing(
-      of: usage, calls: 1, size: usage.prompt, at: at, version: version)
+      of: usage, at: at, version: version)
     switch pricing {
     case .success(let pricing): return pricing.cost
     case .failure(let why): return .unknown(why)
@@ -174,17 +174,17 @@ struct PriceSearch: Sendable {
   /// By the day from which they hold.
   var overrides: [PriceOverride]
 
-  /// The arithmetic of `calls` calls of the same size, all of which were at a time with the prices of `time`.
+  /// The arithmetic of a call.
   ///
-  /// - Parameter version: that of the table.
-  func pricing(
-    of usage: BillableUsage, calls: Int, size: Int, at time: Int64, version: String
-  ) -> Result<Pricing, Unpriced> {
+  /// - Parameters:
+  ///   - time: ns since 1970.
+  ///   - version: that of the table.
+  func pricing(of usage: BillableUsage, at time: Int64, version: String) -> Result<Pricing, Unpriced> {
     if let override = overrides.last(where: { $0.holds(atNs: time) }) {
       let found = search.found
       return .success(
         Pricing(
-          usage: usage, calls: calls, size: size, row: override.row(over: found?.model.row(atNs: time)),
+          usage: usage, row: override.row(over: found?.model.row(atNs: time)),
           name: override.name, version: override.version,
           notes: override.notes(instead: found, at: time, table: version), notInUsage: found?.model.notInUsage ?? []))
     }
@@ -193,7 +193,7 @@ struct PriceSearch: Sendable {
     case .found(let found):
       return .success(
         Pricing(
-          usage: usage, calls: calls, size: size, row: found.model.row(atNs: time), name: found.name, version: version,
+          usage: usage, row: found.model.row(atNs: time), name: found.name, version: version,
           notes: found.notes, notInUsage: found.model.notInUsage))
     }
   }

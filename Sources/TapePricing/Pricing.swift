@@ -1,13 +1,8 @@
-/// The arithmetic of one cost:
+/// The arithmetic of one call's cost:
 /// (prompt − cached)·input + cached·cached price + completion·output + request fee, and
 /// reasoning·output on top where the provider counts it beside completion.
-///
-/// Of one call, or of several that have the same rates: then `usage` is the sum of theirs.
 struct Pricing {
   let usage: BillableUsage
-  let calls: Int
-  /// Prompt tokens of one call: what tiers go by.
-  let size: Int
   let row: PriceRow
   /// `provider/model`, as the table or the override names it.
   let name: String
@@ -18,7 +13,7 @@ struct Pricing {
 
   /// What is billed at which prices, or why that is not known.
   ///
-  /// Nothing but `row`, `size` and which parts the usage has decides on that.
+  /// Nothing but `row`, the size of the prompt and which parts the usage has decides on that.
   func prices() -> Result<CallPrices, Unpriced> {
     if row.isEmpty {
       // A model that is listed without any price may be free or not known; only `…:free` says which.
@@ -33,14 +28,14 @@ struct Pricing {
         input: price(row.input), cached: price(row.cached ?? row.input), output: price(row.output),
         reasoning: price(row.reasoning ?? row.output),
         // Per thousand.
-        request: UnitPrice(row.requests?.price(prompt: size).shifted(by: -3) ?? .zero)))
+        request: UnitPrice(row.requests?.price(prompt: usage.prompt).shifted(by: -3) ?? .zero)))
   }
 
   private var isFree: Bool { row.isEmpty && name.hasSuffix(":free") }
 
   /// Prices are per million tokens; the tier is that of the whole prompt.
   private func price(_ rate: Rate?) -> UnitPrice {
-    rate.map { UnitPrice($0.price(prompt: size).shifted(by: -6)) } ?? .free
+    rate.map { UnitPrice($0.price(prompt: usage.prompt).shifted(by: -6)) } ?? .free
   }
 
   var cost: CostResult {
@@ -48,12 +43,12 @@ struct Pricing {
     case .failure(let why): return .unknown(why)
     case .success(let prices):
       var parts = CostParts()
-      parts.add(usage, calls: calls, at: prices)
+      parts.add(usage, calls: 1, at: prices)
       return .cost(
         Cost(
-          total: parts.total, input: parts.input.value, cached: parts.cached.value, output: parts.output.value,
+          total: parts.total.value, input: parts.input.value, cached: parts.cached.value, output: parts.output.value,
           reasoning: parts.reasoning?.value, request: parts.request.value, priceModel: name, priceVersion: version,
-          rates: isFree ? AppliedRates() : AppliedRates(row, prompt: size), notInUsage: notInUsage,
+          rates: isFree ? AppliedRates() : AppliedRates(row, prompt: usage.prompt), notInUsage: notInUsage,
           notes: notes + ownNotes))
     }
   }

@@ -8,10 +8,12 @@ enum JSONPieces {
   /// ns as a number of milliseconds, exactly.
   static func milliseconds(_ ns: Int64?) -> JSONValue {
     guard let ns else { return .null }
-    let whole = ns.magnitude / 1_000_000
-    var fraction = padded(ns.magnitude % 1_000_000, 6)
-    while fraction.last == "0" { fraction.removeLast() }
-    return .number((ns < 0 ? "-" : "") + String(whole) + (fraction.isEmpty ? "" : "." + fraction))
+    var (digits, places) = (ns.magnitude, 6)
+    while places > 0, digits % 10 == 0 {
+      digits /= 10
+      places -= 1
+    }
+    return .number(DecimalText.text(UInt128(digits), isNegative: ns < 0, exponent: -places))
   }
 
   static func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }

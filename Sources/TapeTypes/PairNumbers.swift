@@ -5,23 +5,23 @@ package struct PairNumbers: Sendable {
     package let first: Int
     package let second: Int
 
-    package init(first: Int, second: Int) {
+    @inlinable package init(first: Int, second: Int) {
       self.first = first
       self.second = second
     }
   }
 
   /// The pairs by their numbers.
-  package private(set) var pairs: [Pair] = []
+  @usableFromInline package internal(set) var pairs: [Pair] = []
   /// The numbers by hash, -1 for none; linear probing, at most half full. A power of two of them.
-  private var slots = [Int32](repeating: -1, count: 16)
+  @usableFromInline var slots = [Int32](repeating: -1, count: 16)
 
   package init() {}
 
   package var count: Int { pairs.count }
 
   /// The number of a pair; `count` as it was before if it is new. No more than 2³⁰ pairs.
-  package mutating func number(_ first: Int, _ second: Int) -> Int {
+  @inlinable package mutating func number(_ first: Int, _ second: Int) -> Int {
     var slot = Self.hash(first, second) & (slots.count - 1)
     while slots[slot] >= 0 {
       let number = Int(slots[slot])
@@ -34,7 +34,7 @@ package struct PairNumbers: Sendable {
     return pairs.count - 1
   }
 
-  private mutating func grow() {
+  @usableFromInline mutating func grow() {
     slots = [Int32](repeating: -1, count: slots.count * 4)
     for (number, pair) in pairs.enumerated() {
       var slot = Self.hash(pair.first, pair.second) & (slots.count - 1)
@@ -43,7 +43,7 @@ package struct PairNumbers: Sendable {
     }
   }
 
-  private static func hash(_ first: Int, _ second: Int) -> Int {
+  @inlinable static func hash(_ first: Int, _ second: Int) -> Int {
     let mixed = (UInt(bitPattern: first) &* 0x9E37_79B9_7F4A_7C15) ^ UInt(bitPattern: second)
     let spread = mixed.multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
     return Int(bitPattern: spread.high ^ spread.low)

@@ -1,4 +1,6 @@
+internal import CTapeShims
 internal import TapeCommands
 
+tape_keep_freed_memory()
 if Tapedeck.wantsLiveHelp(CommandLine.arguments) { try Tapedeck.becomeLive() }
 await Entry.run(Tapedeck.self)

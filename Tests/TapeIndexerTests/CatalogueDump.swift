@@ -37,13 +37,25 @@ private func usage(_ snapshot: CatalogueSnapshot) throws -> [String] {
   try snapshot.usageBlocks(from: nil, to: nil, names: Set(UsageRow.Name.allCases)) { block in
     for call in 0..<block.count {
       let names = UsageRow.Name.allCases.map { name in
-        let place = block[name].places[call]
-        return place == UsageBlock.none ? "-" : block[name].texts[place]
+        let place = block.places(name)[call]
+        return place == UsageBlock.none ? "-" : block.texts[name.rawValue][place]
       }
-      lines.append("usage: \(UsageRow.Number.allCases.map { block[$0][call] }) \(names)")
+      lines.append("usage: \(UsageRow.Number.allCases.map { block.numbers($0)[call] }) \(names)")
     }
   }
   return lines.sorted()
+}
+
+extension UsageBlock {
+  /// Each call's place in the texts of a name column.
+  func places(_ name: UsageRow.Name) -> [Int] {
+    withColumns { Array(UnsafeBufferPointer(start: $0[name], count: count)) }
+  }
+
+  /// What a number column has of each call.
+  func numbers(_ number: UsageRow.Number) -> [Int] {
+    withColumns { Array(UnsafeBufferPointer(start: $0[number], count: count)) }
+  }
 }
 
 /// The lines that only one of two dumps has.

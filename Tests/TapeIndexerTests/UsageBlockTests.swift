@@ -14,47 +14,62 @@ struct UsageBlockTests {
           nil, "",
         ],
         numbers: [
-          index, 1_760_000_000_000_000_000 + index * 1_000_003, index % 4, index % 5 == 0 ? nil : index,
+          1_760_000_000_000_000_000 + index * 1_000_003, index % 4, index % 5 == 0 ? nil : index,
           Int.max - 1 - index,
           -index, nil, 7, index % 2 == 0 ? nil : index * 70_000, 0xFFFF + index % 2,
         ])
     }
   }
 
-  private func decoded(_ bytes: [UInt8], _ names: Set<UsageRow.Name> = Set(UsageRow.Name.allCases)) -> UsageBlock? {
-    bytes.withUnsafeBytes { UsageBlock($0, names: names) }
+  private func decoded(
+    _ data: [UInt8], _ threads: [UInt8]?, _ names: Set<UsageRow.Name> = Set(UsageRow.Name.allCases)
+  ) -> UsageBlock? {
+    data.withUnsafeBytes { data in
+      guard let threads else { return UsageBlock(data, threads: nil, names: names) }
+      return threads.withUnsafeBytes { UsageBlock(data, threads: $0, names: names) }
+    }
   }
 
   private func values(_ block: UsageBlock, _ name: UsageRow.Name) -> [String?] {
-    block[name].places.map { $0 == UsageBlock.none ? nil : block[name].texts[$0] }
+    block.places(name).map { $0 == UsageBlock.none ? nil : block.texts[name.rawValue][$0] }
   }
 
   @Test(arguments: [0, 1, 2, 300, 2048])
   func whatGoesInComesOut(_ count: Int) throws {
     let rows = rows(count)
     let bytes = UsageBlock(rows).bytes
-    let block = try #require(decoded(bytes), "\(count) calls")
+    let block = try #require(decoded(bytes.data, bytes.threads), "\(count) calls")
     #expect(block.count == count)
     for name in UsageRow.Name.allCases { #expect(values(block, name) == rows.map { $0.names[name.rawValue] }) }
     for number in UsageRow.Number.allCases {
-      #expect(block[number] == rows.map { $0.numbers[number.rawValue] ?? UsageBlock.none })
+      #expect(block.numbers(number) == rows.map { $0.numbers[number.rawValue] ?? UsageBlock.none })
     }
   }
 
   @Test func columnsThatAreNotWantedAreNotThere() throws {
-    let block = try #require(decoded(UsageBlock(rows(10)).bytes, [.model]))
+    let block = try #require(decoded(UsageBlock(rows(10)).bytes.data, nil, [.model]))
     #expect(values(block, .model) == Array(repeating: "gpt", count: 10))
     #expect(values(block, .thread) == Array(repeating: nil, count: 10))
+    #expect(values(block, .identity) == Array(repeating: nil, count: 10))
+    #expect(block.numbers(.completion) == (0..<10).map { Int.max - 1 - $0 })
   }
 
   @Test func bytesThatAreNoBlockAreRefused() {
-    let bytes = UsageBlock(rows(20)).bytes
-    for length in 0..<bytes.count { #expect(decoded(Array(bytes[..<length])) == nil) }
-    #expect(decoded(bytes + [0]) == nil)
-    for index in bytes.indices {
-      var changed = bytes
+    let (data, threads) = UsageBlock(rows(20)).bytes
+    for length in 0..<data.count { #expect(decoded(Array(data[..<length]), threads) == nil) }
+    for length in 0..<threads.count { #expect(decoded(data, Array(threads[..<length])) == nil) }
+    #expect(decoded(data + [0], threads) == nil)
+    #expect(decoded(data, threads + [0]) == nil)
+    #expect(decoded(data, UsageBlock(rows(19)).bytes.threads) == nil)
+    for index in data.indices {
+      var changed = data
       changed[index] ^= 0xFF
-      _ = decoded(changed)
+      _ = decoded(changed, threads)
+    }
+    for index in threads.indices {
+      var changed = threads
+      changed[index] ^= 0xFF
+      _ = decoded(data, changed)
     }
   }
 }
@@ -94,16 +109,17 @@ struct UsagePackingTests {
   private func facts() throws -> (blocks: [Int], loose: Int) {
     let reader = try CatalogueReader(path: path)
     var expected: [[Int]] = []
-    try reader.query("SELECT call_key, started_ns, total_tokens FROM calls ORDER BY call_key") { row in
-      expected.append((0..<3).map { row.integer($0) ?? -1 })
+    // A call starts at its number.
+    try reader.query("SELECT started_ns, total_tokens FROM calls ORDER BY call_key") { row in
+      expected.append((0..<2).map { row.integer($0) ?? -1 })
     }
     var found: [[Int]] = []
     try reader.snapshot { snapshot in
       try snapshot.usageBlocks(from: nil, to: nil, names: [.identity]) { block in
+        let (started, total, places) = (block.numbers(.started), block.numbers(.total), block.places(.identity))
         for call in 0..<block.count {
-          found.append([block[.key][call], block[.started][call], block[.total][call]])
-          let place = block[.identity].places[call]
-          #expect(block[.identity].texts[place] == "user_\(block[.started][call] % 5)")
+          found.append([started[call], total[call]])
+          #expect(block.texts[UsageRow.Name.identity.rawValue][places[call]] == "user_\(started[call] % 5)")
         }
       }
     }

@@ -108,13 +108,14 @@ import Testing
       while tokens.count <= added.number { tokens.append(PricedTokens()) }
       tokens[added.number] += added.tokens
     }
-    var parts = CostParts()
+    var total: CostParts?
     for (number, tokens) in tokens.enumerated() {
       summed.add(classes.problem(number), calls: tokens.calls)
-      classes.add(number, tokens, to: &parts)
+      classes.add(number, tokens, to: &total)
     }
+    let parts = try #require(total)
     summed.sums = [
-      parts.total, parts.input.value, parts.cached.value, parts.output.value, parts.reasoning?.value ?? .zero,
+      parts.total.value, parts.input.value, parts.cached.value, parts.output.value, parts.reasoning?.value ?? .zero,
       parts.request.value,
     ]
     #expect(summed == single)

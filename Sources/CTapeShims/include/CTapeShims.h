@@ -52,3 +52,7 @@ ptrdiff_t tape_send(int fd, const void *bytes, size_t count);
 /// Bytes sent on a socket that the other side has not acknowledged; 0 if that is not known.
 int tape_unacknowledged(int fd);
 #endif
+
+/// For a process that answers one question and ends: memory that was freed is kept for what comes next, where the
+/// allocator would give it back to the system and fetch it again, page by page.
+void tape_keep_freed_memory(void);

@@ -18,12 +18,21 @@ extension CatalogueSnapshot {
   package func usageBlocks(
     from: Int64?, to: Int64?, names: Set<UsageRow.Name>, _ body: (UsageBlock) throws -> Void
   ) throws {
+    // The threads are read only if they are selected.
+    let columns = names.contains(.thread) ? "data, threads" : "data, NULL"
     let statement = try database.cachedStatement(
-      sql: "SELECT data FROM usage_blocks WHERE last_started_ns >= ? AND first_started_ns < ?")
+      sql: "SELECT \(columns) FROM usage_blocks WHERE last_started_ns >= ? AND first_started_ns < ?")
     let rows = try Row.fetchCursor(statement, arguments: [from ?? Int64.min, to ?? Int64.max])
     while let row = try rows.next() {
       let block = try row.withUnsafeData(atIndex: 0) { data in
-        data.flatMap { $0.withUnsafeBytes { UsageBlock($0, names: names) } }
+        try row.withUnsafeData(atIndex: 1) { threads in
+          data.flatMap { data in
+            data.withUnsafeBytes { data in
+              if let threads { return threads.withUnsafeBytes { UsageBlock(data, threads: $0, names: names) } }
+              return UsageBlock(data, threads: nil, names: names)
+            }
+          }
+        }
       }
       guard let block else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a block of usage is damaged") }
       try body(block)

@@ -106,10 +106,12 @@ extension CatalogueTransaction {
     guard let earliest = started.min(), let latest = started.max() else { return }
     let insert = try database.cachedStatement(
       sql: """
-        INSERT INTO usage_blocks (first_key, last_key, first_started_ns, last_started_ns, calls, data)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO usage_blocks (first_key, last_key, first_started_ns, last_started_ns, calls, data, threads)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         """)
-    try insert.execute(arguments: [first, last, earliest, latest, rows.count, Data(UsageBlock(rows).bytes)])
+    let bytes = UsageBlock(rows).bytes
+    try insert.execute(
+      arguments: [first, last, earliest, latest, rows.count, Data(bytes.data), Data(bytes.threads)])
     try execute("DELETE FROM usage_loose WHERE call_key BETWEEN ? AND ?", [.integer(first), .integer(last)])
   }
 }

@@ -9,63 +9,96 @@ package struct UsageBlock: Sendable {
   @inlinable package static func known(_ value: Int) -> Int? { value == none ? nil : value }
 
   package let count: Int
-  /// For each name column the texts that it has.
+  /// For each name column the texts that it has. Columns behind the fixed ones are what else was selected.
   package private(set) var texts: [[String]] = []
-  /// For each name column and call the place in `texts`, or `none`.
-  package private(set) var names: [[Int]] = []
-  /// For each number column and call the number, or `none`.
-  package private(set) var numbers: [[Int]] = []
+  /// For each name column, then for each number column: for each call the place in `texts`, the number, or `none`.
+  private var values: [Int] = []
 
   package init(_ rows: [UsageRow]) {
     count = rows.count
     for column in 0..<(rows.first?.names.count ?? UsageRow.Name.allCases.count) {
       var places: [String: Int] = [:]
       var list: [String] = []
-      names.append(
-        rows.map { row in
-          guard let text = row.names[column] else { return Self.none }
-          if let place = places[text] { return place }
-          places[text] = list.count
-          list.append(text)
-          return list.count - 1
-        })
+      for row in rows {
+        guard let text = row.names[column] else {
+          values.append(Self.none)
+          continue
+        }
+        let place = places[text] ?? list.count
+        values.append(place)
+        guard place == list.count else { continue }
+        places[text] = place
+        list.append(text)
+      }
       texts.append(list)
     }
-    for column in UsageRow.Number.allCases.indices {
-      numbers.append(rows.map { $0.numbers[column] ?? Self.none })
+    for column in UsageRow.Number.allCases.indices { values += rows.map { $0.numbers[column] ?? Self.none } }
+  }
+
+  /// Reads the columns without copying them.
+  package func withColumns<Result>(_ body: (UsageColumns) throws -> Result) rethrows -> Result {
+    // There is a base even without calls.
+    try (values.isEmpty ? [0] : values).withUnsafeBufferPointer { values in
+      guard let base = values.baseAddress else { preconditionFailure("an array that is not empty has a base") }
+      return try body(UsageColumns(base: base, count: count, names: texts.count))
     }
   }
 
-  package subscript(_ name: UsageRow.Name) -> (texts: [String], places: [Int]) {
-    (texts[name.rawValue], names[name.rawValue])
+  private func column(_ index: Int) -> ArraySlice<Int> { values[(index * count)..<((index + 1) * count)] }
+}
+
+/// The columns of a block, while they are read: each has `count` numbers, or `UsageBlock.none`.
+package struct UsageColumns {
+  @usableFromInline let base: UnsafePointer<Int>
+  package let count: Int
+  @usableFromInline let names: Int
+
+  init(base: UnsafePointer<Int>, count: Int, names: Int) {
+    self.base = base
+    self.count = count
+    self.names = names
   }
 
-  package subscript(_ number: UsageRow.Number) -> [Int] { numbers[number.rawValue] }
+  /// Places in the name column's texts.
+  @inlinable package subscript(_ name: UsageRow.Name) -> UnsafePointer<Int> { self[name: name.rawValue] }
+
+  /// The same of any name column, as `UsageBlock.texts` has them.
+  @inlinable package subscript(name index: Int) -> UnsafePointer<Int> { base + index * count }
+
+  @inlinable package subscript(_ number: UsageRow.Number) -> UnsafePointer<Int> {
+    base + (names + number.rawValue) * count
+  }
 }
 
 // MARK: As bytes
 
-/// `u32 calls`, then the name columns, then the number columns. A number column is u8 width (0, 1, 2, 4 or 8), i64
-/// base, and for each call an unsigned number of that width, little-endian: the difference to the base, or all ones for
-/// no value; width 0 says that no call has one. A name column is u32 texts, for each text u32 bytes and its UTF-8, and
-/// a number column with each call's place in the texts.
+/// `data` is u32 calls, then the name columns but for the threads, then the number columns. A number column is u8 width
+/// (0, 1, 2, 4 or 8), i64 base, and for each call an unsigned number of that width, little-endian: the difference to the
+/// base, or all ones for no value; width 0 says that no call has one. A name column is u32 texts, for each text u32 bytes
+/// and its UTF-8, and a number column with each call's place in the texts. `threads` is u32 calls and the name column of
+/// the threads: nearly half of the bytes, and rarely asked for.
 extension UsageBlock {
-  package var bytes: [UInt8] {
-    var out: [UInt8] = []
-    out.append(number: UInt32(count))
-    for (list, places) in zip(texts, names) {
-      out.append(number: UInt32(list.count))
-      for text in list {
-        out.append(number: UInt32(text.utf8.count))
-        out += text.utf8
-      }
-      Self.append(places, to: &out)
+  package var bytes: (data: [UInt8], threads: [UInt8]) {
+    var (data, threads): ([UInt8], [UInt8]) = ([], [])
+    data.append(number: UInt32(count))
+    threads.append(number: UInt32(count))
+    for name in UsageRow.Name.allCases {
+      if name == .thread { append(name, to: &threads) } else { append(name, to: &data) }
     }
-    for column in numbers { Self.append(column, to: &out) }
-    return out
+    for number in UsageRow.Number.allCases { Self.append(column(texts.count + number.rawValue), to: &data) }
+    return (data, threads)
   }
 
-  private static func append(_ column: [Int], to out: inout [UInt8]) {
+  private func append(_ name: UsageRow.Name, to out: inout [UInt8]) {
+    out.append(number: UInt32(texts[name.rawValue].count))
+    for text in texts[name.rawValue] {
+      out.append(number: UInt32(text.utf8.count))
+      out += text.utf8
+    }
+    Self.append(column(name.rawValue), to: &out)
+  }
+
+  private static func append(_ column: ArraySlice<Int>, to out: inout [UInt8]) {
     let known = column.lazy.filter { $0 != none }
     guard let base = known.min(), let top = known.max() else {
       out.append(0)
@@ -83,25 +116,63 @@ extension UsageBlock {
   }
 
   /// - Parameters:
+  ///   - threads: nil if they are not read.
   ///   - wanted: the name columns that are read; of the others every call has no value. All numbers are read.
   /// - Returns: nil if the bytes are no block.
-  package init?(_ bytes: UnsafeRawBufferPointer, names wanted: Set<UsageRow.Name>) {
-    var reader = BlockReader(bytes: bytes)
-    guard let count = reader.number(UInt32.self).map(Int.init), count <= bytes.count else { return nil }
+  package init?(
+    _ data: UnsafeRawBufferPointer, threads: UnsafeRawBufferPointer?, names wanted: Set<UsageRow.Name>
+  ) {
+    var reader = BlockReader(bytes: data)
+    guard let count = reader.number(UInt32.self).map(Int.init), count <= data.count else { return nil }
     self.count = count
+    let size = (UsageRow.Name.allCases.count + UsageRow.Number.allCases.count) * count
+    var texts: [[String]]?
+    values = Array(unsafeUninitializedCapacity: size) { values, filled in
+      texts = values.baseAddress.flatMap { Self.read(&reader, threads, count, wanted, into: $0) }
+      filled = texts == nil ? 0 : size
+    }
+    guard let texts else { return nil }
+    self.texts = texts
+  }
+
+  /// Reads all columns.
+  ///
+  /// - Parameter values: room for them.
+  /// - Returns: the texts of the name columns.
+  private static func read(
+    _ reader: inout BlockReader, _ threads: UnsafeRawBufferPointer?, _ count: Int, _ wanted: Set<UsageRow.Name>,
+    into values: UnsafeMutablePointer<Int>
+  ) -> [[String]]? {
+    var texts: [[String]] = []
+    var column = values
     for name in UsageRow.Name.allCases {
-      guard let texts = reader.texts(skipping: !wanted.contains(name)),
-        let places = reader.column(count, skipping: !wanted.contains(name)),
-        places.allSatisfy({ $0 == Self.none || (0..<texts.count).contains($0) })
-      else { return nil }
-      self.texts.append(texts)
-      names.append(places)
+      let isWanted = wanted.contains(name)
+      let read =
+        name == .thread
+        ? readThreads(threads, count, into: column) : reader.names(count, skipping: !isWanted, into: column)
+      guard let read else { return nil }
+      texts.append(read)
+      column += count
     }
     for _ in UsageRow.Number.allCases {
-      guard let column = reader.column(count, skipping: false) else { return nil }
-      numbers.append(column)
+      guard reader.column(count, skipping: false, into: column) else { return nil }
+      column += count
     }
-    guard reader.isAtEnd else { return nil }
+    return reader.isAtEnd ? texts : nil
+  }
+
+  private static func readThreads(
+    _ bytes: UnsafeRawBufferPointer?, _ count: Int, into column: UnsafeMutablePointer<Int>
+  ) -> [String]? {
+    guard let bytes else {
+      column.initialize(repeating: none, count: count)
+      return []
+    }
+    var reader = BlockReader(bytes: bytes)
+    guard reader.number(UInt32.self).map(Int.init) == count,
+      let texts = reader.names(count, skipping: false, into: column), reader.isAtEnd
+    else { return nil }
+    return texts
   }
 }
 
@@ -133,32 +204,41 @@ private struct BlockReader {
     return texts
   }
 
-  /// The numbers of a column; every one `none` when it is skipped.
-  mutating func column(_ count: Int, skipping: Bool) -> [Int]? {
-    guard let width = number(UInt8.self).map(Int.init), let base = number(Int64.self).map(Int.init),
-      [0, 1, 2, 4, 8].contains(width), width * count <= bytes.count - position
-    else { return nil }
-    defer { position += width * count }
-    guard !skipping else { return Array(repeating: UsageBlock.none, count: count) }
-    return switch width {
-    case 1: wide(UInt8.self, count, base)
-    case 2: wide(UInt16.self, count, base)
-    case 4: wide(UInt32.self, count, base)
-    case 8: wide(UInt64.self, count, base)
-    default: Array(repeating: UsageBlock.none, count: count)
+  /// A name column: its texts, and each call's place in them.
+  mutating func names(_ count: Int, skipping: Bool, into column: UnsafeMutablePointer<Int>) -> [String]? {
+    guard let texts = texts(skipping: skipping), self.column(count, skipping: skipping, into: column) else {
+      return nil
     }
+    let places = UnsafeBufferPointer(start: column, count: count)
+    return places.allSatisfy { $0 == UsageBlock.none || (0..<texts.count).contains($0) } ? texts : nil
   }
 
-  private func wide<Stored: FixedWidthInteger & UnsignedInteger>(_: Stored.Type, _ count: Int, _ base: Int) -> [Int] {
-    let start = position
-    return Array(unsafeUninitializedCapacity: count) { column, filled in
-      for index in 0..<count {
-        let offset = start + index * MemoryLayout<Stored>.size
-        let stored = Stored(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Stored.self))
-        let value = stored == .max ? UsageBlock.none : base &+ Int(truncatingIfNeeded: stored)
-        column.initializeElement(at: index, to: value)
-      }
-      filled = count
+  /// The numbers of a column; every one `none` when it is skipped.
+  ///
+  /// - Returns: false if there is no such column.
+  mutating func column(_ count: Int, skipping: Bool, into column: UnsafeMutablePointer<Int>) -> Bool {
+    guard let width = number(UInt8.self).map(Int.init), let base = number(Int64.self).map(Int.init),
+      [0, 1, 2, 4, 8].contains(width), width * count <= bytes.count - position
+    else { return false }
+    defer { position += width * count }
+    switch skipping ? 0 : width {
+    case 1: widen(UInt8.self, count, base, into: column)
+    case 2: widen(UInt16.self, count, base, into: column)
+    case 4: widen(UInt32.self, count, base, into: column)
+    case 8: widen(UInt64.self, count, base, into: column)
+    default: column.initialize(repeating: UsageBlock.none, count: count)
+    }
+    return true
+  }
+
+  private func widen<Stored: FixedWidthInteger & UnsignedInteger>(
+    _: Stored.Type, _ count: Int, _ base: Int, into column: UnsafeMutablePointer<Int>
+  ) {
+    guard let start = bytes.baseAddress.map({ $0 + position }) else { return }
+    for index in 0..<count {
+      let stored = start.loadUnaligned(fromByteOffset: index &* MemoryLayout<Stored>.size, as: Stored.self)
+      let number = Stored(littleEndian: stored)
+      column[index] = number == .max ? UsageBlock.none : base &+ Int(truncatingIfNeeded: number)
     }
   }
 }

@@ -7,7 +7,7 @@ package struct UsageRow: Sendable, Equatable {
 
   /// The columns with numbers, in the order in which a block has them.
   package enum Number: Int, CaseIterable, Sendable {
-    case key, started, flags, prompt, completion, total, cached, reasoning, firstContent, duration
+    case started, flags, prompt, completion, total, cached, reasoning, firstContent, duration
   }
 
   /// Bits of `Number.flags`.
@@ -20,7 +20,7 @@ package struct UsageRow: Sendable, Equatable {
   /// The selection that `init(_:)` reads, of `calls c`.
   package static let columns = """
     c.state, c.identity_id, c.thread_id, c.thread_tags, c.deployment, c.provider, c.model, c.usage_unknown_reason, \
-    c.usage_contradiction, c.call_key, c.started_ns, c.has_usage + 2 * c.mock, c.prompt_tokens, c.completion_tokens, \
+    c.usage_contradiction, c.started_ns, c.has_usage + 2 * c.mock, c.prompt_tokens, c.completion_tokens, \
     c.total_tokens, c.cached_tokens, c.reasoning_tokens, c.first_content_ns, c.duration_ns
     """
 

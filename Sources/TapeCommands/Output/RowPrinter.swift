@@ -10,16 +10,17 @@ struct RowPrinter {
   /// Whether a table starts with the names of its columns.
   var hasTitles = true
 
-  /// Rows that are made when they are asked for are not all held, but for JSON and a table, which has widths.
+  /// Rows that are made when they are asked for are not all held, but for a table, which has widths.
   ///
   /// - Parameter before: how the rows before were laid out, where they are of the same table.
   /// - Returns: how these are.
   @discardableResult
   func print(_ rows: some Collection<JSONValue>, before: TableLayout? = nil) -> TableLayout? {
     switch format {
-    case .json: StandardOutput.write(json: JSONValue.array(Array(rows)).pretty)
-    case .ndjson:
-      for row in rows { StandardOutput.write(json: row.compact) }
+    case .json, .ndjson:
+      var writer = RowWriter(self)
+      for row in rows { writer.write(row) }
+      writer.finish()
     case .csv: printCSV(rows)
     case .markdown: printMarkdown(rows)
     case .table: return printTable(Array(rows), before)

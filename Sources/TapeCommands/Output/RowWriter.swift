@@ -4,9 +4,12 @@ internal import TapeJSON
 /// that its first rows need, and wider ones from where they are needed.
 struct RowWriter {
   private static let rowsAtOnce = 1_000
+  private static let bytesAtOnce = 1 << 16
 
   private var printer: RowPrinter
   private var waiting: [JSONValue] = []
+  /// Lines of JSON that wait.
+  private var lines: [UInt8] = []
   private var layout: TableLayout?
   private var isBegun = false
 
@@ -14,24 +17,31 @@ struct RowWriter {
 
   mutating func write(_ row: JSONValue) {
     switch printer.format {
-    case .ndjson: StandardOutput.write(json: row.compact)
+    case .ndjson:
+      row.write(into: &lines)
+      lines.append(0x0A)
     case .json:
       // As the elements of one array.
-      let start: [UInt8] = Array((isBegun ? ",\n  " : "[\n  ").utf8)
-      StandardOutput.write(lines: start + row.pretty(indent: 1))
+      lines += (isBegun ? ",\n  " : "[\n  ").utf8
+      row.write(into: &lines, indent: 1)
       isBegun = true
     case .csv, .table, .markdown:
       waiting.append(row)
-      if waiting.count == Self.rowsAtOnce { flush() }
     }
+    if waiting.count == Self.rowsAtOnce || lines.count >= Self.bytesAtOnce { flush() }
   }
 
   /// Nothing comes any more.
   mutating func finish() {
-    if printer.format == .json { StandardOutput.write(isBegun ? "\n]\n" : "[]\n") } else { flush() }
+    if printer.format == .json { lines += (isBegun ? "\n]\n" : "[]\n").utf8 }
+    flush()
   }
 
   private mutating func flush() {
+    if !lines.isEmpty {
+      StandardOutput.write(lines: lines)
+      lines.removeAll(keepingCapacity: true)
+    }
     guard !waiting.isEmpty else { return }
     layout = printer.print(waiting, before: layout)
     printer.hasTitles = false

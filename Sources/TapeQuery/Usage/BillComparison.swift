@@ -90,11 +90,11 @@ private struct BillPair {
   }
 
   mutating func add(_ sum: UsageSum, of model: String?) {
-    calls += sum.calls
+    calls += sum.sum.calls
     if let model { models.insert(model) }
-    tokens.add(sum.allTokens)
-    cost = Self.sum(cost, sum.cost.total)
-    withoutUsage += sum.calls - sum.withUsage
+    tokens.add(sum.sum.summed.value)
+    cost = Self.sum(cost, sum.cost.total?.value)
+    withoutUsage += sum.sum.calls - sum.sum.withUsage
     withoutPrice += sum.cost.withoutPrice
   }
 

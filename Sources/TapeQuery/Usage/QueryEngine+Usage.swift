@@ -21,10 +21,10 @@ package struct UsageAnswer: Sendable {
 
   init(_ report: UsageReport, totals: Bool = false, top: Int? = nil) {
     calls = report.calls
-    cost = report.totalCost.total
+    cost = report.totalCost.total?.value
     unpricedCalls = report.totalCost.unpricedCalls
     unpricedModels = report.unpricedModels
-    notInUsage = report.totalCost.notInUsage.sorted()
+    notInUsage = report.notInUsage
     rows = UsageRows(report, totals: totals, top: top)
   }
 }

@@ -36,13 +36,13 @@ struct UsageFilter {
   var columns: Set<UsageRow.Name> { Set(names.map(\.column)) }
 
   /// The calls of a block that it lets through.
-  func calls(of block: UsageBlock) -> [Int] {
-    var wanted: [(places: [Int], place: Int)] = []
-    for (column, text) in names {
-      guard let place = block[column].texts.firstIndex(of: text) else { return [] }
-      wanted.append((block[column].places, place))
+  func calls(of block: UsageBlock, _ columns: UsageColumns) -> [Int] {
+    var wanted: [(places: UnsafePointer<Int>, place: Int)] = []
+    for (name, text) in names {
+      guard let place = block.texts[name.rawValue].firstIndex(of: text) else { return [] }
+      wanted.append((columns[name], place))
     }
-    let (started, flags, durations) = (block[.started], block[.flags], block[.duration])
+    let (started, flags, durations) = (columns[.started], columns[.flags], columns[.duration])
     return (0..<block.count).filter { call in
       if hidesMocks, flags[call] & UsageRow.mockFlag != 0 { return false }
       if let from, started[call] < from { return false }

@@ -93,8 +93,8 @@ struct UsageGroups {
   }
 
   /// The groups that calls of a block belong to. Columns behind the fixed ones are `trace` and metadata, in their order.
-  mutating func members(_ calls: [Int], of block: UsageBlock) -> [GroupMember] {
-    enter(block)
+  mutating func members(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) -> [GroupMember] {
+    enter(block, columns)
     var members = calls.indices.map { GroupMember(place: $0, group: 0) }
     for depth in dimensions.indices {
       switch values[depth] {
@@ -114,32 +114,36 @@ struct UsageGroups {
     return members
   }
 
-  private mutating func enter(_ block: UsageBlock) {
+  private mutating func enter(_ block: UsageBlock, _ columns: UsageColumns) {
     var extra = UsageRow.Name.allCases.count
     for (index, dimension) in dimensions.enumerated() {
       let entered: Values
       switch dimension {
       case .hour, .day, .month:
-        let started = block[.started]
-        entered = .one(started.map { axes[index].number(buckets[index].name(ns: Int64($0))) })
+        let started = columns[.started]
+        entered = .one((0..<block.count).map { axes[index].number(buckets[index].name(ns: Int64(started[$0]))) })
       case .tag:
-        let column = block[.threadTags]
-        let lists = column.texts.map { json in Self.tags(json).map { axes[index].number($0) } }
+        let lists = block.texts[UsageRow.Name.threadTags.rawValue].map { json in
+          Self.tags(json).map { axes[index].number($0) }
+        }
         let none = [axes[index].number(nil)]
-        entered = .several(column.places.map { $0 == UsageBlock.none ? none : lists[$0] })
+        let places = columns[.threadTags]
+        entered = .several((0..<block.count).map { places[$0] == UsageBlock.none ? none : lists[places[$0]] })
       case .trace, .metadata:
-        entered = .one(numbers(block.texts[extra], block.names[extra], index))
+        entered = .one(numbers(extra, index, block, columns))
         extra += 1
       default:
         guard let name = dimension.blockName else { continue }
-        entered = .one(numbers(block[name].texts, block[name].places, index))
+        entered = .one(numbers(name.rawValue, index, block, columns))
       }
       if values.count > index { values[index] = entered } else { values.append(entered) }
     }
   }
 
-  private mutating func numbers(_ texts: [String], _ places: [Int], _ axis: Int) -> [Int] {
-    var numbers = texts.map { axes[axis].number($0) }
+  /// The numbers that a dimension has for the values of a name column.
+  private mutating func numbers(_ name: Int, _ axis: Int, _ block: UsageBlock, _ columns: UsageColumns) -> [Int] {
+    var numbers = block.texts[name].map { axes[axis].number($0) }
+    let places = UnsafeBufferPointer(start: columns[name: name], count: block.count)
     if places.contains(UsageBlock.none) { numbers.append(axes[axis].number(nil)) }
     let unknown = numbers.count - 1
     return places.map { numbers[$0 == UsageBlock.none ? unknown : $0] }

@@ -8,125 +8,154 @@ struct GroupMember {
   var group: Int
 }
 
-/// What is summed of calls, for each group; a column for each measure.
-struct UsageMeasures: Sendable {
-  private(set) var calls: [Int] = []
-  private(set) var errors: [Int] = []
-  private(set) var aborts: [Int] = []
-  private(set) var withUsage: [Int] = []
-  private(set) var prompt: [TokenSum] = []
-  private(set) var completion: [TokenSum] = []
-  private(set) var total: [TokenSum] = []
+/// What is summed of the calls of one group.
+struct GroupSum: Sendable {
+  var calls = 0
+  var errors = 0
+  var aborts = 0
+  var withUsage = 0
+  var prompt = TokenSum()
+  var completion = TokenSum()
+  var total = TokenSum()
   /// The total, or where a provider gave none prompt and completion.
-  private(set) var summed: [TokenSum] = []
-  private(set) var cached: [TokenSum] = []
-  private(set) var reasoning: [TokenSum] = []
-  private(set) var firstContents = GroupedNumbers()
-  private(set) var durations = GroupedNumbers()
+  var summed = TokenSum()
+  var cached = TokenSum()
+  var reasoning = TokenSum()
+}
+
+/// What is summed of calls, for each group.
+struct UsageMeasures: Sendable {
+  private(set) var sums: [GroupSum] = []
+  private var firstContents = GroupedNumbers()
+  private var durations = GroupedNumbers()
+  /// ns from the start to the first content: of each group p50, p95, p99.
+  private(set) var firstContentRanks: [[Int?]] = []
+  /// The same of how long the calls that ended took.
+  private(set) var durationRanks: [[Int?]] = []
 
   /// Makes room for so many groups.
   mutating func grow(to count: Int) {
-    let more = count - calls.count
-    guard more > 0 else { return }
-    for column in [\Self.calls, \.errors, \.aborts, \.withUsage] {
-      self[keyPath: column] += repeatElement(0, count: more)
-    }
-    for column in [\Self.prompt, \.completion, \.total, \.summed, \.cached, \.reasoning] {
-      self[keyPath: column] += repeatElement(TokenSum(), count: more)
-    }
+    let more = count - sums.count
+    if more > 0 { sums += repeatElement(GroupSum(), count: more) }
   }
 
-  mutating func add(_ members: [GroupMember], _ calls: [Int], of block: UsageBlock) {
-    addStates(members, calls, block)
-    Self.add(block[.prompt], members, calls, to: &prompt)
-    Self.add(block[.completion], members, calls, to: &completion)
-    Self.add(block[.total], members, calls, to: &total)
-    Self.add(block[.cached], members, calls, to: &cached)
-    Self.add(block[.reasoning], members, calls, to: &reasoning)
-    addSummed(members, calls, block)
-    firstContents.add(block[.firstContent], members, calls)
-    durations.add(block[.duration], members, calls)
-  }
-
-  private mutating func addStates(_ members: [GroupMember], _ calls: [Int], _ block: UsageBlock) {
-    let states = block[.state].texts.map { CallState(rawValue: $0) ?? .lost }
-    let (isError, isAbort) = (states.map(\.isError), states.map { $0 == .clientAbort })
-    let (places, flags) = (block[.state].places, block[.flags])
-    for member in members {
-      let call = calls[member.place]
-      self.calls[member.group] += 1
-      if flags[call] & UsageRow.hasUsageFlag != 0 { withUsage[member.group] += 1 }
-      guard let state = UsageBlock.known(places[call]) else {
-        errors[member.group] += 1
-        continue
+  mutating func add(_ members: [GroupMember], _ calls: [Int], _ states: CountedStates, _ columns: UsageColumns) {
+    let (state, flags) = (columns[.state], columns[.flags])
+    let (prompt, completion, total) = (columns[.prompt], columns[.completion], columns[.total])
+    let (cached, reasoning) = (columns[.cached], columns[.reasoning])
+    sums.withUnsafeMutableBufferPointer { sums in
+      for member in members {
+        let call = calls[member.place]
+        sums[member.group].add(states[state[call]], hasUsage: flags[call] & UsageRow.hasUsageFlag != 0)
+        sums[member.group].prompt.add(counted: prompt[call])
+        sums[member.group].completion.add(counted: completion[call])
+        sums[member.group].total.add(counted: total[call])
+        sums[member.group].cached.add(counted: cached[call])
+        sums[member.group].reasoning.add(counted: reasoning[call])
+        if total[call] != UsageBlock.none {
+          sums[member.group].summed.add(total[call])
+        } else {
+          let parts = TokenCounts(
+            prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]))
+          sums[member.group].summed.add(parts.promptAndCompletion)
+        }
       }
-      if isError[state] { errors[member.group] += 1 }
-      if isAbort[state] { aborts[member.group] += 1 }
     }
-  }
-
-  private mutating func addSummed(_ members: [GroupMember], _ calls: [Int], _ block: UsageBlock) {
-    let (prompt, completion, total) = (block[.prompt], block[.completion], block[.total])
-    for member in members {
-      let call = calls[member.place]
-      let parts = TokenCounts(prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]))
-      summed[member.group].add(UsageBlock.known(total[call]) ?? parts.promptAndCompletion)
-    }
-  }
-
-  private static func add(_ column: [Int], _ members: [GroupMember], _ calls: [Int], to sums: inout [TokenSum]) {
-    for member in members {
-      if let value = UsageBlock.known(column[calls[member.place]]) { sums[member.group].add(value) }
-    }
+    firstContents.add(columns[.firstContent], members, calls)
+    durations.add(columns[.duration], members, calls)
   }
 
   /// Nothing is added any more.
   mutating func finish() {
-    firstContents.sort(groups: calls.count)
-    durations.sort(groups: calls.count)
+    firstContentRanks = firstContents.ranks(groups: sums.count)
+    durationRanks = durations.ranks(groups: sums.count)
+    (firstContents, durations) = (GroupedNumbers(), GroupedNumbers())
+  }
+}
+
+/// What the states of a block's calls count as.
+struct CountedStates {
+  enum Kind { case other, error, abort }
+
+  private let kinds: [Kind]
+
+  init(_ block: UsageBlock) {
+    kinds = block.texts[UsageRow.Name.state.rawValue].map { text in
+      let state = CallState(rawValue: text) ?? .lost
+      return state == .clientAbort ? .abort : state.isError ? .error : .other
+    }
+  }
+
+  /// - Parameter place: what the column of states has of a call.
+  subscript(_ place: Int) -> Kind { place == UsageBlock.none ? .error : kinds[place] }
+}
+
+extension GroupSum {
+  fileprivate mutating func add(_ state: CountedStates.Kind, hasUsage: Bool) {
+    calls += 1
+    if hasUsage { withUsage += 1 }
+    switch state {
+    case .error: errors += 1
+    case .abort: aborts += 1
+    case .other: break
+    }
   }
 }
 
 /// Numbers that belong to groups, all of which are needed: percentiles are exact.
-struct GroupedNumbers: Sendable {
+private struct GroupedNumbers: Sendable {
   private var groups: [Int32] = []
   private var numbers: [Int] = []
-  /// Where each group's numbers begin, once they are sorted by group.
-  private var starts: [Int] = []
 
-  mutating func add(_ column: [Int], _ members: [GroupMember], _ calls: [Int]) {
+  mutating func add(_ column: UnsafePointer<Int>, _ members: [GroupMember], _ calls: [Int]) {
     for member in members {
-      guard let value = UsageBlock.known(column[calls[member.place]]) else { continue }
+      let value = column[calls[member.place]]
+      guard value != UsageBlock.none else { continue }
       groups.append(Int32(truncatingIfNeeded: member.group))
       numbers.append(value)
     }
   }
 
-  mutating func sort(groups count: Int) {
-    starts = [Int](repeating: 0, count: count + 1)
-    for group in groups { starts[Int(group) + 1] += 1 }
-    for group in 0..<count { starts[group + 1] += starts[group] }
-    var next = starts
+  /// Of each group p50, p95 and p99.
+  func ranks(groups count: Int) -> [[Int?]] {
+    var ends = [Int](repeating: 0, count: count + 1)
+    for group in groups { ends[Int(group) + 1] += 1 }
+    for group in 0..<count { ends[group + 1] += ends[group] }
+    // Each group's place moves from its start to its end, the start of the next one.
     var sorted = [Int](repeating: 0, count: numbers.count)
     for (place, group) in groups.enumerated() {
-      sorted[next[Int(group)]] = numbers[place]
-      next[Int(group)] += 1
+      sorted[ends[Int(group)]] = numbers[place]
+      ends[Int(group)] += 1
     }
-    numbers = sorted
-    groups = []
+    return sorted.withUnsafeMutableBufferPointer { sorted in
+      (0..<count).map { group in
+        let own = UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]])
+        var settled = 0
+        return [50, 95, 99].map { Percentiles.nearestRank($0, of: own, settled: &settled) }
+      }
+    }
   }
-
-  /// The numbers of a group, once they are sorted.
-  subscript(_ group: Int) -> [Int] { Array(numbers[starts[group]..<starts[group + 1]]) }
 }
 
 /// A sum of what was reported; nil while nothing was. Stops at the highest number there is instead of trapping.
 struct TokenSum: Sendable {
-  private(set) var value: Int?
+  private var sum = 0
+  private var isKnown = false
+
+  var value: Int? { isKnown ? sum : nil }
 
   mutating func add(_ count: Int?) {
-    guard let count else { return }
-    let (sum, overflow) = (value ?? 0).addingReportingOverflow(count)
-    value = overflow ? (count > 0 ? Int.max : Int.min) : sum
+    if let count { add(count) }
+  }
+
+  mutating func add(_ count: Int) {
+    let (sum, overflow) = sum.addingReportingOverflow(count)
+    self.sum = overflow ? (count > 0 ? Int.max : Int.min) : sum
+    isKnown = true
+  }
+
+  /// What a column of a block has of a call.
+  mutating func add(counted count: Int) {
+    if count != UsageBlock.none { add(count) }
   }
 }

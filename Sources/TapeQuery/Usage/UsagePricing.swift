@@ -1,5 +1,6 @@
 internal import TapeCatalogue
 internal import TapePricing
+internal import TapeTypes
 
 /// Sorts calls by what decides on their cost: a class of prices, or why there is none.
 struct UsagePricing: Sendable {
@@ -18,7 +19,7 @@ struct UsagePricing: Sendable {
   private static let firstClass = 1 + 2 * Unpriced.Reason.allCases.count
 
   private static func number(_ reason: Unpriced.Reason, hasUsage: Bool) -> Int {
-    1 + 2 * (Unpriced.Reason.allCases.firstIndex(of: reason) ?? 0) + (hasUsage ? 1 : 0)
+    1 + 2 * reason.place + (hasUsage ? 1 : 0)
   }
 
   private static let noUsage = number(.noUsage, hasUsage: false)
@@ -29,37 +30,28 @@ struct UsagePricing: Sendable {
   static let names: Set<UsageRow.Name> = [.provider, .model, .usageContradiction, .usageUnknownReason]
 
   /// For each of these calls of a block a number, and the tokens that the call adds to it.
-  mutating func sort(_ calls: [Int], of block: UsageBlock) -> (numbers: [Int], tokens: [PricedTokens]) {
-    let models = modelNumbers(block)
-    let (started, flags) = (block[.started], block[.flags])
-    let (prompt, completion, total) = (block[.prompt], block[.completion], block[.total])
-    let (cached, reasoning) = (block[.cached], block[.reasoning])
-    let (contradicted, unknown) = (block[.usageContradiction].places, block[.usageUnknownReason].places)
-    var numbers: [Int] = []
-    var tokens: [PricedTokens] = []
-    numbers.reserveCapacity(calls.count)
-    tokens.reserveCapacity(calls.count)
-    for call in calls {
-      let hasUsage = flags[call] & UsageRow.hasUsageFlag != 0
-      var sorted = (number: 0, tokens: PricedTokens(calls: 1))
-      if flags[call] & UsageRow.mockFlag != 0 {
+  mutating func sort(
+    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns
+  ) -> (numbers: [Int], tokens: [PricedTokens]) {
+    let models = modelNumbers(block, columns)
+    let facts = PricedColumns(columns)
+    var numbers = [Int](repeating: 0, count: calls.count)
+    var tokens = [PricedTokens](repeating: PricedTokens(calls: 1), count: calls.count)
+    for (place, call) in calls.enumerated() {
+      let hasUsage = facts.flags[call] & UsageRow.hasUsageFlag != 0
+      if facts.flags[call] & UsageRow.mockFlag != 0 {
         // Costs nothing.
-      } else if contradicted[call] != UsageBlock.none {
-        sorted.number = Self.badUsage[hasUsage ? 1 : 0]
+      } else if facts.contradicted[call] != UsageBlock.none {
+        numbers[place] = Self.badUsage[hasUsage ? 1 : 0]
       } else if !hasUsage {
-        sorted.number = unknown[call] == UsageBlock.none ? Self.noUsage : Self.badUsage[0]
-      } else if let found = classes.add(
-        model: models[call], prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]),
-        cached: UsageBlock.known(cached[call]), reasoning: UsageBlock.known(reasoning[call]),
-        total: UsageBlock.known(total[call]), at: Int64(started[call]))
-      {
+        numbers[place] = facts.unknown[call] == UsageBlock.none ? Self.noUsage : Self.badUsage[0]
+      } else if let found = facts.add(call, model: models[call], to: &classes) {
         if found.number == classModels.count { classModels.append(models[call]) }
-        sorted = (Self.firstClass + found.number, found.tokens)
+        numbers[place] = Self.firstClass + found.number
+        tokens[place] = found.tokens
       } else {
-        sorted.number = Self.badUsage[1]
+        numbers[place] = Self.badUsage[1]
       }
-      numbers.append(sorted.number)
-      tokens.append(sorted.tokens)
     }
     return (numbers, tokens)
   }
@@ -74,6 +66,14 @@ struct UsagePricing: Sendable {
       let reason = Unpriced.Reason.allCases[(number - 1) / 2]
       cost.addUnpriced(reason, calls: tokens.calls, hasUsage: number.isMultiple(of: 2))
     }
+  }
+
+  /// Sets of what models bill for that a usage does not tell.
+  var notInUsage: NameSets { classes.notInUsage }
+
+  /// That of the calls of one number.
+  func notInUsage(_ number: Int) -> Int {
+    number >= Self.firstClass ? classes.notInUsage(number - Self.firstClass) : NameSets.empty
   }
 
   /// The models that could not be priced for want of a price, most calls first.
@@ -92,17 +92,17 @@ struct UsagePricing: Sendable {
   // MARK: Models
 
   /// The number of each call's model.
-  private mutating func modelNumbers(_ block: UsageBlock) -> [Int] {
-    let (providers, names) = (block[.provider], block[.model])
+  private mutating func modelNumbers(_ block: UsageBlock, _ columns: UsageColumns) -> [Int] {
+    let (providers, names) = (block.texts[UsageRow.Name.provider.rawValue], block.texts[UsageRow.Name.model.rawValue])
+    let (providerPlaces, namePlaces) = (columns[.provider], columns[.model])
     // A row for each provider and one for none, a column for each model and one for none.
-    let width = names.texts.count + 1
-    var known = [Int](repeating: -1, count: (providers.texts.count + 1) * width)
+    let width = names.count + 1
+    var known = [Int](repeating: -1, count: (providers.count + 1) * width)
     return (0..<block.count).map { call in
-      let (provider, model) = (UsageBlock.known(providers.places[call]), UsageBlock.known(names.places[call]))
-      let place = (provider ?? providers.texts.count) * width + (model ?? names.texts.count)
+      let (provider, model) = (UsageBlock.known(providerPlaces[call]), UsageBlock.known(namePlaces[call]))
+      let place = (provider ?? providers.count) * width + (model ?? names.count)
       if known[place] < 0 {
-        known[place] = number(
-          ModelName(provider: provider.map { providers.texts[$0] }, model: model.map { names.texts[$0] }))
+        known[place] = number(ModelName(provider: provider.map { providers[$0] }, model: model.map { names[$0] }))
       }
       return known[place]
     }
@@ -114,5 +114,37 @@ struct UsagePricing: Sendable {
     models[name] = number
     modelNames.append(name)
     return number
+  }
+}
+
+/// What decides on the costs of a block's calls.
+private struct PricedColumns {
+  let flags: UnsafePointer<Int>
+  let contradicted: UnsafePointer<Int>
+  let unknown: UnsafePointer<Int>
+  private let started: UnsafePointer<Int>
+  private let prompt: UnsafePointer<Int>
+  private let completion: UnsafePointer<Int>
+  private let total: UnsafePointer<Int>
+  private let cached: UnsafePointer<Int>
+  private let reasoning: UnsafePointer<Int>
+
+  init(_ columns: UsageColumns) {
+    flags = columns[.flags]
+    contradicted = columns[.usageContradiction]
+    unknown = columns[.usageUnknownReason]
+    started = columns[.started]
+    prompt = columns[.prompt]
+    completion = columns[.completion]
+    total = columns[.total]
+    cached = columns[.cached]
+    reasoning = columns[.reasoning]
+  }
+
+  func add(_ call: Int, model: Int, to classes: inout PriceClasses) -> (number: Int, tokens: PricedTokens)? {
+    classes.add(
+      model: model, prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]),
+      cached: UsageBlock.known(cached[call]), reasoning: UsageBlock.known(reasoning[call]),
+      total: UsageBlock.known(total[call]), at: Int64(started[call]))
   }
 }

@@ -21,6 +21,9 @@ struct UsageReport: Sendable {
   private var totals = UsageMeasures()
   private var totalTokens: [PricedTokens] = []
   private(set) var totalCost = CostSum()
+  /// What models bill for that a usage does not tell: of each group, and behind them of all calls, a set of `sets`.
+  private var notInUsageSets: [Int] = []
+  private var sets = NameSets()
   private(set) var calls = 0
 
   init(dimensions: [UsageDimension], totals: Bool, timeZone: TimeZoneRules, prices: PriceTable) {
@@ -38,19 +41,25 @@ struct UsageReport: Sendable {
 
   /// Adds those calls of a block that `filter` lets through; all without one.
   mutating func add(_ block: UsageBlock, filter: UsageFilter?) {
-    let calls = filter?.calls(of: block) ?? Array(0..<block.count)
-    guard !calls.isEmpty else { return }
+    block.withColumns { columns in
+      let calls = filter?.calls(of: block, columns) ?? Array(0..<block.count)
+      if !calls.isEmpty { add(calls, of: block, columns) }
+    }
+  }
+
+  private mutating func add(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) {
     self.calls += calls.count
-    let costs = pricing.sort(calls, of: block)
+    let costs = pricing.sort(calls, of: block, columns)
     for (number, tokens) in zip(costs.numbers, costs.tokens) {
       while totalTokens.count <= number { totalTokens.append(PricedTokens()) }
       totalTokens[number] += tokens
     }
-    if hasTotals { totals.add(calls.indices.map { GroupMember(place: $0, group: 0) }, calls, of: block) }
+    let states = CountedStates(block)
+    if hasTotals { totals.add(calls.indices.map { GroupMember(place: $0, group: 0) }, calls, states, columns) }
     guard !dimensions.isEmpty else { return }
-    let members = grouping.members(calls, of: block)
+    let members = grouping.members(calls, of: block, columns)
     measures.grow(to: grouping.count)
-    measures.add(members, calls, of: block)
+    measures.add(members, calls, states, columns)
     for member in members {
       let pair = priced.number(member.group, costs.numbers[member.place])
       if pair == pricedTokens.count { pricedTokens.append(PricedTokens()) }
@@ -62,8 +71,11 @@ struct UsageReport: Sendable {
   mutating func finish() {
     measures.finish()
     totals.finish()
+    sets = pricing.notInUsage
+    notInUsageSets = [Int](repeating: NameSets.empty, count: groupCount + 1)
     for (number, tokens) in totalTokens.enumerated() where tokens.calls > 0 {
       pricing.add(number, tokens, to: &totalCost)
+      notInUsageSets[groupCount] = sets.union(notInUsageSets[groupCount], pricing.notInUsage(number))
     }
     starts = [Int](repeating: 0, count: groupCount + 1)
     for pair in priced.pairs { starts[pair.first + 1] += 1 }
@@ -73,6 +85,7 @@ struct UsageReport: Sendable {
     for (number, pair) in priced.pairs.enumerated() {
       pairsByGroup[next[pair.first]] = number
       next[pair.first] += 1
+      notInUsageSets[pair.first] = sets.union(notInUsageSets[pair.first], pricing.notInUsage(pair.second))
     }
   }
 
@@ -83,7 +96,13 @@ struct UsageReport: Sendable {
   /// The values of a group.
   func texts(_ group: Int) -> [String?] { grouping.texts(group) }
 
-  func sum(_ group: Int) -> UsageSum { UsageSum(measures, group, cost: cost(group)) }
+  func sum(_ group: Int) -> UsageSum { sum(group, of: measures, cost(group), notInUsageSets[group]) }
+
+  private func sum(_ group: Int, of measures: UsageMeasures, _ cost: CostSum, _ notInUsage: Int) -> UsageSum {
+    UsageSum(
+      sum: measures.sums[group], cost: cost, notInUsage: sets.names(notInUsage),
+      firstContents: measures.firstContentRanks[group], durations: measures.durationRanks[group])
+  }
 
   private func cost(_ group: Int) -> CostSum {
     var cost = CostSum()
@@ -93,20 +112,21 @@ struct UsageReport: Sendable {
     return cost
   }
 
+  /// What models of all calls bill for that a usage does not tell.
+  var notInUsage: [String] { sets.names(notInUsageSets[groupCount]) }
+
   /// The models that could not be priced for want of a price, most calls first.
   var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels(totalTokens) }
 
   /// The row of a group.
   func json(_ group: Int) -> JSONValue {
     let values = zip(dimensions, texts(group)).map { JSONValue.Member($0.name, .string($1)) }
-    return sum(group).json(
-      group: .object(values), firstContents: measures.firstContents[group], durations: measures.durations[group])
+    return sum(group).json(group: .object(values))
   }
 
   /// The row of the totals.
   var totalsJSON: JSONValue {
-    UsageSum(totals, 0, cost: totalCost).json(
-      group: .object([]), firstContents: totals.firstContents[0], durations: totals.durations[0])
+    sum(0, of: totals, totalCost, notInUsageSets[groupCount]).json(group: .object([]))
   }
 
   /// The groups as they are shown: the most expensive ones first, then those with most tokens, then most calls; with a
@@ -115,12 +135,13 @@ struct UsageReport: Sendable {
   /// - Parameter top: only the first so many, before they are sorted by time.
   func order(top: Int?) -> [Int] {
     let ranks = grouping.ranks()
-    let costs = (0..<groupCount).map { cost($0).total ?? .zero }
+    let costs = (0..<groupCount).map { cost($0).total ?? ExactSum() }
     var order = (0..<groupCount).sorted { left, right in
       if costs[left] != costs[right] { return costs[right] < costs[left] }
-      let (leftTokens, rightTokens) = (measures.total[left].value ?? 0, measures.total[right].value ?? 0)
+      let (leftSum, rightSum) = (measures.sums[left], measures.sums[right])
+      let (leftTokens, rightTokens) = (leftSum.total.value ?? 0, rightSum.total.value ?? 0)
       if leftTokens != rightTokens { return leftTokens > rightTokens }
-      if measures.calls[left] != measures.calls[right] { return measures.calls[left] > measures.calls[right] }
+      if leftSum.calls != rightSum.calls { return leftSum.calls > rightSum.calls }
       return ranks[left].lexicographicallyPrecedes(ranks[right])
     }
     if let top { order = Array(order.prefix(max(0, top))) }

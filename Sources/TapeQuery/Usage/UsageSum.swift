@@ -3,52 +3,32 @@ internal import TapePricing
 
 /// The measures of one group of calls.
 struct UsageSum {
-  let calls: Int
-  let errors: Int
-  let aborts: Int
-  let withUsage: Int
-  let prompt: Int?
-  let completion: Int?
-  let total: Int?
-  /// All tokens, for comparing with a bill.
-  let allTokens: Int?
-  let cached: Int?
-  let reasoning: Int?
+  let sum: GroupSum
   let cost: CostSum
-
-  init(_ measures: UsageMeasures, _ group: Int, cost: CostSum) {
-    calls = measures.calls[group]
-    errors = measures.errors[group]
-    aborts = measures.aborts[group]
-    withUsage = measures.withUsage[group]
-    prompt = measures.prompt[group].value
-    completion = measures.completion[group].value
-    total = measures.total[group].value
-    allTokens = measures.summed[group].value
-    cached = measures.cached[group].value
-    reasoning = measures.reasoning[group].value
-    self.cost = cost
-  }
+  /// What models of the group bill for that a usage does not tell.
+  let notInUsage: [String]
+  /// ns, p50, p95 and p99: from the start to the first content, and how long calls took.
+  let firstContents: [Int?]
+  let durations: [Int?]
 
   /// The object of `usage`.
-  ///
-  /// - Parameters:
-  ///   - firstContents: ns from the start to the first content, of each call that has one.
-  ///   - durations: ns, of each call that ended.
-  func json(group: JSONValue, firstContents: [Int], durations: [Int]) -> JSONValue {
-    let ttft = Percentiles.nearestRank([50, 95, 99], of: firstContents)
-    let duration = Percentiles.nearestRank([50, 95, 99], of: durations)
+  func json(group: JSONValue) -> JSONValue {
     func milliseconds(_ ns: Int?) -> JSONValue { JSONPieces.milliseconds(ns.map(Int64.init)) }
-    let members: [JSONValue.Member] = [
-      .init("group", group), .init("calls", .int(calls)), .init("errors", .int(errors)), .init("aborts", .int(aborts)),
-      .init("prompt_tokens", .int(prompt)), .init("completion_tokens", .int(completion)),
-      .init("total_tokens", .int(total)), .init("cached_tokens", .int(cached)),
-      .init("reasoning_tokens", .int(reasoning)), .init("cost_usd", .string(cost.total?.description)),
-      .init("calls_without_usage", .int(calls - withUsage)), .init("calls_without_price", .int(cost.withoutPrice)),
-      .init("ttft_p50_ms", milliseconds(ttft[0])), .init("ttft_p95_ms", milliseconds(ttft[1])),
-      .init("duration_p50_ms", milliseconds(duration[0])), .init("duration_p95_ms", milliseconds(duration[1])),
-      .init("ttft_p99_ms", milliseconds(ttft[2])), .init("duration_p99_ms", milliseconds(duration[2])),
+    var members: [JSONValue.Member] = []
+    members.reserveCapacity(25)
+    members += [
+      .init("group", group), .init("calls", .int(sum.calls)), .init("errors", .int(sum.errors)),
+      .init("aborts", .int(sum.aborts)), .init("prompt_tokens", .int(sum.prompt.value)),
+      .init("completion_tokens", .int(sum.completion.value)), .init("total_tokens", .int(sum.total.value)),
+      .init("cached_tokens", .int(sum.cached.value)), .init("reasoning_tokens", .int(sum.reasoning.value)),
+      .init("cost_usd", .string(cost.total?.value.description)),
+      .init("calls_without_usage", .int(sum.calls - sum.withUsage)),
+      .init("calls_without_price", .int(cost.withoutPrice)),
+      .init("ttft_p50_ms", milliseconds(firstContents[0])), .init("ttft_p95_ms", milliseconds(firstContents[1])),
+      .init("duration_p50_ms", milliseconds(durations[0])), .init("duration_p95_ms", milliseconds(durations[1])),
+      .init("ttft_p99_ms", milliseconds(firstContents[2])), .init("duration_p99_ms", milliseconds(durations[2])),
     ]
-    return .object(members + cost.members)
+    members += cost.members(notInUsage: notInUsage)
+    return .object(members)
   }
 }
