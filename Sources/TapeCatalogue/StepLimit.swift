@@ -46,7 +46,8 @@ final class StepLimit {
           + "beside it, such as --from, or a condition that looks at fewer rows")
     } catch let error as DatabaseError where Self.isOfCondition(error) {
       throw TapeError(
-        .usage, "--where cannot be told of every call: \(error.message ?? "\(error.resultCode)"). What only some calls "
+        .usage,
+        "--where cannot be told of every call: \(error.message ?? "\(error.resultCode)"). What only some calls "
           + "allow goes behind a check, such as json_valid(x) AND …")
     }
   }

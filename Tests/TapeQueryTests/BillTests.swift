@@ -66,7 +66,9 @@ import Testing
     defer { withExtendedLifetime(test) {} }
     let comparison = try engine.compare(CallFilter(), with: try bill("day,model,tokens,usd\n" + csv), timeZone: zone)
     return comparison.rows.map { row in
-      (row.members ?? []).filter { $0.key != "models" }.map { $0.key == "group" ? $0.value.compactString : $0.value.plain }.joined(separator: " ")
+      (row.members ?? []).filter { $0.key != "models" }.map {
+        $0.key == "group" ? $0.value.compactString : $0.value.plain
+      }.joined(separator: " ")
     }
   }
 
@@ -137,7 +139,8 @@ import Testing
   ])
   func aBillMayLeaveOutTheDateOfAVersionOrHaveIt(bill: String, models: [String], name: String) throws {
     let names = BillNames(
-      try self.bill("day,model,tokens,usd\n" + bill.split(separator: ",").map { "2026-11-20,\($0),1,1\n" }.joined()).lines)
+      try self.bill("day,model,tokens,usd\n" + bill.split(separator: ",").map { "2026-11-20,\($0),1,1\n" }.joined())
+        .lines)
     for model in models { #expect(names.name(of: model, "openai") == (name == "itself" ? model : name)) }
     #expect(names.name(of: nil, nil) == nil)
   }

@@ -175,7 +175,8 @@ import Testing
       ("c.model = 'x'", "no such column: c.model"), ("rowid = 1", "no such column"), ("model = ?", "parameter"),
       ("model = :name", "parameter"), ("nofunction(model)", "no such function"), ("state =", "syntax error"),
       ("state = \"done\"", "between single quotes: 'done'"), ("\"modle\" = 'x'", "did you mean model?"),
-      ("", "it is empty"), (" \n", "it is empty"), ("-- only a remark", "syntax error"), ("1 /* no end", "incomplete input"),
+      ("", "it is empty"), (" \n", "it is empty"), ("-- only a remark", "syntax error"),
+      ("1 /* no end", "incomplete input"),
       ("'no end", "'no end"),
       ("count(*) > 1", "aggregate"), ("model = 'x' LIMIT 1", "LIMIT is not allowed"), ("model\u{0} = 1", "NUL"),
     ])

@@ -87,7 +87,9 @@ struct DiffPage {
     let (same, removed, added) = (
       Column.plain(text["words_same"]), Column.plain(text["words_removed"]), Column.plain(text["words_added"])
     )
-    if text["same"]?.bool == true { return block(title, style.dim("the same, \(same) \(same == "1" ? "word" : "words")")) }
+    if text["same"]?.bool == true {
+      return block(title, style.dim("the same, \(same) \(same == "1" ? "word" : "words")"))
+    }
     let coarse = text["coarse"]?.bool == true ? "; too different for a comparison of every word" : ""
     return block(title, style.dim("\(same) words the same, \(removed) only in A, \(added) only in B\(coarse)"))
       + block("", DiffText(TextDiff(text), style: style, context: isFull ? nil : 12).text)

@@ -34,7 +34,9 @@ struct RowPrinter {
     guard !rows.isEmpty else { return before }
     let cells = rows.map { row in columns.map { TerminalText.escaped($0.text(row)) } }
     let needed = columns.indices.map { index -> Int? in
-      if before == nil, columns[index].hidesWhenEmpty, cells.allSatisfy({ ["–", "0"].contains($0[index]) }) { return nil }
+      if before == nil, columns[index].hidesWhenEmpty, cells.allSatisfy({ ["–", "0"].contains($0[index]) }) {
+        return nil
+      }
       return cells.reduce(TerminalText.width(columns[index].title)) { max($0, TerminalText.width($1[index])) }
     }
     let layout =
@@ -45,7 +47,8 @@ struct RowPrinter {
     if hasTitles { StandardOutput.write((isBold ? "\u{1B}[1m\(titles)\u{1B}[0m" : titles) + "\n") }
     for row in cells { StandardOutput.write(line(row, layout) + "\n") }
     if before == nil, !layout.leftOut.isEmpty {
-      StandardOutput.noteAtEnd("tapedeck: no room for \(layout.leftOut.joined(separator: ", ")); --format markdown has all")
+      StandardOutput.noteAtEnd(
+        "tapedeck: no room for \(layout.leftOut.joined(separator: ", ")); --format markdown has all")
     }
     return layout
   }

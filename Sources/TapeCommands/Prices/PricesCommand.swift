@@ -84,7 +84,8 @@ struct PricesList: ParsableCommand {
 
   static let rates = [
     Column("IN", "input_usd", right: true), Column("CACHED", "cached_usd", right: true),
-    Column("OUT", "output_usd", right: true), Column("REASONING", "reasoning_usd", right: true).whenNotEmpty.optional(4),
+    Column("OUT", "output_usd", right: true),
+    Column("REASONING", "reasoning_usd", right: true).whenNotEmpty.optional(4),
     Column("REQUEST", "request_usd", right: true).whenNotEmpty.optional(5),
   ]
 
