@@ -116,13 +116,17 @@ package struct AppliedRates: Sendable, Equatable {
 
 /// The token counts of one call, checked: none negative, cached within prompt, reasoning
 /// within completion or on top of it.
-struct BillableUsage {
+package struct BillableUsage: Sendable {
   let prompt: Int
   let completion: Int
   let cached: Int
   let reasoning: Int
   /// The provider counts reasoning beside completion: total = prompt + completion + reasoning.
   let reasoningIsOnTop: Bool
+
+  /// That of a call that used nothing.
+  package static let nothing = BillableUsage(
+    prompt: 0, completion: 0, cached: 0, reasoning: 0, reasoningIsOnTop: false)
 
   enum Reading {
     case usage(BillableUsage)

@@ -1,69 +1,58 @@
 /// USD added up exactly, and fast: as whole numbers of 10⁻¹⁸ USD, and what is finer or too large for that beside them.
 package struct ExactSum: Sendable, Comparable {
   private var units: Int128 = 0
-  private var rest = DecimalNumber.zero
+  /// What is no whole number of units; empty but for odd prices, and then one number.
+  private var others: [DecimalNumber] = []
 
   package init() {}
 
   /// Adds so many tokens, or requests, at a price each.
   mutating func add(_ count: Int, at price: UnitPrice) {
-    guard count != 0 else { return }
-    if let each = price.units {
-      // Products of 64 bits are the fast ones, and nearly all.
-      let (amount, isTooLarge) =
-        price.smallUnits.map { (Int128($0, times: count), false) }
-        ?? each.multipliedReportingOverflow(by: Int128(count))
-      let (sum, overflows) = units.addingReportingOverflow(amount)
-      if !isTooLarge, !overflows {
-        units = sum
-        return
-      }
-    }
-    rest += DecimalNumber(count) * price.usd
+    // Products of 64 bits are the fast ones, and nearly all.
+    let product = price.smallUnits.multipliedFullWidth(by: count)
+    let (sum, overflows) = units.addingReportingOverflow(Int128(product.high) << 64 | Int128(product.low))
+    if overflows || price.isOdd { return add(DecimalNumber(count) * price.usd) }
+    units = sum
   }
+
+  private mutating func add(_ other: DecimalNumber) { others = [rest + other] }
+
+  private var rest: DecimalNumber { others.first ?? .zero }
 
   package static func += (left: inout ExactSum, right: ExactSum) {
     let (sum, overflows) = left.units.addingReportingOverflow(right.units)
-    if overflows {
-      left.rest += DecimalNumber(units: right.units)
-    } else {
-      left.units = sum
-    }
-    if !right.rest.isZero { left.rest += right.rest }
+    if overflows { left.add(DecimalNumber(units: right.units)) } else { left.units = sum }
+    if !right.others.isEmpty { left.add(right.rest) }
   }
 
   package static func == (left: ExactSum, right: ExactSum) -> Bool {
-    left.rest.isZero && right.rest.isZero ? left.units == right.units : left.value == right.value
+    left.others.isEmpty && right.others.isEmpty ? left.units == right.units : left.value == right.value
   }
 
   package static func < (left: ExactSum, right: ExactSum) -> Bool {
-    left.rest.isZero && right.rest.isZero ? left.units < right.units : left.value < right.value
+    left.others.isEmpty && right.others.isEmpty ? left.units < right.units : left.value < right.value
   }
 
-  package var value: DecimalNumber { rest.isZero ? DecimalNumber(units: units) : DecimalNumber(units: units) + rest }
+  package var value: DecimalNumber {
+    others.isEmpty ? DecimalNumber(units: units) : DecimalNumber(units: units) + rest
+  }
 }
 
 /// The price of one token or request.
 struct UnitPrice: Sendable {
   let usd: DecimalNumber
-  /// The same in 10⁻¹⁸ USD; nil if it is no whole number of those.
-  let units: Int128?
-  /// The same if it fits.
-  let smallUnits: Int?
+  /// The same in 10⁻¹⁸ USD; 0 if it is odd.
+  let smallUnits: Int
+  /// It is no whole number of 10⁻¹⁸ USD, or too large a one.
+  let isOdd: Bool
 
   static let free = UnitPrice(.zero)
 
   init(_ usd: DecimalNumber) {
     self.usd = usd
-    units = usd.units
-    smallUnits = units.flatMap { Int(exactly: $0) }
-  }
-}
-
-extension Int128 {
-  fileprivate init(_ number: Int, times other: Int) {
-    let (high, low) = number.multipliedFullWidth(by: other)
-    self = Int128(high) << 64 | Int128(low)
+    let units = usd.units.flatMap { Int(exactly: $0) }
+    smallUnits = units ?? 0
+    isOdd = units == nil
   }
 }
 
@@ -87,19 +76,19 @@ package struct CostParts: Sendable {
     return sum
   }
 
-  /// Adds calls of the same prices: `usage` is the sum of theirs.
-  mutating func add(_ usage: BillableUsage, calls: Int, at prices: CallPrices) {
+  /// Adds a call.
+  mutating func add(_ usage: BillableUsage, at prices: CallPrices) {
     input.add(usage.prompt - usage.cached, at: prices.input)
     cached.add(usage.cached, at: prices.cached)
     let inside = usage.reasoningIsOnTop ? 0 : usage.reasoning
     output.add(usage.completion - inside, at: prices.output)
-    output.add(inside, at: prices.reasoning)
+    if inside > 0 { output.add(inside, at: prices.reasoning) }
     if usage.reasoningIsOnTop {
       var sum = reasoning ?? ExactSum()
       sum.add(usage.reasoning, at: prices.reasoning)
       reasoning = sum
     }
-    request.add(calls, at: prices.request)
+    request.add(1, at: prices.request)
   }
 }
 

@@ -43,7 +43,7 @@ struct Pricing {
     case .failure(let why): return .unknown(why)
     case .success(let prices):
       var parts = CostParts()
-      parts.add(usage, calls: 1, at: prices)
+      parts.add(usage, at: prices)
       return .cost(
         Cost(
           total: parts.total.value, input: parts.input.value, cached: parts.cached.value, output: parts.output.value,

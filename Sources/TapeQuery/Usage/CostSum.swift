@@ -3,40 +3,45 @@ internal import TapePricing
 
 /// What calls cost together, by kind, and what could not be priced.
 struct CostSum: Sendable {
-  /// nil while nothing could be priced.
-  private var parts: CostParts?
+  private var parts = CostParts()
+  /// Something could be priced.
+  private var isKnown = false
   /// Calls by why they have no cost, in the order of `Unpriced.Reason.allCases`; empty for none.
   private var unpriced: [Int] = []
   /// Calls that have a usage and no price.
   private(set) var withoutPrice = 0
+  /// What models of the sum bill for that a usage does not tell: a set of the classes'.
+  private(set) var notInUsage: UInt64 = 0
 
   /// A call that costs nothing.
-  mutating func addMock() { parts = parts ?? CostParts() }
+  mutating func addMock() { isKnown = true }
 
   /// nil while nothing could be priced.
-  var total: ExactSum? { parts?.total }
+  var total: ExactSum? { isKnown ? parts.total : nil }
 
-  mutating func addUnpriced(_ reason: Unpriced.Reason, calls: Int = 1, hasUsage: Bool) {
+  mutating func addUnpriced(_ reason: Unpriced.Reason, hasUsage: Bool) {
     if unpriced.isEmpty { unpriced = Unpriced.Reason.allCases.map { _ in 0 } }
-    unpriced[reason.place] += calls
-    if hasUsage { withoutPrice += calls }
+    unpriced[reason.place] += 1
+    if hasUsage { withoutPrice += 1 }
   }
 
-  /// Calls of one class.
-  mutating func add(_ number: Int, _ tokens: PricedTokens, of classes: PriceClasses) {
-    classes.add(number, tokens, to: &parts)
-    if let why = classes.problem(number) { addUnpriced(why.reason, calls: tokens.calls, hasUsage: true) }
+  /// A call of a class.
+  mutating func add(_ usage: BillableUsage, at price: PriceClass) {
+    if let reason = price.unpriced { return addUnpriced(reason, hasUsage: true) }
+    price.add(usage, to: &parts)
+    isKnown = true
+    notInUsage |= price.notInUsage
   }
 
   var unpricedCalls: Int { unpriced.reduce(0, +) }
 
-  /// - Parameter notInUsage: what models of the sum bill for that a usage does not tell.
+  /// - Parameter notInUsage: the names of the set.
   func members(notInUsage: [String]) -> [JSONValue.Member] {
-    func part(_ sum: ExactSum?) -> JSONValue { .string(sum?.value.description) }
+    func part(_ sum: ExactSum?) -> JSONValue { .string(isKnown ? sum?.value.description : nil) }
     return [
-      .init("input_usd", part(parts?.input)), .init("cached_usd", part(parts?.cached)),
-      .init("output_usd", part(parts?.output)), .init("reasoning_usd", part(parts?.reasoning)),
-      .init("request_usd", part(parts?.request)),
+      .init("input_usd", part(parts.input)), .init("cached_usd", part(parts.cached)),
+      .init("output_usd", part(parts.output)), .init("reasoning_usd", part(parts.reasoning)),
+      .init("request_usd", part(parts.request)),
       .init(
         "unpriced",
         .object(

@@ -38,6 +38,8 @@ struct UsageGroups {
   /// For each dimension the combinations up to it: that of the dimensions before, by its number, and a value. The
   /// numbers of the last ones are the groups'.
   private var combinations: [PairNumbers]
+  /// The number of each value of the first dimension in `combinations`, -1 for none yet: that one needs no hashing.
+  private var firsts: [Int] = []
 
   init(_ dimensions: [UsageDimension], timeZone: TimeZoneRules) {
     self.dimensions = dimensions
@@ -98,6 +100,13 @@ struct UsageGroups {
     var members = calls.indices.map { GroupMember(place: $0, group: 0) }
     for depth in dimensions.indices {
       switch values[depth] {
+      case .one(let values) where depth == 0:
+        firsts += repeatElement(-1, count: axes[0].texts.count - firsts.count)
+        for index in members.indices {
+          let value = values[calls[members[index].place]]
+          if firsts[value] < 0 { firsts[value] = combinations[0].number(0, value) }
+          members[index].group = firsts[value]
+        }
       case .one(let values):
         for index in members.indices {
           let value = values[calls[members[index].place]]

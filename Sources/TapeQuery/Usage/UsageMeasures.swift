@@ -28,10 +28,10 @@ struct UsageMeasures: Sendable {
   private(set) var sums: [GroupSum] = []
   private var firstContents = GroupedNumbers()
   private var durations = GroupedNumbers()
-  /// ns from the start to the first content: of each group p50, p95, p99.
-  private(set) var firstContentRanks: [[Int?]] = []
-  /// The same of how long the calls that ended took.
-  private(set) var durationRanks: [[Int?]] = []
+  /// From the start to the first content, of each group.
+  private(set) var firstContentRanks: [CallRanks] = []
+  /// How long the calls took that ended, of each group.
+  private(set) var durationRanks: [CallRanks] = []
 
   /// Makes room for so many groups.
   mutating func grow(to count: Int) {
@@ -102,36 +102,57 @@ extension GroupSum {
   }
 }
 
+/// Percentiles of times of calls, ns; nil for no calls.
+struct CallRanks: Sendable {
+  let p50: Int?
+  let p95: Int?
+  let p99: Int?
+
+  /// - Parameter times: are put in another order.
+  init(_ times: UnsafeMutableBufferPointer<Int>) {
+    var settled = 0
+    p50 = Percentiles.nearestRank(50, of: times, settled: &settled)
+    p95 = Percentiles.nearestRank(95, of: times, settled: &settled)
+    p99 = Percentiles.nearestRank(99, of: times, settled: &settled)
+  }
+}
+
 /// Numbers that belong to groups, all of which are needed: percentiles are exact.
 private struct GroupedNumbers: Sendable {
-  private var groups: [Int32] = []
-  private var numbers: [Int] = []
+  /// As they were added, block by block: one growing array would be copied again and again.
+  private var chunks: [(groups: [Int32], numbers: [Int])] = []
 
   mutating func add(_ column: UnsafePointer<Int>, _ members: [GroupMember], _ calls: [Int]) {
+    var (groups, numbers): ([Int32], [Int]) = ([], [])
+    groups.reserveCapacity(members.count)
+    numbers.reserveCapacity(members.count)
     for member in members {
       let value = column[calls[member.place]]
       guard value != UsageBlock.none else { continue }
       groups.append(Int32(truncatingIfNeeded: member.group))
       numbers.append(value)
     }
+    chunks.append((groups, numbers))
   }
 
-  /// Of each group p50, p95 and p99.
-  func ranks(groups count: Int) -> [[Int?]] {
+  /// Of each group.
+  func ranks(groups count: Int) -> [CallRanks] {
     var ends = [Int](repeating: 0, count: count + 1)
-    for group in groups { ends[Int(group) + 1] += 1 }
+    for chunk in chunks {
+      for group in chunk.groups { ends[Int(group) + 1] += 1 }
+    }
     for group in 0..<count { ends[group + 1] += ends[group] }
     // Each group's place moves from its start to its end, the start of the next one.
-    var sorted = [Int](repeating: 0, count: numbers.count)
-    for (place, group) in groups.enumerated() {
-      sorted[ends[Int(group)]] = numbers[place]
-      ends[Int(group)] += 1
+    var sorted = [Int](repeating: 0, count: ends[count])
+    for chunk in chunks {
+      for (group, number) in zip(chunk.groups, chunk.numbers) {
+        sorted[ends[Int(group)]] = number
+        ends[Int(group)] += 1
+      }
     }
     return sorted.withUnsafeMutableBufferPointer { sorted in
       (0..<count).map { group in
-        let own = UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]])
-        var settled = 0
-        return [50, 95, 99].map { Percentiles.nearestRank($0, of: own, settled: &settled) }
+        CallRanks(UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]]))
       }
     }
   }

@@ -1,6 +1,5 @@
 internal import TapeCatalogue
 internal import TapePricing
-internal import TapeTypes
 
 /// Sorts calls by what decides on their cost: a class of prices, or why there is none.
 struct UsagePricing: Sendable {
@@ -29,14 +28,12 @@ struct UsagePricing: Sendable {
 
   static let names: Set<UsageRow.Name> = [.provider, .model, .usageContradiction, .usageUnknownReason]
 
-  /// For each of these calls of a block a number, and the tokens that the call adds to it.
-  mutating func sort(
-    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns
-  ) -> (numbers: [Int], tokens: [PricedTokens]) {
+  /// For each of these calls of a block a number, and what of its usage is billed.
+  mutating func sort(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) -> SortedUsages {
     let models = modelNumbers(block, columns)
     let facts = PricedColumns(columns)
     var numbers = [Int](repeating: 0, count: calls.count)
-    var tokens = [PricedTokens](repeating: PricedTokens(calls: 1), count: calls.count)
+    var usages = [BillableUsage](repeating: .nothing, count: calls.count)
     for (place, call) in calls.enumerated() {
       let hasUsage = facts.flags[call] & UsageRow.hasUsageFlag != 0
       if facts.flags[call] & UsageRow.mockFlag != 0 {
@@ -45,46 +42,48 @@ struct UsagePricing: Sendable {
         numbers[place] = Self.badUsage[hasUsage ? 1 : 0]
       } else if !hasUsage {
         numbers[place] = facts.unknown[call] == UsageBlock.none ? Self.noUsage : Self.badUsage[0]
-      } else if let found = facts.add(call, model: models[call], to: &classes) {
+      } else if let found = facts.sort(call, model: models[call], into: &classes) {
         if found.number == classModels.count { classModels.append(models[call]) }
         numbers[place] = Self.firstClass + found.number
-        tokens[place] = found.tokens
+        usages[place] = found.usage
       } else {
         numbers[place] = Self.badUsage[1]
       }
     }
-    return (numbers, tokens)
+    return SortedUsages(numbers: numbers, usages: usages)
   }
 
-  /// Adds what calls of one number cost together.
-  func add(_ number: Int, _ tokens: PricedTokens, to cost: inout CostSum) {
-    if number >= Self.firstClass {
-      cost.add(number - Self.firstClass, tokens, of: classes)
-    } else if number == 0 {
-      cost.addMock()
-    } else {
-      let reason = Unpriced.Reason.allCases[(number - 1) / 2]
-      cost.addUnpriced(reason, calls: tokens.calls, hasUsage: number.isMultiple(of: 2))
+  /// Adds what calls cost to the sums of their groups.
+  func add(_ sorted: SortedUsages, _ members: [GroupMember], to costs: inout [CostSum]) {
+    classes.classes.withUnsafeBufferPointer { classes in
+      costs.withUnsafeMutableBufferPointer { costs in
+        for member in members {
+          let number = sorted.numbers[member.place]
+          if number >= Self.firstClass {
+            costs[member.group].add(sorted.usages[member.place], at: classes[number - Self.firstClass])
+          } else if number == 0 {
+            costs[member.group].addMock()
+          } else {
+            let reason = Unpriced.Reason.allCases[(number - 1) / 2]
+            costs[member.group].addUnpriced(reason, hasUsage: number.isMultiple(of: 2))
+          }
+        }
+      }
     }
   }
 
-  /// Sets of what models bill for that a usage does not tell.
-  var notInUsage: NameSets { classes.notInUsage }
-
-  /// That of the calls of one number.
-  func notInUsage(_ number: Int) -> Int {
-    number >= Self.firstClass ? classes.notInUsage(number - Self.firstClass) : NameSets.empty
-  }
+  /// What models of a sum bill for that a usage does not tell.
+  func notInUsage(_ cost: CostSum) -> [String] { classes.names(cost.notInUsage) }
 
   /// The models that could not be priced for want of a price, most calls first.
   ///
-  /// - Parameter tokens: by number.
-  func unpricedModels(_ tokens: [PricedTokens]) -> [(name: String, calls: Int, why: String)] {
+  /// - Parameter counts: calls by number.
+  func unpricedModels(_ counts: [Int]) -> [(name: String, calls: Int, why: String)] {
     var found: [String: (calls: Int, why: String)] = [:]
-    for (number, tokens) in tokens.enumerated().dropFirst(Self.firstClass) where tokens.calls > 0 {
+    for (number, count) in counts.enumerated().dropFirst(Self.firstClass) where count > 0 {
       guard let why = classes.problem(number - Self.firstClass) else { continue }
       let name = modelNames[classModels[number - Self.firstClass]]
-      found["\(name.provider ?? "?")/\(name.model ?? "?")", default: (0, why.message)].calls += tokens.calls
+      found["\(name.provider ?? "?")/\(name.model ?? "?")", default: (0, why.message)].calls += count
     }
     return found.map { ($0.key, $0.value.calls, $0.value.why) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
   }
@@ -117,6 +116,12 @@ struct UsagePricing: Sendable {
   }
 }
 
+/// Calls of a block by what decides on their cost.
+struct SortedUsages {
+  let numbers: [Int]
+  let usages: [BillableUsage]
+}
+
 /// What decides on the costs of a block's calls.
 private struct PricedColumns {
   let flags: UnsafePointer<Int>
@@ -141,8 +146,8 @@ private struct PricedColumns {
     reasoning = columns[.reasoning]
   }
 
-  func add(_ call: Int, model: Int, to classes: inout PriceClasses) -> (number: Int, tokens: PricedTokens)? {
-    classes.add(
+  func sort(_ call: Int, model: Int, into classes: inout PriceClasses) -> (number: Int, usage: BillableUsage)? {
+    classes.sort(
       model: model, prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]),
       cached: UsageBlock.known(cached[call]), reasoning: UsageBlock.known(reasoning[call]),
       total: UsageBlock.known(total[call]), at: Int64(started[call]))

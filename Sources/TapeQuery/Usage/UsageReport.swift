@@ -9,21 +9,15 @@ struct UsageReport: Sendable {
   private var grouping: UsageGroups
   private var measures = UsageMeasures()
   private var pricing: UsagePricing
-  /// Groups with the numbers of the prices of their calls, and what each has of those.
-  private var priced = PairNumbers()
-  private var pricedTokens: [PricedTokens] = []
-  /// The pairs of `priced` by their group, once all is added: of group n those from place `starts[n]`.
-  private var pairsByGroup: [Int] = []
-  private var starts: [Int] = []
+  /// Of each group.
+  private var costs: [CostSum] = []
 
   /// Sums over all calls, in which a call with two tags counts once; their measures only if they are asked for.
   private let hasTotals: Bool
   private var totals = UsageMeasures()
-  private var totalTokens: [PricedTokens] = []
-  private(set) var totalCost = CostSum()
-  /// What models bill for that a usage does not tell: of each group, and behind them of all calls, a set of `sets`.
-  private var notInUsageSets: [Int] = []
-  private var sets = NameSets()
+  private var totalCosts = [CostSum()]
+  /// All calls by the numbers of their prices.
+  private var pricedCalls: [Int] = []
   private(set) var calls = 0
 
   init(dimensions: [UsageDimension], totals: Bool, timeZone: TimeZoneRules, prices: PriceTable) {
@@ -49,74 +43,51 @@ struct UsageReport: Sendable {
 
   private mutating func add(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) {
     self.calls += calls.count
-    let costs = pricing.sort(calls, of: block, columns)
-    for (number, tokens) in zip(costs.numbers, costs.tokens) {
-      while totalTokens.count <= number { totalTokens.append(PricedTokens()) }
-      totalTokens[number] += tokens
+    let prices = pricing.sort(calls, of: block, columns)
+    for number in prices.numbers {
+      while pricedCalls.count <= number { pricedCalls.append(0) }
+      pricedCalls[number] += 1
     }
     let states = CountedStates(block)
-    if hasTotals { totals.add(calls.indices.map { GroupMember(place: $0, group: 0) }, calls, states, columns) }
+    let all = calls.indices.map { GroupMember(place: $0, group: 0) }
+    pricing.add(prices, all, to: &totalCosts)
+    if hasTotals { totals.add(all, calls, states, columns) }
     guard !dimensions.isEmpty else { return }
     let members = grouping.members(calls, of: block, columns)
     measures.grow(to: grouping.count)
     measures.add(members, calls, states, columns)
-    for member in members {
-      let pair = priced.number(member.group, costs.numbers[member.place])
-      if pair == pricedTokens.count { pricedTokens.append(PricedTokens()) }
-      pricedTokens[pair] += costs.tokens[member.place]
-    }
+    costs += repeatElement(CostSum(), count: grouping.count - costs.count)
+    pricing.add(prices, members, to: &costs)
   }
 
-  /// Sorts and prices what was added up. Nothing is added any more.
+  /// Nothing is added any more.
   mutating func finish() {
     measures.finish()
     totals.finish()
-    sets = pricing.notInUsage
-    notInUsageSets = [Int](repeating: NameSets.empty, count: groupCount + 1)
-    for (number, tokens) in totalTokens.enumerated() where tokens.calls > 0 {
-      pricing.add(number, tokens, to: &totalCost)
-      notInUsageSets[groupCount] = sets.union(notInUsageSets[groupCount], pricing.notInUsage(number))
-    }
-    starts = [Int](repeating: 0, count: groupCount + 1)
-    for pair in priced.pairs { starts[pair.first + 1] += 1 }
-    for group in 0..<groupCount { starts[group + 1] += starts[group] }
-    var next = starts
-    pairsByGroup = [Int](repeating: 0, count: priced.count)
-    for (number, pair) in priced.pairs.enumerated() {
-      pairsByGroup[next[pair.first]] = number
-      next[pair.first] += 1
-      notInUsageSets[pair.first] = sets.union(notInUsageSets[pair.first], pricing.notInUsage(pair.second))
-    }
   }
 
   // MARK: What came out
+
+  var totalCost: CostSum { totalCosts[0] }
 
   var groupCount: Int { grouping.count }
 
   /// The values of a group.
   func texts(_ group: Int) -> [String?] { grouping.texts(group) }
 
-  func sum(_ group: Int) -> UsageSum { sum(group, of: measures, cost(group), notInUsageSets[group]) }
+  func sum(_ group: Int) -> UsageSum { sum(group, of: measures, costs[group]) }
 
-  private func sum(_ group: Int, of measures: UsageMeasures, _ cost: CostSum, _ notInUsage: Int) -> UsageSum {
+  private func sum(_ group: Int, of measures: UsageMeasures, _ cost: CostSum) -> UsageSum {
     UsageSum(
-      sum: measures.sums[group], cost: cost, notInUsage: sets.names(notInUsage),
+      sum: measures.sums[group], cost: cost, notInUsage: pricing.notInUsage(cost),
       firstContents: measures.firstContentRanks[group], durations: measures.durationRanks[group])
   }
 
-  private func cost(_ group: Int) -> CostSum {
-    var cost = CostSum()
-    for pair in pairsByGroup[starts[group]..<starts[group + 1]] {
-      pricing.add(priced.pairs[pair].second, pricedTokens[pair], to: &cost)
-    }
-    return cost
-  }
-
   /// What models of all calls bill for that a usage does not tell.
-  var notInUsage: [String] { sets.names(notInUsageSets[groupCount]) }
+  var notInUsage: [String] { pricing.notInUsage(totalCost) }
 
   /// The models that could not be priced for want of a price, most calls first.
-  var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels(totalTokens) }
+  var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels(pricedCalls) }
 
   /// The row of a group.
   func json(_ group: Int) -> JSONValue {
@@ -126,7 +97,7 @@ struct UsageReport: Sendable {
 
   /// The row of the totals.
   var totalsJSON: JSONValue {
-    sum(0, of: totals, totalCost, notInUsageSets[groupCount]).json(group: .object([]))
+    sum(0, of: totals, totalCost).json(group: .object([]))
   }
 
   /// The groups as they are shown: the most expensive ones first, then those with most tokens, then most calls; with a
@@ -135,7 +106,7 @@ struct UsageReport: Sendable {
   /// - Parameter top: only the first so many, before they are sorted by time.
   func order(top: Int?) -> [Int] {
     let ranks = grouping.ranks()
-    let costs = (0..<groupCount).map { cost($0).total ?? ExactSum() }
+    let costs = costs.map { $0.total ?? ExactSum() }
     var order = (0..<groupCount).sorted { left, right in
       if costs[left] != costs[right] { return costs[right] < costs[left] }
       let (leftSum, rightSum) = (measures.sums[left], measures.sums[right])

@@ -7,9 +7,9 @@ struct UsageSum {
   let cost: CostSum
   /// What models of the group bill for that a usage does not tell.
   let notInUsage: [String]
-  /// ns, p50, p95 and p99: from the start to the first content, and how long calls took.
-  let firstContents: [Int?]
-  let durations: [Int?]
+  /// From the start to the first content, and how long calls took.
+  let firstContents: CallRanks
+  let durations: CallRanks
 
   /// The object of `usage`.
   func json(group: JSONValue) -> JSONValue {
@@ -24,9 +24,9 @@ struct UsageSum {
       .init("cost_usd", .string(cost.total?.value.description)),
       .init("calls_without_usage", .int(sum.calls - sum.withUsage)),
       .init("calls_without_price", .int(cost.withoutPrice)),
-      .init("ttft_p50_ms", milliseconds(firstContents[0])), .init("ttft_p95_ms", milliseconds(firstContents[1])),
-      .init("duration_p50_ms", milliseconds(durations[0])), .init("duration_p95_ms", milliseconds(durations[1])),
-      .init("ttft_p99_ms", milliseconds(firstContents[2])), .init("duration_p99_ms", milliseconds(durations[2])),
+      .init("ttft_p50_ms", milliseconds(firstContents.p50)), .init("ttft_p95_ms", milliseconds(firstContents.p95)),
+      .init("duration_p50_ms", milliseconds(durations.p50)), .init("duration_p95_ms", milliseconds(durations.p95)),
+      .init("ttft_p99_ms", milliseconds(firstContents.p99)), .init("duration_p99_ms", milliseconds(durations.p99)),
     ]
     members += cost.members(notInUsage: notInUsage)
     return .object(members)
