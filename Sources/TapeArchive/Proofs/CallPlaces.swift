@@ -1,6 +1,7 @@
 package import TapeTypes
 
-/// Where the sealed calls of an archive are in its tree: 52 bytes a leaf, and proofs are made when they are asked for.
+/// Where the sealed calls of an archive are in its tree: an id, a hash and a number for each, and proofs are made when they
+/// are asked for.
 package struct CallPlaces {
   /// Of the tree; nil where nothing is sealed.
   package let note: CheckpointNote?
