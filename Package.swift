@@ -47,8 +47,20 @@ let package = Package(
     .target(name: "TapeSSE", swiftSettings: strict),
 
     // What must not get on tape, and the configuration file that says so.
-    .target(name: "TapeRedaction", dependencies: ["TapeTypes", "TapeJSON"], swiftSettings: strict),
+    .target(name: "TapeRedaction", dependencies: ["TapeTypes", "TapeJSON", crypto], swiftSettings: strict),
     .target(name: "TapeConfiguration", dependencies: ["TapeTypes", "TapeRedaction"], swiftSettings: strict),
+
+    // What proxy and replay server stand on: one thread with one epoll set, and inbound HTTP/1.
+    .target(name: "TapeLoop", dependencies: ["TapeTypes", "CTapeShims"], swiftSettings: strict),
+    .target(
+      name: "TapeHTTP",
+      dependencies: [
+        "TapeTypes", "TapeLoop", "CTapeShims",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
 
     // Recorder -> archive -> indexer -> catalogue -> query.
     .target(
@@ -58,16 +70,15 @@ let package = Package(
     .target(
       name: "TapeRecorder",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeSSE", "TapeRedaction", "TapeArchive", "CCurl", "CTapeShims", crypto, logging,
+        "TapeTypes", "TapeJSON", "TapeSSE", "TapeRedaction", "TapeLoop", "TapeArchive", "CCurl", "CTapeShims", crypto,
+        logging,
       ],
       swiftSettings: strict),
     .target(
       name: "TapeProxy",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeArchive", "TapeRecorder", "CTapeShims", logging,
-        .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOEmbedded", package: "swift-nio"),
-        .product(name: "NIOHTTP1", package: "swift-nio"),
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeRecorder", "CTapeShims",
+        logging, .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       swiftSettings: strict),
     .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", crypto], swiftSettings: strict),
@@ -93,6 +104,13 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "TapeReplay", dependencies: ["TapeTypes"],
+      swiftSettings: strict),
+    .target(
+      name: "TapeReplayServer",
+      dependencies: [
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeReplay", "CTapeShims",
+        crypto, logging, .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
       swiftSettings: strict),
     .target(
       name: "TapeExport",
@@ -139,7 +157,8 @@ let package = Package(
       name: "tapedeck-live",
       dependencies: [
         "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
-        "TapePricing", "TapeReplay", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction", "TapeOTLP", arguments,
+        "TapePricing", "TapeReplay", "TapeReplayServer", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction",
+        "TapeOTLP", arguments,
         logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
@@ -175,6 +194,7 @@ let package = Package(
       dependencies: [
         "TapeTestSupport", "TapeArchive", "TapeIndexer", "TapeCatalogue", "TapeTypes", logging,
       ], swiftSettings: strict),
+    .testTarget(name: "TapeLoopTests", dependencies: ["TapeLoop"], swiftSettings: strict),
     .testTarget(
       name: "TapeRecorderTests", dependencies: ["TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", "TapeSSE"],
       swiftSettings: strict),
@@ -203,6 +223,11 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeReplayServerTests",
+      dependencies: [
+        "TapeReplayServer", "TapeReplay", "TapeRedaction", "TapeArchive", "TapeTypes", "TapeJSON",
+      ], swiftSettings: strict),
     .testTarget(
       name: "TapeOTLPTests",
       dependencies: [

@@ -63,6 +63,7 @@ void tape_keep_freed_memory(void) {}
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 _Static_assert(
     TAPE_READABLE == EPOLLIN && TAPE_WRITABLE == EPOLLOUT && TAPE_FAILED == EPOLLERR && TAPE_HUNG_UP == EPOLLHUP &&
@@ -97,6 +98,13 @@ int tape_epoll_wait(int set, tape_event *events, int capacity, int milliseconds)
 }
 
 int tape_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int tape_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
+
+int tape_timerfd_set(int fd, int64_t nanoseconds) {
+  struct itimerspec once = {.it_value = {nanoseconds / 1000000000, nanoseconds % 1000000000}};
+  return timerfd_settime(fd, TFD_TIMER_ABSTIME, &once, NULL);
+}
 
 int tape_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 

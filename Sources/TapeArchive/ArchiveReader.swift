@@ -2,7 +2,7 @@ public import TapeTypes
 
 /// Reads calls back from wherever they lie.
 public struct ArchiveReader: Sendable {
-  private let store: Store
+  let store: Store
 
   public init(store: Store) { self.store = store }
 

@@ -3,13 +3,14 @@ package import ArgumentParser
 /// `tapedeck`: asks the archive and the catalogue itself, and becomes `tapedeck-live` for the rest.
 package struct Tapedeck: ParsableCommand {
   package static let configuration = rootConfiguration(
-    record: [DemoStub.self, RecordStub.self, ServeStub.self, RunStub.self, ImportStub.self], export: ExportCommand.self)
+    record: [DemoStub.self, RecordStub.self, ServeStub.self, RunStub.self, ImportStub.self], replay: ReplayCommand.self,
+    export: ExportCommand.self)
 
   package init() {}
 
   /// The root command of either executable; they differ in who carries out the commands that record or send.
   package static func rootConfiguration(
-    record: [any ParsableCommand.Type], export: any ParsableCommand.Type
+    record: [any ParsableCommand.Type], replay: any ParsableCommand.Type, export: any ParsableCommand.Type
   ) -> CommandConfiguration {
     CommandConfiguration(
       commandName: "tapedeck",
@@ -27,7 +28,7 @@ package struct Tapedeck: ParsableCommand {
           name: "Ask",
           subcommands: [
             CallsCommand.self, ShowCommand.self, ThreadCommand.self, TraceCommand.self, FramesCommand.self,
-            EventsCommand.self, CatCommand.self, DiffCommand.self, SearchCommand.self, ReplayCommand.self,
+            EventsCommand.self, CatCommand.self, DiffCommand.self, SearchCommand.self, replay,
             UsageCommand.self, PricesCommand.self, export,
             StatusCommand.self,
           ]),

@@ -1,6 +1,8 @@
 import Logging
 import NIOHTTP1
+import TapeHTTP
 import TapeJSON
+import TapeLoop
 import TapeRecorder
 import TapeTypes
 

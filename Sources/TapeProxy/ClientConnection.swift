@@ -1,4 +1,6 @@
 import CTapeShims
+import TapeHTTP
+import TapeLoop
 import TapeRecorder
 import TapeTypes
 

@@ -1,10 +1,11 @@
 import Logging
+import TapeHTTP
 import TapeRecorder
 import TapeRedaction
 import TapeTypes
 
 /// What all connections of one proxy share. Owned by the loop's thread.
-final class ProxyCore {
+final class ProxyCore: ListenerOwner {
   let options: ProxyOptions
   let loop: RecordingLoop
   let log: Logger
@@ -31,7 +32,7 @@ final class ProxyCore {
 
   func listen(on listener: Listener) {
     self.listener = listener
-    listener.join(self)
+    listener.join(loop.events, owner: self)
   }
 
   func accepted(_ descriptor: CInt) {
@@ -48,6 +49,8 @@ final class ProxyCore {
           message: "there are \(options.maxConnections) connections already: try again later"))
     }
   }
+
+  func cannotAccept(_ reason: String) { log.warning("cannot accept a connection: \(reason)") }
 
   func forget(_ connection: ClientConnection) {
     guard connection.index >= 0, let last = connections.popLast() else { return }

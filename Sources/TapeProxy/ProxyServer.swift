@@ -1,14 +1,9 @@
-import CTapeShims
 import Synchronization
 package import TapeArchive
+import TapeHTTP
+import TapeLoop
 import TapeRecorder
 import TapeTypes
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// The recording reverse proxy: forwards every request to one upstream and tapes the generations.
 ///
@@ -32,7 +27,7 @@ package final class ProxyServer: Sendable {
   /// - Returns: The port that it listens on.
   /// - Throws: `TapeError` if the address cannot be had.
   package func start() throws -> Int {
-    Self.raiseDescriptorLimit()
+    DescriptorLimit.raise()
     let listener = try Listener(host: options.listenHost, port: options.listenPort)
     core.listen(on: listener)
     let made = try LoopThread { [self] in
@@ -67,15 +62,5 @@ package final class ProxyServer: Sendable {
     snapshot.gapFrames = loop.counters.gapFrames
     snapshot.gapBytes = loop.counters.gapBytes
     return snapshot
-  }
-
-  /// Two descriptors a stream: the soft limit of 1024 would be 500 streams.
-  private static func raiseDescriptorLimit() {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else {
-      return
-    }
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 }

@@ -1,4 +1,5 @@
 import CCurl
+import TapeLoop
 import TapeTypes
 
 /// libcurl's multi handle on the event loop: its sockets in the loop's set, its timer on the loop.

@@ -1,4 +1,6 @@
 import CCurl
+package import TapeLoop
+import TapeRedaction
 package import TapeTypes
 
 /// One request to upstream and its response, taped if it is a generation or a stream.

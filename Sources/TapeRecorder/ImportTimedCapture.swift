@@ -2,6 +2,7 @@ import Crypto
 import TapeArchive
 import TapeJSON
 import TapeSSE
+import TapeRedaction
 import TapeTypes
 
 /// A timed capture: calls side by side, one event a line.

@@ -3,6 +3,7 @@ import Logging
 import Synchronization
 package import TapeArchive
 package import TapeRedaction
+package import TapeLoop
 package import TapeTypes
 
 /// The one loop of a recorder: clients, upstream and the journal on one thread.

@@ -1,3 +1,4 @@
+import TapeLoop
 import TapeTypes
 
 /// The loop's end of a `StreamPipe`: a client like a proxied one, but for the socket.

@@ -1,6 +1,7 @@
 import Synchronization
 public import TapeArchive
 import TapeRedaction
+import TapeLoop
 import TapeTypes
 
 /// Makes HTTP calls and tapes their responses while they stream.

@@ -1,18 +1,18 @@
-internal import TapeTypes
+package import TapeTypes
 
 /// Which values of a JSON text: `messages[*].content`, `inputs.*`, `choices[0].message["a.b"]`.
-struct JSONPath: Sendable, Equatable {
-  enum Step: Sendable, Equatable {
+package struct JSONPath: Sendable, Equatable {
+  package enum Step: Sendable, Equatable {
     case member(String)
     case anyMember
     case element(Int)
     case anyElement
   }
 
-  private(set) var steps: [Step] = []
+  package private(set) var steps: [Step] = []
 
   /// - Throws: `TapeError(.usage)` that says where the text is no path.
-  init(parsing text: String) throws(TapeError) {
+  package init(parsing text: String) throws(TapeError) {
     let bytes = Array(text.utf8)
     var position = 0
     func wrong(_ what: String) -> TapeError {

@@ -31,6 +31,11 @@ package struct Redactor: Sendable {
     for rule in responseRules { Self.note("response:\(rule.label)", in: &open.redactions) }
   }
 
+  /// A request's body as it is on tape.
+  package func clean(body: [UInt8]) -> [UInt8] {
+    requestRules.reduce(body) { Self.apply($1, to: $0) ?? $0 }
+  }
+
   private static func note(_ name: String, in redactions: inout [String]) {
     if !redactions.contains(name) { redactions.append(name) }
   }

@@ -1,5 +1,5 @@
 /// What is known of a call when it starts. Secrets never get here: whoever makes a
-/// `CallOpen` has removed them (see TapeRecorder's `Secrets`).
+/// `CallOpen` has removed them (see TapeRedaction's `Secrets`).
 public struct CallOpen: Sendable, Equatable {
   /// How a call came to be on tape.
   public enum Origin: String, Sendable { case proxy, record, library, `import` }

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Foundation
-internal import Synchronization
 internal import TapeArchive
 internal import TapeCommands
 internal import TapeConfiguration
@@ -82,17 +81,5 @@ struct RunCommand: AsyncParsableCommand {
     var filter = CallFilter()
     filter.from = startNs
     for line in try RunReport(QueryEngine(store: store), filter).lines { StandardOutput.note("tapedeck: \(line)") }
-  }
-}
-
-/// The command once it runs, for the thread that is told of signals.
-private final class RunningCommand: Sendable {
-  private let process = Mutex<ChildProcess?>(nil)
-
-  var child: ChildProcess? { process.withLock { $0 } }
-
-  func start(_ child: ChildProcess) -> ChildProcess {
-    process.withLock { $0 = child }
-    return child
   }
 }

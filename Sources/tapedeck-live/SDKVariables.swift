@@ -19,13 +19,18 @@ struct SDKVariables {
   static var names: [String] { known.map(\.name) }
 
   private let url: String
-  private let upstream: UpstreamURL
+  private let openAIPath: String
 
-  /// - Parameter url: of the proxy.
-  init(_ url: String, _ upstream: UpstreamURL) {
+  /// - Parameters:
+  ///   - url: of the proxy or the replay server.
+  ///   - openAIPath: what is in front of `/chat/completions` there.
+  init(_ url: String, openAIPath: String) {
     self.url = url
-    self.upstream = upstream
+    self.openAIPath = openAIPath
   }
+
+  /// - Parameter url: of a proxy for the upstream.
+  init(_ url: String, _ upstream: UpstreamURL) { self.init(url, openAIPath: Self.openAIPath(of: upstream)) }
 
   /// The environment of a command whose calls are to go through the proxy.
   func over(_ environment: [String: String]) -> [String: String] {
@@ -40,7 +45,7 @@ struct SDKVariables {
   }
 
   /// What the upstream has in front of `/chat/completions`, unless it is part of the upstream already.
-  private var openAIPath: String {
+  private static func openAIPath(of upstream: UpstreamURL) -> String {
     if upstream.prefix.hasSuffix("/v1") || upstream.prefix.hasSuffix("/router") { return "" }
     return upstream.host == "api.orq.ai" ? "/v2/router" : "/v1"
   }

@@ -5,5 +5,5 @@ internal import TapeCommands
 struct TapedeckLive: ParsableCommand {
   static let configuration = Tapedeck.rootConfiguration(
     record: [DemoCommand.self, RecordCommand.self, ServeCommand.self, RunCommand.self, ImportCommand.self],
-    export: LiveExportCommand.self)
+    replay: LiveReplayCommand.self, export: LiveExportCommand.self)
 }

@@ -43,6 +43,11 @@ int tape_epoll_wait(int set, tape_event *events, int capacity, int milliseconds)
 /// An eventfd that does not block and closes on exec.
 int tape_eventfd(void);
 
+/// A timerfd on the monotonic clock that does not block and closes on exec.
+int tape_timerfd(void);
+/// Has it fire once at so many ns of the monotonic clock; 0 never. What it has counted is forgotten.
+int tape_timerfd_set(int fd, int64_t nanoseconds);
+
 /// Takes one connection: non-blocking, closed on exec; -1 with errno set.
 int tape_accept(int fd);
 

@@ -203,8 +203,14 @@ final class SegmentFile {
   /// nil if the coding has none.
   func outlines(inBlock block: Int) throws -> [CallOutline?]? {
     guard let coding = coding as? any OutlineCoding else { return nil }
+    let parts = try headAndText(inBlock: block)
+    return try coding.outlines(head: parts.head, text: parts.text)
+  }
+
+  /// The two zstd frames that a block begins with, in a coding that has them.
+  func headAndText(inBlock block: Int) throws -> (head: [UInt8], text: [UInt8]) {
     let first = 1 + block * framesPerBlock
-    return try coding.outlines(head: zstd(first), text: zstd(first + 1))
+    return (try zstd(first), try zstd(first + 1))
   }
 
   /// Compares the skippable frames of a block with their checksums.

@@ -44,6 +44,12 @@ package struct Secrets: Sendable {
     open.keyFingerprint = credential.map { fingerprint($0.value) }
   }
 
+  /// A request target as it is on tape.
+  package static func clean(target: String) -> String {
+    var url = SecretURL(isTarget: true)
+    return url.cleaned(target) ?? target
+  }
+
   /// Replaces what is secret in response headers.
   package static func clean(_ headers: [HeaderField]) -> [HeaderField] {
     headers.map { field in

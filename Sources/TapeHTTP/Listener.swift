@@ -1,6 +1,5 @@
 import CTapeShims
-import Logging
-import TapeRecorder
+package import TapeLoop
 import TapeTypes
 
 #if canImport(Glibc)
@@ -9,13 +8,22 @@ import TapeTypes
   import Darwin
 #endif
 
+/// Who gets the connections of a listener.
+package protocol ListenerOwner: AnyObject {
+  /// Takes over a socket that does not block.
+  func accepted(_ descriptor: CInt)
+  /// The process or the system has no more descriptors: connections wait in the kernel until `resume`.
+  func cannotAccept(_ reason: String)
+}
+
 /// A listening socket.
-final class Listener: EventSource {
+package final class Listener: EventSource {
   private let descriptor: CInt
   /// The port that it has, also when 0 was asked for.
-  let port: Int
+  package let port: Int
   private var token = EventToken.none
-  private weak var proxy: ProxyCore?
+  private var loop: EventLoop?
+  private weak var owner: (any ListenerOwner)?
   /// The process has no descriptors left: connections wait in the kernel.
   private var isPaused = false
   private var isClosed = false
@@ -23,7 +31,7 @@ final class Listener: EventSource {
   /// Binds and listens.
   ///
   /// - Throws: `TapeError` that names the address and what is wrong with it.
-  init(host: String, port: Int) throws {
+  package init(host: String, port: Int) throws {
     func refusal(_ reason: String) -> TapeError {
       TapeError(.network, "cannot listen on \(host):\(port): \(reason)")
     }
@@ -67,41 +75,45 @@ final class Listener: EventSource {
 
   deinit { close() }
 
-  func join(_ proxy: ProxyCore) {
-    self.proxy = proxy
-    token = proxy.loop.events.add(descriptor, .readable, self)
+  /// From now on `owner` gets the connections. On the loop's thread, as everything behind it.
+  package func join(_ loop: EventLoop, owner: any ListenerOwner) {
+    self.loop = loop
+    self.owner = owner
+    token = loop.add(descriptor, .readable, self)
   }
 
-  func ready(_ events: Readiness, now: Int64) {
-    guard let proxy else { return }
+  package func ready(_ events: Readiness, now: Int64) {
+    guard let owner, let loop else { return }
     for _ in 0..<64 {
       let client = tape_accept(descriptor)
       if client >= 0 {
         var one: CInt = 1
         setsockopt(client, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
-        proxy.accepted(client)
+        owner.accepted(client)
         continue
       }
       if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM {
-        proxy.log.warning("cannot accept a connection: \(String(cString: strerror(errno)))")
+        let reason = errno
+        owner.cannotAccept(String(cString: strerror(reason)))
         isPaused = true
-        proxy.loop.events.change(descriptor, [], token)
+        loop.change(descriptor, [], token)
+        return
       }
       if errno != ECONNABORTED, errno != EINTR { return }
     }
   }
 
   /// Accepts again after descriptors ran out.
-  func resume() {
-    guard isPaused, let proxy else { return }
+  package func resume() {
+    guard isPaused, let loop else { return }
     isPaused = false
-    proxy.loop.events.change(descriptor, .readable, token)
+    loop.change(descriptor, .readable, token)
   }
 
-  func close() {
+  package func close() {
     guard !isClosed else { return }
     isClosed = true
-    proxy?.loop.events.remove(descriptor, token)
+    loop?.remove(descriptor, token)
     _ = Glibc.close(descriptor)
   }
 

@@ -1,4 +1,4 @@
-import TapeRecorder
+import TapeRedaction
 import TapeTypes
 import Testing
 

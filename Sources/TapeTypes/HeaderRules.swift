@@ -1,5 +1,3 @@
-package import TapeTypes
-
 /// Which header fields concern one connection only and are not passed on (RFC 9110 §7.6.1).
 package enum HeaderRules {
   private static let hopByHop: Set<String> = [

@@ -1,5 +1,5 @@
 import Synchronization
-import TapeRecorder
+import TapeLoop
 import Testing
 
 struct EventLoopTests {

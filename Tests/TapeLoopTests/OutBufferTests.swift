@@ -1,4 +1,4 @@
-import TapeRecorder
+import TapeLoop
 import Testing
 
 struct OutBufferTests {

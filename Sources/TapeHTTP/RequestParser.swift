@@ -1,27 +1,33 @@
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
-import TapeTypes
+package import TapeTypes
 
 /// One request as the client sent it.
-struct InboundRequest {
-  var method: String
+package struct InboundRequest {
+  package var method: String
   /// The request target, origin form.
-  var target: String
-  var headers: [HeaderField]
-  var body: [UInt8] = []
-  var hasBody = false
+  package var target: String
+  package var headers: [HeaderField]
+  package var body: [UInt8] = []
+  package var hasBody = false
   /// HTTP/1.0: no chunks, and the connection closes unless told otherwise.
-  var isVersion10: Bool
+  package var isVersion10: Bool
   /// Another request may follow, on this connection and through the parser that read this one.
-  var keepsAlive: Bool
+  package var keepsAlive: Bool
 }
 
 /// Why a request is not taken. The connection cannot be used further.
-struct RequestRefusal: Error {
-  var status: Int
-  var code: String
-  var message: String
+package struct RequestRefusal: Error {
+  package var status: Int
+  package var code: String
+  package var message: String
+
+  package init(status: Int, code: String, message: String) {
+    self.status = status
+    self.code = code
+    self.message = message
+  }
 }
 
 /// Reads requests out of a connection's bytes with NIO's HTTP/1 decoder, used stand-alone.
@@ -30,8 +36,8 @@ struct RequestRefusal: Error {
 /// never takes a byte behind the request: up to the blank line, and then what `Content-Length`
 /// says. Only of chunked bodies the decoder alone knows the end; behind one, the parser stays
 /// with its connection (`isReusable`).
-final class RequestParser {
-  enum Step {
+package final class RequestParser {
+  package enum Step {
     /// All bytes taken, and no request is whole yet.
     case needsMore
     /// The client waits for leave to send its body.
@@ -54,7 +60,7 @@ final class RequestParser {
   private var blank = BlankLineFinder()
   private var readsAhead = false
 
-  init(maxHeaderBytes: Int, maxBodyBytes: Int) {
+  package init(maxHeaderBytes: Int, maxBodyBytes: Int) {
     channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
     self.maxHeaderBytes = maxHeaderBytes
     self.maxBodyBytes = maxBodyBytes
@@ -64,15 +70,15 @@ final class RequestParser {
   deinit { _ = try? channel.finish(acceptAlreadyClosed: true) }
 
   /// Nothing of a request is in it, so another connection may have it.
-  var isReusable: Bool { request == nil && headBytes == 0 && !readsAhead }
+  package var isReusable: Bool { request == nil && headBytes == 0 && !readsAhead }
 
   /// Whether a request has begun to come in.
-  var isInRequest: Bool { request != nil || headBytes > 0 }
+  package var isInRequest: Bool { request != nil || headBytes > 0 }
 
   /// Takes bytes from the front of `bytes` until something is to be done.
   ///
   /// - Returns: what is to be done, and how many bytes were taken.
-  func take(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> (Step, taken: Int) {
+  package func take(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> (Step, taken: Int) {
     var taken = 0
     if let step = try nextStep() { return (step, 0) }
     while taken < bytes.count {

@@ -7,7 +7,6 @@ import Synchronization
   import Darwin
 #endif
 
-import TapeArchive
 import TapeTypes
 
 /// What the kernel says of a descriptor.
@@ -56,7 +55,7 @@ package final class EventLoop {
   /// Called once a turn, behind its events. Set before `run`.
   package var endOfBatch: (_ now: Int64) -> Void = { _ in }
   /// When the turn's latest event was seen, monotonic ns.
-  @exclusivity(unchecked) package private(set) var now = SystemClock().monotonicNs()
+  @exclusivity(unchecked) package private(set) var now = MonotonicClock.nowNs
 
   private let set: CInt
   private let mailbox: LoopMailbox
@@ -127,7 +126,7 @@ package final class EventLoop {
   package func run() {
     while isRunning {
       let count = Int(tape_epoll_wait(set, events, CInt(Self.eventsAtOnce), waitMilliseconds()))
-      now = SystemClock().monotonicNs()
+      now = MonotonicClock.nowNs
       if count > 0 { handle(count) }
       fireTimers()
       endOfBatch(now)
@@ -146,7 +145,7 @@ package final class EventLoop {
       }
       let slot = Int(token & 0xFFFF_FFFF)
       guard slots[slot].generation == UInt32(token >> 32), let source = slots[slot].source else { continue }
-      if index > 0 { now = SystemClock().monotonicNs() }
+      if index > 0 { now = MonotonicClock.nowNs }
       source.ready(Readiness(rawValue: events[index].events), now: now)
     }
   }
@@ -158,7 +157,7 @@ package final class EventLoop {
       if let deadline = timer.deadlineNs { next = min(next ?? .max, deadline) }
     }
     guard let next else { return -1 }
-    let wait = next - SystemClock().monotonicNs()
+    let wait = next - MonotonicClock.nowNs
     return wait <= 0 ? 0 : CInt(clamping: (wait + 999_999) / 1_000_000)
   }
 
