@@ -29,6 +29,9 @@ extension TapeError {
     case .SQLITE_NOTADB, .SQLITE_CORRUPT:
       return TapeError.catalogueStale(at: path, because: "it is damaged (\(detail))")
     case .SQLITE_SCHEMA: return TapeError.catalogueStale(at: path, because: detail)
+    // What is asked for is always the same: so the catalogue is not what it should be.
+    case .SQLITE_ERROR where detail.hasPrefix("no such "):
+      return TapeError.catalogueStale(at: path, because: "it is damaged (\(detail))")
     case .SQLITE_READONLY, .SQLITE_PERM:
       return TapeError(.readOnly, "cannot \(what) the catalogue \(path): \(detail)")
     case .SQLITE_FULL, .SQLITE_IOERR:

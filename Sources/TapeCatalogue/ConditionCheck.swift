@@ -20,6 +20,7 @@ package struct ConditionCheck {
 
   private static func mistake(_ condition: String) throws -> String? {
     if condition.utf8.contains(0) { return "it has a NUL character" }
+    if condition.allSatisfy(\.isWhitespace) { return "it is empty" }
     let views = try views()
     let names = views.map(\.name)
     let columns = views.first { $0.name == "v_calls" }?.columns ?? []
@@ -54,6 +55,9 @@ package struct ConditionCheck {
       if let column = rest(of: message, after: "no such column: ") {
         let name = String(column.split(separator: ".").last ?? "").filter { $0 != "\"" }
         let near = Spelling.nearest(to: String(name.prefix { $0 != " " }), among: columns)
+        if near == nil, condition.contains("\"\(column)\"") {
+          return message + "; texts stand between single quotes: '\(column)'"
+        }
         return message + (near.map { "; did you mean \($0)?" } ?? "; schema/catalogue.sql has the columns of v_calls")
       }
       guard let word = nearWord(message)?.uppercased() else { return message }
@@ -100,6 +104,8 @@ private final class MemoryDatabase {
     tables = Set(views.map { $0.name.lowercased() })
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY
     try check(sqlite3_open_v2(":memory:", &handle, flags, nil))
+    // As the catalogue is asked: "x" is a name there, never a text.
+    _disableDoubleQuotedStringLiterals(handle)
     // They are made when they are first named, which looks like making a table.
     try check(sqlite3_exec(handle, "SELECT 1 FROM json_each('1'), json_tree('1')", nil, nil, nil))
     for view in views {

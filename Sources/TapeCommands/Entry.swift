@@ -17,10 +17,11 @@ package enum Entry {
   /// Runs the command that the arguments name; never returns.
   package static func run(_ root: any ParsableCommand.Type) async -> Never {
     // A reader that went away is told by EPIPE, a size limit by EFBIG: neither may kill a recorder.
+    holdStandardDescriptors()
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     do {
-      try checkName(CommandLine.arguments.dropFirst().first, of: root)
+      try checkNames(CommandLine.arguments.dropFirst(), of: root)
       var command = try root.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
@@ -43,13 +44,29 @@ package enum Entry {
 }
 
 extension Entry {
+  /// A program that is started without stdin, stdout or stderr would get their numbers for the first files it opens,
+  /// and write its answers into a store. What stands there instead fails as what is closed does.
+  private static func holdStandardDescriptors() {
+    for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) < 0 && errno == EBADF {
+      _ = open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY)
+    }
+  }
+
   /// - Throws: `TapeError` `.usage` for a word in the place of a command that is none, naming the one that is near.
-  private static func checkName(_ word: String?, of root: any ParsableCommand.Type) throws {
-    guard let word, !word.hasPrefix("-") else { return }
-    let names = root.configuration.subcommands.compactMap { $0.configuration.commandName }
-    guard word != "help", !names.contains(word) else { return }
-    let near = Spelling.nearest(to: word, among: names).map { "did you mean \($0)?" } ?? "see tapedeck --help"
-    throw TapeError(.usage, "there is no command '\(word)'; \(near)")
+  private static func checkNames(_ words: ArraySlice<String>, of root: any ParsableCommand.Type) throws {
+    var command = root
+    var path = "tapedeck"
+    for word in words {
+      let commands = command.configuration.subcommands
+      guard !commands.isEmpty, !word.hasPrefix("-"), word != "help" else { return }
+      guard let next = commands.first(where: { $0.configuration.commandName == word }) else {
+        let names = commands.compactMap { $0.configuration.commandName }
+        let near = Spelling.nearest(to: word, among: names).map { "did you mean \($0)?" } ?? "see \(path) --help"
+        throw TapeError(.usage, "there is no command '\(path) \(word)'; \(near)")
+      }
+      command = next
+      path += " \(word)"
+    }
   }
 }
 

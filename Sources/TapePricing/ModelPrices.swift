@@ -35,6 +35,9 @@ struct Rate: Sendable {
       throw PriceProblem("is no number: \(json.compactString)")
     }
     guard price >= .zero else { throw PriceProblem("is negative: \(text)") }
+    guard price.isInPriceRange else {
+      throw PriceProblem("is 10⁹ USD or more, or has more than 12 decimal places: \(text)")
+    }
     return price
   }
 

@@ -68,12 +68,15 @@ package struct PriceTable: Sendable {
       guard let version = about["version"]?.string, !version.isEmpty else { throw PriceProblem("it has no version") }
       guard !providers.isEmpty else { throw PriceProblem("it has no providers") }
       if let repeated { throw PriceProblem("it has the provider \(repeated) twice") }
+      let map = about["provider_map"] ?? [:]
+      guard let mapped = map.members, mapped.allSatisfy({ $0.value.string != nil }) else {
+        throw PriceProblem("its provider_map is no object of names")
+      }
       self.version = version
       date = about["date"]?.string
       overrides = PriceOverrides()
       providerMap = Dictionary(
-        (about["provider_map"]?.members ?? []).compactMap { member in member.value.string.map { (member.key, $0) } },
-        uniquingKeysWith: { $1 })
+        mapped.compactMap { member in member.value.string.map { (member.key, $0) } }, uniquingKeysWith: { $1 })
       storage = Storage(providers: providers)
     } catch let error as PriceProblem {
       throw TapeError(.failed, "cannot use the price table: \(error.message)")

@@ -32,6 +32,8 @@ package struct CallPlace: Sendable, Equatable {
   /// What is selected to read a place.
   static func columns(_ sort: CallSort) -> String { "c.call_key, c.started_ns, \(sort.column ?? "NULL")" }
 
+  static let columnCount = 3
+
   init?(_ row: SQLRow) {
     guard let key = row.integer(0), let started = row.integer(1) else { return nil }
     self.key = key

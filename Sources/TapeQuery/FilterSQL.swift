@@ -7,14 +7,23 @@ struct FilterSQL {
   private(set) var source = "calls c"
   private(set) var conditions: [String] = []
   private(set) var arguments: [SQLValue] = []
+  /// Where the calls are that tags and words are looked up for.
+  private let keys: ClosedRange<Int64>?
 
   /// - Parameters:
   ///   - hidesMocks: what `MockFilter.byDefault` means here.
   ///   - sums: rows of erased calls whose usage was kept count; they are in no list.
-  init(_ filter: CallFilter, hidesMocks: Bool, sums: Bool = false) {
+  ///   - identityID: the only identity that the filter's means, if that is known.
+  ///   - keys: only calls with these are meant.
+  init(
+    _ filter: CallFilter, hidesMocks: Bool, sums: Bool = false, identityID: String? = nil,
+    keys: ClosedRange<Int64>? = nil
+  ) {
+    self.keys = keys
     if !sums { add("c.erased_ns IS NULL") }
     addNames(filter)
-    addIdentity(filter)
+    if let identityID { addEqual("identity_id", identityID) } else { addIdentity(filter.identity) }
+    for tag in filter.identityTags { add(tag: tag, kind: "identity") }
     addGeneration(filter)
     addTimes(filter)
     for pair in filter.metadata { add(metadata: pair) }
@@ -38,6 +47,13 @@ struct FilterSQL {
   private mutating func add(_ condition: String, _ values: SQLValue...) {
     conditions.append(condition)
     arguments += values
+  }
+
+  /// Only calls up to a place in the order of their start.
+  mutating func add(_ sort: CallSort, upTo place: CallPlace) {
+    add(
+      "(c.started_ns, c.call_key) \(sort == .oldest ? "<=" : ">=") (?, ?)", .integer(Int64(place.startedNs)),
+      .integer(Int64(place.key)))
   }
 
   /// Only calls behind a place in the order of `sort`.
@@ -69,16 +85,22 @@ struct FilterSQL {
     for tag in filter.tags { add(tag: tag, kind: "thread") }
   }
 
-  private mutating func addIdentity(_ filter: CallFilter) {
-    if let identity = filter.identity {
-      conditions.append(IdentityCondition.sql("c."))
-      arguments += Array(repeating: .text(identity), count: IdentityCondition.arguments)
-    }
-    for tag in filter.identityTags { add(tag: tag, kind: "identity") }
+  private mutating func addIdentity(_ identity: String?) {
+    guard let identity else { return }
+    conditions.append(IdentityCondition.sql("c."))
+    arguments += Array(repeating: .text(identity), count: IdentityCondition.arguments)
+  }
+
+  /// Those that `selection` finds by their keys, in `column`.
+  private mutating func add(keysOf selection: String, _ column: String, _ values: SQLValue...) {
+    let bounds = keys == nil ? "" : " AND \(column) BETWEEN ? AND ?"
+    conditions.append("c.call_key IN (\(selection)\(bounds))")
+    arguments += values
+    if let keys { arguments += [.integer(keys.lowerBound), .integer(keys.upperBound)] }
   }
 
   private mutating func add(tag: String, kind: String) {
-    add("c.call_key IN (SELECT call_key FROM call_tags WHERE kind = '\(kind)' AND tag = ?)", .text(tag))
+    add(keysOf: "SELECT call_key FROM call_tags WHERE kind = '\(kind)' AND tag = ?", "call_key", .text(tag))
   }
 
   private mutating func addGeneration(_ filter: CallFilter) {
@@ -111,9 +133,11 @@ struct FilterSQL {
     guard let query = FullText.query(phrase: text) else {
       // Nothing that a full-text index knows, such as `***`: compare the texts.
       let value = SQLValue.text(text)
-      add("c.call_key IN (SELECT call_key FROM call_text WHERE instr(prompt, ?) OR instr(completion, ?))", value, value)
+      add(
+        keysOf: "SELECT call_key FROM call_text WHERE (instr(prompt, ?) OR instr(completion, ?))", "call_key", value,
+        value)
       return
     }
-    add("c.call_key IN (SELECT rowid FROM call_fts WHERE call_fts MATCH ?)", .text(query))
+    add(keysOf: "SELECT rowid FROM call_fts WHERE call_fts MATCH ?", "rowid", .text(query))
   }
 }

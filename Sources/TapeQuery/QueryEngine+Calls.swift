@@ -21,6 +21,16 @@ extension QueryEngine {
     _ body: (JSONValue) throws -> Void
   ) throws {
     let prices = try prices
+    try forEachKey(filter, sort, after: after, limit) { keys in
+      for row in try rows(keys) { try body(json(row, prices)) }
+    }
+  }
+
+  /// The keys of calls in the order of `sort`, some hundred at a time.
+  func forEachKey(
+    _ filter: CallFilter, _ sort: CallSort, after: CallEntry?, _ limit: Int?,
+    _ body: (ArraySlice<Int64>) throws -> Void
+  ) throws {
     var place = try after.map { try self.place(of: $0, sort) }
     var left = limit ?? .max
     var size = min(Self.rowsAtOnce, left)
@@ -32,8 +42,7 @@ extension QueryEngine {
         place = next
       }
       for start in stride(from: 0, to: keys.count, by: Self.rowsAtOnce) {
-        let rows = try rows(keys[start..<min(start + Self.rowsAtOnce, keys.count)])
-        for row in rows { try body(json(row, prices)) }
+        try body(keys[start..<min(start + Self.rowsAtOnce, keys.count)])
       }
       if keys.count < min(size, left) { return }
       left -= keys.count

@@ -19,8 +19,14 @@ extension QueryEngine {
       (SELECT prompt FROM call_text t WHERE t.call_key = c.call_key), \
       (SELECT completion FROM call_text t WHERE t.call_key = c.call_key)
       """
-    let place = try after.map { try self.place(of: $0, sort) }
-    try select(columns, filter, sort, after: place, limit) { row in
+    let sql = "SELECT \(columns) FROM calls c WHERE c.call_key = ? AND c.erased_ns IS NULL"
+    // Which calls they are first: to be sorted they need no texts.
+    func forEachRow(_ body: (SQLRow) throws -> Void) throws {
+      try forEachKey(filter, sort, after: after, limit) { keys in
+        for key in keys { try catalogue.query(sql, [.integer(key)], body) }
+      }
+    }
+    try forEachRow { row in
       let names = ["call_id", "", "state", "deployment", "model", "provider", "identity_id", "thread_id"]
       var members = names.enumerated().filter { $0.element != "" }.map { index, name in
         JSONValue.Member(name, .string(row.text(index)))

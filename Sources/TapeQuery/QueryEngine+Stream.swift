@@ -6,29 +6,22 @@ extension QueryEngine {
   /// The calls that a filter lets through, in the order of their start, in bounded memory: they are asked for page by
   /// page, so that no reader of a large store keeps its catalogue from being cleaned up.
   package func forEachEntry(_ filter: CallFilter, _ body: (CallEntry) throws -> Void) throws {
-    let condition = FilterSQL(filter, hidesMocks: false)
-    let sql =
-      "SELECT \(CallEntry.columns), c.call_key FROM \(condition.source)\(condition.clause)\(condition.conditions.isEmpty ? " WHERE" : " AND") "
-      + "(c.started_ns, c.call_key) > (?, ?) ORDER BY c.started_ns, c.call_key LIMIT \(Self.pageSize)"
-    var last: (startedNs: Int, key: Int)? = (Int.min, Int.min)
-    while let after = last {
-      last = nil
+    var place: CallPlace?
+    while true {
       var page: [CallEntry] = []
       var rows = 0
-      let place: [SQLValue] = [.integer(Int64(after.startedNs)), .integer(Int64(after.key))]
-      try snapshot(filter) { snapshot in
-        try snapshot.query(sql, condition.arguments + place) { row in
-          rows += 1
-          if let started = row.integer(4), let key = row.integer(5) { last = (started, key) }
-          if let entry = CallEntry(row) { page.append(entry) }
-        }
+      let columns = "\(CallPlace.columns(.oldest)), \(CallEntry.columns)"
+      try select(columns, filter, .oldest, after: place, Self.pageSize) { row in
+        rows += 1
+        place = CallPlace(row) ?? place
+        if let entry = CallEntry(row, from: CallPlace.columnCount) { page.append(entry) }
       }
       for entry in page { try body(entry) }
       if rows < Self.pageSize { return }
     }
   }
 
-  private static var pageSize: Int { 500 }
+  private static var pageSize: Int { 1_000 }
 }
 
 /// Reads calls that are asked for in about the order of their start. A block of a segment has many, so that from its

@@ -10,16 +10,22 @@ package final class QueryEngine: Sendable {
   private let priceSource: StorePrices
   /// Of a condition that somebody wrote, without a call found: some ten seconds.
   private let mostSteps: Int
+  /// Of so many calls a list is made at first, where more than half as many have a tag or a word.
+  private let window: Int
   let catalogue: CatalogueReader
   let archive: ArchiveReader
 
   /// - Parameters:
   ///   - prices: other ones than the store's.
   ///   - mostSteps: how many steps of SQLite's machine a `--where` may take to find a call.
+  ///   - window: of how many calls a list is made at first, where more than half as many have a tag or a word.
   /// - Throws: `TapeError` `.catalogueMissing` or `.catalogueStale`, naming the command that helps.
-  package init(store: Store, prices: PriceTable? = nil, mostSteps: Int = 1_000_000_000) throws {
+  package init(
+    store: Store, prices: PriceTable? = nil, mostSteps: Int = 1_000_000_000, window: Int = 4_096
+  ) throws {
     self.store = store
     self.mostSteps = mostSteps
+    self.window = window
     priceSource = StorePrices(store, table: prices)
     catalogue = try CatalogueReader(path: store.cataloguePath)
     archive = ArchiveReader(store: store)
@@ -65,15 +71,69 @@ package final class QueryEngine: Sendable {
     _ columns: String, _ filter: CallFilter, _ sort: CallSort, after: CallPlace? = nil, _ limit: Int?,
     _ body: (SQLRow) throws -> Void
   ) throws {
-    var condition = FilterSQL(filter, hidesMocks: false)
-    if let after { condition.add(sort, after: after) }
-    let sql = condition.selection(columns, sort, limit)
-    try snapshot(filter) { try $0.query(sql, condition.arguments, body) }
+    try snapshot(filter) { snapshot in
+      let identityID = try identityID(filter, snapshot)
+      if let limit, sort.column == nil, try hasCommonLookUp(filter, snapshot) {
+        return try selectByWindows(columns, filter, sort, after, limit, identityID, snapshot, body)
+      }
+      var condition = FilterSQL(filter, hidesMocks: false, identityID: identityID)
+      if let after { condition.add(sort, after: after) }
+      try snapshot.query(condition.selection(columns, sort, limit), condition.arguments, body)
+    }
+  }
+
+  /// The same in the order of the start, stretch by stretch: each asks only for what is still wanted.
+  private func selectByWindows(
+    _ columns: String, _ filter: CallFilter, _ sort: CallSort, _ after: CallPlace?, _ limit: Int,
+    _ identityID: String?, _ snapshot: CatalogueSnapshot, _ body: (SQLRow) throws -> Void
+  ) throws {
+    var place = after
+    var left = limit
+    var size = window
+    while left > 0,
+      let window = try CallWindow(size, in: snapshot, sort, from: filter.from, to: filter.to, behind: place)
+    {
+      var condition = FilterSQL(filter, hidesMocks: false, identityID: identityID, keys: window.keys)
+      if let place { condition.add(sort, after: place) }
+      if let last = window.last { condition.add(sort, upTo: last) }
+      try snapshot.query(condition.selection(columns, sort, left), condition.arguments) { row in
+        left -= 1
+        try body(row)
+      }
+      guard window.last != nil else { return }
+      place = window.last
+      // Those that are further away are larger, so that they are few.
+      size = min(size * 4, 1 << 20)
+    }
+  }
+
+  /// Whether all calls that have what is looked up are too many to be sorted for a page of them.
+  private func hasCommonLookUp(_ filter: CallFilter, _ snapshot: CatalogueSnapshot) throws -> Bool {
+    let lookUps = filter.lookUps
+    return try !lookUps.isEmpty
+      && lookUps.allSatisfy { lookUp in
+        let sql = "SELECT count(*) FROM (\(lookUp.sql) LIMIT \(window / 2 + 1))"
+        return try snapshot.integer(sql, lookUp.arguments) ?? 0 > window / 2
+      }
+  }
+
+  /// The only identity id that the filter's identity means, so that its calls are found in their order; nil where it means
+  /// several, or calls without one.
+  private func identityID(_ filter: CallFilter, _ snapshot: CatalogueSnapshot) throws -> String? {
+    guard let identity = filter.identity else { return nil }
+    var ids: Set<String?> = []
+    let emails = "SELECT DISTINCT identity_id FROM calls WHERE identity_email = ? COLLATE NOCASE LIMIT 3"
+    try snapshot.query(emails, [.text(identity)]) { ids.insert($0.text(0)) }
+    let isID = "SELECT count(*) FROM (SELECT 1 FROM calls WHERE identity_id = ? LIMIT 1)"
+    if try snapshot.integer(isID, [.text(identity)]) == 1 || ids.isEmpty { ids.insert(identity) }
+    return ids.count == 1 ? ids.first ?? nil : nil
   }
 
   /// The steps by which SQLite finds the calls of a list, as EXPLAIN QUERY PLAN names them.
   package func plan(_ filter: CallFilter, sort: CallSort) throws -> [String] {
-    let condition = FilterSQL(filter, hidesMocks: false)
+    let condition = try catalogue.snapshot { snapshot in
+      FilterSQL(filter, hidesMocks: false, identityID: try identityID(filter, snapshot))
+    }
     return try plan(condition.selection(CallEntry.columns, sort, 50), condition.arguments)
   }
 
@@ -101,14 +161,14 @@ package struct CallEntry: Sendable, Equatable {
 
   static let columns = "c.call_id, c.archive_file, c.archive_offset, c.state, c.started_ns"
 
-  /// Reads a row of `columns`.
-  init?(_ row: SQLRow) {
-    guard let id = row.text(0).flatMap({ CallID($0) }), let file = row.text(1), let offset = row.integer(2),
-      let started = row.integer(4)
+  /// Reads a row of `columns`, of which the first is at `start`.
+  init?(_ row: SQLRow, from start: Int = 0) {
+    guard let id = row.text(start).flatMap({ CallID($0) }), let file = row.text(start + 1),
+      let offset = row.integer(start + 2), let started = row.integer(start + 4)
     else { return nil }
     self.init(
       id: id, location: CallLocation(file: file, offset: offset),
-      state: row.text(3).flatMap { CallState(rawValue: $0) } ?? .lost, startedAtNs: Int64(started))
+      state: row.text(start + 3).flatMap { CallState(rawValue: $0) } ?? .lost, startedAtNs: Int64(started))
   }
 
   init(id: CallID, location: CallLocation, state: CallState, startedAtNs: Int64) {

@@ -98,11 +98,26 @@ def test_filters_and_calls_choose(deck):
         deck.show("@3")["call_id"], deck.show("@1")["call_id"]]
     now = deck.show("@1")["started_at"]
     assert len(deck.run("export", "--to", "ndjson", "--to", now).splitlines()) == len(deck.calls()) - 1
-    assert deck.run("export", "--to", "csv", "--thread", "nobody", code=1) == ""
     deck.run("export", "--to", "ndjson", "--identity", "x", "@1", code=64)
     deck.run("export", "--to", "xml", code=64)
     deck.run("export", "--to", "ndjson", "--content", code=64)
     deck.run("export", "--to", "ndjson", "--where", "DELETE FROM calls", code=64)
+
+
+@pytest.mark.parametrize("target, empty", [
+    ("ndjson", ""), ("csv", "call_id,response_id,"), ("har", '"entries":[\n]'), ("frames", ""), ("tape", "tapedeck-tape/"), ("otlp", ""),
+])
+def test_nothing_to_export_is_an_empty_export_and_no_failure(deck, tmp_path, target, empty):
+    """Exit 1 is for look-ups; a CALL that is named is one."""
+    path = tmp_path / {"ndjson": "x.ndjson", "frames": "x.jsonl", "har": "x.har", "tape": "x.tape"}.get(target, "x")
+    path.write_text("before")
+    deck.run("export", "--to", target, "-o", path, "--thread", "nobody")
+    assert "no call matches" in deck.stderr
+    text = path.read_text()
+    assert empty in text and text != "before" and len(text.splitlines()) == len(deck.run("export", "--to", target, "--thread", "nobody").splitlines())
+    if target in ("har", "frames", "tape"):
+        assert deck.run("import", path) == ""
+    deck.run("export", "--to", target, "01ZZZZ", code=1)
 
 
 @pytest.mark.skipif(not SCHEMAS.exists(), reason="needs Debian's node-har-schema; run make deps")
@@ -205,7 +220,7 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(deck, many, tmp_path):
     deck.run("export", "--to", "ndjson", "-o", path)
     assert path.read_text() == deck.run("export", "--to", "ndjson")
     assert list(tmp_path.iterdir()) == [path]
-    # The disk is full, the folder is not there, nothing matches.
+    # The disk is full, the folder is not there.
     small = ["bash", "-c", 'ulimit -f 100; exec "$@"', "_"]
     path.write_text("before")
     for target in ("ndjson", "csv", "har", "frames", "tape"):
@@ -214,7 +229,6 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(deck, many, tmp_path):
         assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
     deck.run("export", "--to", "csv", "-o", tmp_path / "no" / "x.csv", code=2)
     deck.run("export", "--to", "csv", "-o", tmp_path, code=2)
-    deck.run("export", "--to", "csv", "-o", path, "--thread", "nobody", code=1)
     assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
 
 

@@ -1,5 +1,6 @@
 """Prices and costs from the command line: the vectors, a store's own prices, budgets and bills."""
 
+import datetime
 import json
 import pathlib
 import subprocess
@@ -296,3 +297,46 @@ def test_prices_can_be_looked_at_without_a_store(tapedeck):
 @pytest.mark.parametrize("command", ["", "list", "show", "update", "set", "unset", "cost"])
 def test_help_has_an_example(tapedeck, command):
     assert "Example: tapedeck prices" in tapedeck.run("prices", *([command] if command else []), "--help")
+
+
+def recorded(vector, number):
+    """A timed capture of a call with the usage of a vector."""
+    start = int(datetime.datetime.fromisoformat(vector["at"]).timestamp()) * 10**9
+    used = vector["usage"]
+    usage = {f"{key}_tokens": used.get(key) for key in ("prompt", "completion", "total")}
+    if usage["total_tokens"] is None:
+        usage["total_tokens"] = (used["prompt"] or 0) + (used["completion"] or 0)
+    for group, key in (("prompt", "cached"), ("completion", "reasoning")):
+        if used.get(key) is not None:
+            usage[f"{group}_tokens_details"] = {f"{key}_tokens": used[key]}
+    chunk = {"id": f"r{number}", "model": vector["model"], "provider": vector["provider"], "is_final": True, "usage": usage,
+             "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}]}
+    request = {"key": f"v{number}", "identity": {"id": f"i{number % 3}"},
+               "thread": {"id": "t", "tags": ["a", "b"] if number % 2 else ["a"]}}
+    events = [("open", {"request": request}), ("frame", {"raw": f"data: {json.dumps(chunk)}\n\n"}),
+              ("frame", {"raw": "data: [DONE]\n\n"}), ("end", {"how": "done"})]
+    return "".join(json.dumps({"t_ns": start, "call": number, "ev": name, **more}) + "\n" for name, more in events)
+
+
+def test_recorded_calls_cost_what_the_vectors_say_and_sum_up(tapedeck, tmp_path):
+    binding = [vector for vector in VECTORS if not vector.get("not_binding")]
+    capture = tmp_path / "vectors.jsonl"
+    capture.write_text("".join(recorded(vector, number) for number, vector in enumerate(binding)))
+    ids = tapedeck.run("import", capture).split()
+    listed = {call["call_id"]: call for call in tapedeck.calls()}
+    total = Decimal(0)
+    for vector, call in zip(binding, ids, strict=True):
+        cost = tapedeck.show(call)["cost"]
+        assert (cost and cost["total_usd"]) == vector["want"] and listed[call]["cost"] == cost, vector["name"]
+        if cost:
+            parts = [cost[f"{part}_usd"] for part in ("input", "cached", "output", "reasoning", "request")]
+            assert sum(Decimal(part or 0) for part in parts) == Decimal(cost["total_usd"])
+            total += Decimal(cost["total_usd"])
+    for by in ("identity", "model", "provider", "deployment", "day", "month", "thread", "state", "tag", "tag,identity"):
+        *rows, sums = tapedeck.json("usage", "--by", by, "--totals")
+        assert sums["group"] == {} and sums["calls"] == len(ids) and Decimal(sums["cost_usd"]) == total
+        if "tag" in by:
+            assert sum(row["calls"] for row in rows) == len(ids) + len(ids) // 2
+            continue
+        for key in ("calls", "prompt_tokens", "total_tokens", "cached_tokens", "cost_usd", "input_usd", "output_usd", "calls_without_price"):
+            assert sum(Decimal(row[key] or 0) for row in rows) == Decimal(sums[key] or 0), (by, key)

@@ -17,7 +17,10 @@ import Testing
     #expect(TerminalText.escaped("a\r\nb", keepingLines: true) == "a\\r\nb")
   }
 
-  @Test(arguments: [("abc", 3), ("数据", 4), ("e\u{301}", 1), ("👋", 2), ("한글", 4), ("", 0), ("ｆｕ", 4)])
+  @Test(arguments: [
+    ("abc", 3), ("数据", 4), ("e\u{301}", 1), ("👋", 2), ("한글", 4), ("", 0), ("ｆｕ", 4), ("✅⚡⭐⌚", 8), ("☂", 1),
+    ("☂\u{FE0F}", 2), ("👋\u{FE0F}", 2), ("\u{1112}\u{1161}\u{11AB}", 2), ("🌡", 1), ("🫠🪿", 4), ("🇳🇱", 2), ("👍🏽", 2),
+  ])
   func wideCharactersTakeTwoColumns(text: String, columns: Int) {
     #expect(TerminalText.width(text) == columns)
   }
@@ -27,6 +30,10 @@ import Testing
     #expect(TerminalText.truncated("数据数据", to: 4) == "数…")
     #expect(TerminalText.truncated("abcd", to: 4) == "abcd")
     #expect(TerminalText.truncated("abcd", to: 0) == "")
+    #expect(TerminalText.truncated("✅ ☂\u{FE0F} x", to: 6) == "✅ ☂\u{FE0F}…")
+    #expect(TerminalText.truncated("数据ab", toLast: 4) == "…ab")
+    #expect(TerminalText.truncated("数据ab", toLast: 5) == "…据ab")
+    #expect(TerminalText.truncated("ab", toLast: 2) == "ab")
     #expect(TerminalText.padded("数", to: 4) == "数  ")
     #expect(TerminalText.padded("7", to: 3, right: true) == "  7")
   }

@@ -66,7 +66,9 @@ import Testing
     defer { withExtendedLifetime(test) {} }
     let comparison = try engine.compare(CallFilter(), with: try bill("day,model,tokens,usd\n" + csv), timeZone: zone)
     return comparison.rows.map { row in
-      (row.members ?? []).map { $0.key == "group" ? $0.value.compactString : $0.value.plain }.joined(separator: " ")
+      (row.members ?? []).filter { $0.key != "models" }.map {
+        $0.key == "group" ? $0.value.compactString : $0.value.plain
+      }.joined(separator: " ")
     }
   }
 
@@ -122,6 +124,38 @@ import Testing
     let zone = try TimeZoneRules(named: "Europe/Amsterdam")
     #expect(try rows("2026-11-21,gpt-4o,13,0.000055\n", [late], zone: zone).count == 2)
     #expect(try rows("2026-11-21,gpt-4o,13,0.000055\n", [late]).count == 3)
+  }
+
+  @Test(arguments: [
+    ("gpt-4o", ["gpt-4o-2024-08-06", "gpt-4o"], "gpt-4o"), ("openai/gpt-4o", ["gpt-4o-2024-08-06"], "openai/gpt-4o"),
+    ("gpt-4o,gpt-4o-2024-08-06", ["gpt-4o-2024-08-06"], "gpt-4o-2024-08-06"),
+    ("gpt-4o-2024-08-06", ["gpt-4o", "gpt-4o-2024-08-06"], "gpt-4o-2024-08-06"),
+    ("gpt-4o-2024-08-06", ["gpt-4o-2024-05-13"], "gpt-4o-2024-05-13"),
+    ("gpt-4o-2024-08-06,gpt-4o-2024-05-13", ["gpt-4o"], "gpt-4o"), ("gpt-4o-mini", ["gpt-4o"], "gpt-4o"),
+    ("claude-3-5-sonnet", ["claude-3-5-sonnet-20241022", "claude-3-5-sonnet-latest"], "claude-3-5-sonnet"),
+    ("claude-3-5-sonnet", ["claude-3-5-sonnet@20241022"], "claude-3-5-sonnet"),
+    ("gpt-4,command-r,gemini-2.0-flash", ["gpt-4-0613"], "gpt-4"), ("command-r", ["command-r-08-2024"], "command-r"),
+    ("gemini-2.0-flash", ["gemini-2.0-flash-001"], "gemini-2.0-flash"), ("o", ["o3", "o1-mini"], "itself"),
+  ])
+  func aBillMayLeaveOutTheDateOfAVersionOrHaveIt(bill: String, models: [String], name: String) throws {
+    let names = BillNames(
+      try self.bill("day,model,tokens,usd\n" + bill.split(separator: ",").map { "2026-11-20,\($0),1,1\n" }.joined())
+        .lines)
+    for model in models { #expect(names.name(of: model, "openai") == (name == "itself" ? model : name)) }
+    #expect(names.name(of: nil, nil) == nil)
+  }
+
+  @Test func aLineSaysWhichOfOurModelsItStandsFor() throws {
+    let (test, engine) = try engine(twoDays)
+    defer { withExtendedLifetime(test) {} }
+    let line = "2026-11-20,gpt-4o-2024-08-06,133,0.000505\n"
+    let comparison = try engine.compare(CallFilter(), with: try bill("day,model,tokens,usd\n" + line))
+    let row = comparison.rows[0]
+    #expect(row["group"]?.compactString == #"{"day":"2026-11-20","model":"gpt-4o-2024-08-06"}"#)
+    #expect(row["side"] == "both" && row["difference_usd"] == "0" && row["models"] == ["gpt-4o"])
+    #expect(comparison.otherNames.map { "\($0.bill) \($0.ours)" } == [#"gpt-4o-2024-08-06 ["gpt-4o"]"#])
+    let same = try engine.compare(CallFilter(), with: try bill("day,model,tokens,usd\n2026-11-20,openai/GPT-4o,1,1\n"))
+    #expect(same.otherNames.isEmpty)
   }
 
   @Test func nothingOnEitherSideIsNothing() throws { #expect(try rows("", []).isEmpty) }

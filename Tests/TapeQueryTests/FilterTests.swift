@@ -174,7 +174,9 @@ import Testing
       ("modle = 'x'", "did you mean model?"), ("v_calls.identityid = 'x'", "did you mean identity_id?"),
       ("c.model = 'x'", "no such column: c.model"), ("rowid = 1", "no such column"), ("model = ?", "parameter"),
       ("model = :name", "parameter"), ("nofunction(model)", "no such function"), ("state =", "syntax error"),
-      ("", "syntax error"), ("-- only a remark", "syntax error"), ("1 /* no end", "incomplete input"),
+      ("state = \"done\"", "between single quotes: 'done'"), ("\"modle\" = 'x'", "did you mean model?"),
+      ("", "it is empty"), (" \n", "it is empty"), ("-- only a remark", "syntax error"),
+      ("1 /* no end", "incomplete input"),
       ("'no end", "'no end"),
       ("count(*) > 1", "aggregate"), ("model = 'x' LIMIT 1", "LIMIT is not allowed"), ("model\u{0} = 1", "NUL"),
     ])
@@ -197,6 +199,24 @@ import Testing
     #expect(try engine.calls(CallFilter()).count == 5)
     filter.condition = try SQLCondition("1")
     #expect(try engine.calls(filter).count == 5)
+  }
+
+  @Test(
+    arguments: [
+      ("json_extract(model, '$') = 1", "malformed JSON"), ("abs(-9223372036854775807 - 1) = 1", "integer overflow"),
+      ("replace(printf('%90000c', 'x'), ' ', printf('%9000c', 'x')) = 1", "too big"),
+      ("model LIKE replace(hex(printf('%90000c', 'x')), '2', 'x')", "too complex"),
+    ])
+  func whatAConditionCannotMakeOfACallIsBadUsageAndNoDamage(condition: String, says: String) throws {
+    let error = #expect(throws: TapeError.self) { try found { $0.condition = try SQLCondition(condition) } }
+    #expect(error?.code == .usage)
+    #expect(error?.description.contains("--where cannot be told of every call") == true)
+    #expect(error?.description.contains(says) == true, "\(error?.description ?? "")")
+  }
+
+  @Test func aTextThatAConditionMakesIsNotLargerThanMemoryAllows() throws {
+    #expect(try found { $0.condition = try SQLCondition("length(printf('%.*c', 200000000, 'x')) > 0") } == [])
+    #expect(try found { $0.condition = try SQLCondition("length(printf('%.*c', 100000, 'x')) > 0") }.count == 5)
   }
 
   @Test(arguments: ["nonsense", "1) OR", "1; DROP TABLE calls", "", "state ="])

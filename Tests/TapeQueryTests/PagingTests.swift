@@ -56,4 +56,50 @@ import Testing
       #expect(try ids(engine, CallFilter(), sort, limit: 300) == Array(whole.prefix(300)))
     }
   }
+
+  /// Tags, words and texts that few, many and no calls have.
+  @Test(
+    arguments: [
+      { $0.tags = ["often"] }, { $0.tags = ["rare"] }, { $0.tags = ["often", "even"] }, { $0.text = "refund" },
+      { $0.text = "polic*" }, { $0.text = "zebra" }, { $0.text = "***" }, { $0.phrase = "the refund" },
+      { ($0.tags, $0.text, $0.identity) = (["even"], "refund", "Bob@example.com") },
+      { ($0.text, $0.from, $0.to) = ("refund", noon + 5 * second, noon + 30 * second) },
+      { ($0.text, $0.condition) = ("refund", try SQLCondition("state = 'done' AND total_tokens > 100")) },
+      { $0.identity = "bob" }, { $0.identity = "nobody" },
+    ] as [@Sendable (inout CallFilter) throws -> Void])
+  func stretchByStretchTheListIsTheSame(change: @Sendable (inout CallFilter) throws -> Void) throws {
+    let calls = (1...90).map { number in
+      let tags = [number % 10 == 3 ? nil : "often", number == 40 ? "rare" : nil, number % 2 == 0 ? "even" : nil]
+      let question = number % 3 == 0 ? "what is the refund policy" : number % 7 == 0 ? "*** what" : "hi"
+      let asked = request(
+        number % 4 == 0 ? "bob" : "ada", email: number == 8 ? "bob@example.com" : nil, thread: "t",
+        tags: tags.compactMap { $0 }, question: question)
+      return TestCall.text(
+        number, startedAt: noon + Int64(number / 3) * second, request: asked, usage: TestUsage(number * 3, 1))
+    }
+    let (test, _) = try engine(calls)
+    let whole = try QueryEngine(store: test.store)
+    let pieces = try QueryEngine(store: test.store, window: 4)
+    var filter = CallFilter()
+    try change(&filter)
+    for sort in CallSort.allCases {
+      let all = try whole.entries(filter, sort: sort)
+      #expect(try ids(pieces, filter, sort) == all.map(\.id.description))
+      for limit in [1, 5, 50, 1_000] {
+        #expect(try pieces.entries(filter, sort: sort, limit: limit) == Array(all.prefix(limit)))
+        guard let place = all.dropFirst(2).first else { continue }
+        #expect(
+          try ids(pieces, filter, sort, after: place, limit: limit)
+            == all.dropFirst(3).prefix(limit).map(\.id.description))
+      }
+    }
+    var streamed: [CallEntry] = []
+    try pieces.forEachEntry(filter) { streamed.append($0) }
+    #expect(try streamed == whole.entries(filter, sort: .oldest))
+    if filter.phrase != nil {
+      var found: [String] = []
+      try pieces.search(filter) { found.append($0.names.first?.value.string ?? "") }
+      #expect(try found == whole.entries(filter).map(\.id.description))
+    }
+  }
 }

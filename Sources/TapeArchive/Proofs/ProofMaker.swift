@@ -55,30 +55,26 @@ package struct ProofMaker {
       note: try note ?? CheckpointNote(Checkpoint(origin: store.origin(), size: size, root: root)))
   }
 
-  /// The places of those of the calls that are sealed, in the tree of the archive as it is, and its checkpoint.
+  /// The places of all sealed calls in the tree of the archive as it is, and its checkpoint.
   ///
   /// - Throws: `TapeError` `.corrupt` when leaves are missing; `.io`.
-  package func places(of ids: Set<CallID>) throws -> (note: CheckpointNote?, places: [CallID: TapeFile.Place]) {
+  package func places() throws -> CallPlaces {
     let tree = try ArchiveTree(store: store)
     if let gap = tree.missing.first {
       throw TapeError(
         .corrupt, "leaves \(gap.lowerBound) to \(gap.upperBound - 1) are missing in the archive; run tapedeck verify")
     }
     var hashes: [MerkleHash] = []
-    var numbers: [CallID: Int] = [:]
+    var ids: [CallID] = []
     let end = try tree.walk { _, leaves, _ in
       for leaf in leaves {
         hashes.append(leaf.hash)
-        if ids.contains(leaf.id) { numbers[leaf.id] = leaf.number }
+        ids.append(leaf.id)
       }
     }
-    guard !numbers.isEmpty, let end else { return (nil, [:]) }
-    var subtrees = SubtreeHashes(hashes)
-    let places = numbers.mapValues { number in
-      TapeFile.Place(
-        leafNumber: number, path: MerkleProof.inclusion(of: number, in: hashes.count).map { subtrees.hash($0) })
-    }
-    return (CheckpointNote(Checkpoint(origin: try store.origin(), tree: end)), places)
+    guard !ids.isEmpty, let end else { return CallPlaces() }
+    return CallPlaces(
+      note: CheckpointNote(Checkpoint(origin: try store.origin(), tree: end)), ids: ids, hashes: hashes)
   }
 
   /// The proof that the archive of one checkpoint is the beginning of that of another.

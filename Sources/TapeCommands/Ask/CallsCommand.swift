@@ -41,8 +41,9 @@ struct CallsCommand: ParsableCommand {
     let printer = RowPrinter(format: format, columns: Self.columns, csvColumns: Self.csvColumns)
     if follow {
       // The latest is at the end, where the next ones come.
-      printer.print(try asking.engine.calls(filter, sort: order, limit: most ?? 10_000).reversed())
-      return try CallsFollower(engine: asking.engine, filter: filter, format: format).run()
+      let shown = try asking.engine.calls(filter, sort: order, limit: most ?? 10_000)
+      var follower = CallsFollower(engine: asking.engine, filter: filter, printer: printer)
+      return try follower.run(shown.reversed())
     }
     var writer = RowWriter(printer)
     var (found, last) = (0, "")
@@ -97,19 +98,20 @@ struct CallsCommand: ParsableCommand {
   }
 
   static let columns = [
-    Column("CALL", "call_id"),
+    Column("CALL", "call_id").whole,
     Column("STARTED") { row in
       Column.plain(row["started_at"]).prefix(19).split(separator: "T").joined(separator: " ")
-    },
-    Column("STATE", "state"),
-    Column("DEPLOYMENT", "deployment"),
-    Column("MODEL", "model"),
-    Column("IDENTITY", "identity_id"),
-    Column("THREAD", "thread_id"),
-    Column("TOKENS", "usage", "total_tokens", right: true),
-    Column("USD", "cost", "total_usd", right: true),
-    Column.duration("TTFT", "timings", "first_content_ms"),
-    Column.duration("TOOK", "timings", "duration_ms"),
-    Column("TEXT", "text", flexible: true),
+    }.whole,
+    // Still tells upstream_error and upstream_cut apart.
+    Column("STATE", "state").least(11),
+    Column("DEPLOYMENT", "deployment").optional(7),
+    Column("MODEL", "model").optional(1),
+    Column("IDENTITY", "identity_id").optional(3),
+    Column("THREAD", "thread_id").optional(9),
+    Column("TOKENS", "usage", "total_tokens", right: true).optional(5),
+    Column("USD", "cost", "total_usd", right: true).optional(4),
+    Column.duration("TTFT", "timings", "first_content_ms").optional(8),
+    Column.duration("TOOK", "timings", "duration_ms").optional(6),
+    Column("TEXT", "text").optional(2),
   ]
 }

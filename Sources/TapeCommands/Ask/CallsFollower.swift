@@ -11,10 +11,19 @@ internal import TapeQuery
 struct CallsFollower {
   let engine: QueryEngine
   let filter: CallFilter
-  let format: OutputFormat
+  var printer: RowPrinter
 
   /// Never returns but by an error or a reader that went away.
-  func run() throws {
+  ///
+  /// - Parameter shown: the calls to begin with.
+  mutating func run(_ shown: [JSONValue]) throws {
+    var layout: TableLayout?
+    func print(_ rows: [JSONValue]) {
+      guard !rows.isEmpty else { return }
+      layout = printer.print(rows, before: layout)
+      printer.hasTitles = false
+    }
+    print(shown)
     var known = Set<String>()
     // What comes is new, or was open: both are among the latest, up to a bound that keeps this cheap.
     func ended() throws -> [JSONValue] {
@@ -27,7 +36,7 @@ struct CallsFollower {
     while true {
       usleep(300_000)
       let ended = try ended()
-      RowPrinter(format: format, columns: CallsCommand.columns, hasTitles: false).print(ended.reversed())
+      print(ended.reversed())
     }
   }
 }

@@ -28,7 +28,7 @@ struct DiffPage {
   var lines: [String] {
     var lines = table(names, title: ("", "A", "B", ""))
     lines.append("")
-    let differs = (value["request"]?["differs"]?.array ?? []).map { Column.plain($0) }
+    let differs = (value["request"]?["differs"]?.array ?? []).map { escaped($0) }
     lines += block("request", differs.isEmpty ? "the same" : "differs in \(differs.joined(separator: ", "))")
     let choices = value["choices"]?.array ?? []
     for choice in choices { lines += self.lines(ofChoice: choice, isOne: choices.count == 1) }
@@ -87,7 +87,9 @@ struct DiffPage {
     let (same, removed, added) = (
       Column.plain(text["words_same"]), Column.plain(text["words_removed"]), Column.plain(text["words_added"])
     )
-    if text["same"]?.bool == true { return block(title, style.dim("the same, \(same) words")) }
+    if text["same"]?.bool == true {
+      return block(title, style.dim("the same, \(same) \(same == "1" ? "word" : "words")"))
+    }
     let coarse = text["coarse"]?.bool == true ? "; too different for a comparison of every word" : ""
     return block(title, style.dim("\(same) words the same, \(removed) only in A, \(added) only in B\(coarse)"))
       + block("", DiffText(TextDiff(text), style: style, context: isFull ? nil : 12).text)

@@ -31,6 +31,7 @@ struct EventsCommand: ParsableCommand {
     } else {
       let asking = try Asking(store)
       let recorded = try asking.engine.recorded(asking.engine.resolve(source))
+      if format == .table { Pager.start() }
       RowPrinter(format: format, columns: Self.columns).print(QueryEngine.events(in: recorded.raw))
       try asking.report(damageIn: recorded)
     }
@@ -63,11 +64,12 @@ struct EventsCommand: ParsableCommand {
       }
     }
     parser.finish()
+    if format == .table { Pager.start() }
     if format != .ndjson { RowPrinter(format: format, columns: Self.columns).print(rows) }
   }
 
   private static let columns = [
-    Column("EVENT", "event"), Column("ID", "id"), Column("RETRY", "retry", right: true),
-    Column("DATA", "data", flexible: true),
+    Column("EVENT", "event"), Column("ID", "id").optional(1), Column("RETRY", "retry", right: true).whenNotEmpty,
+    Column("DATA", "data"),
   ]
 }

@@ -80,18 +80,16 @@ extension ExportOptions {
   }
 
   private func tape(_ selection: ExportSelection, _ sink: OutputSink) throws {
-    var ids: Set<CallID> = []
-    try selection.forEachEntry { ids.insert($0.id) }
-    let proofs: (note: CheckpointNote?, places: [CallID: TapeFile.Place])
+    var places = CallPlaces()
     do {
-      proofs = try ProofMaker(store: selection.engine.store).places(of: ids)
+      places = try ProofMaker(store: selection.engine.store).places()
     } catch let error as TapeError where error.isDamage {
       StandardOutput.note("tapedeck: the tape has no proofs: \(error)")
-      proofs = (nil, [:])
     }
     var writer = TapeFile.Writer()
-    try sink.write(writer.start(proofs.note))
-    try selection.forEach { entry, call in try sink.write(writer.call(call, proofs.places[entry.id])) }
+    let hasProofs = try selection.contains { places.contains($0.id) }
+    try sink.write(writer.start(hasProofs ? places.note : nil))
+    try selection.forEach { entry, call in try sink.write(writer.call(call, places.place(of: entry.id))) }
     try sink.write(writer.finish())
   }
 }

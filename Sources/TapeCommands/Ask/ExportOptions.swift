@@ -97,8 +97,10 @@ package final class ExportSelection {
     var seen: Set<CallID> = []
     let resolved = try calls.map(asking.engine.resolve).filter { seen.insert($0.id).inserted }
     named = calls.isEmpty ? nil : resolved.sorted { ($0.startedAtNs, $0.id) < ($1.startedAtNs, $1.id) }
-    guard try named?.isEmpty ?? engine.entries(filter, sort: .oldest, limit: 1).isEmpty else { return }
-    throw Asking.nothing("no call matches")
+    if named == nil, try engine.entries(filter, sort: .oldest, limit: 1).isEmpty {
+      // An empty export is one all the same: to find nothing is a failure of look-ups.
+      StandardOutput.note("tapedeck: no call matches: the export is empty")
+    }
   }
 
   /// Hands over each call as it is on tape, in the order of their start. What of them is missing or cannot be read is
@@ -117,7 +119,18 @@ package final class ExportSelection {
     }
   }
 
-  func forEachEntry(_ body: (CallEntry) throws -> Void) throws {
+  /// Whether there is such a call; looks no further than to the first.
+  func contains(where isMeant: (CallEntry) -> Bool) throws -> Bool {
+    struct Found: Error {}
+    do {
+      try forEachEntry { if isMeant($0) { throw Found() } }
+      return false
+    } catch is Found {
+      return true
+    }
+  }
+
+  private func forEachEntry(_ body: (CallEntry) throws -> Void) throws {
     if let named { try named.forEach(body) } else { try engine.forEachEntry(filter, body) }
   }
 

@@ -65,9 +65,9 @@ struct FramesCommand: ParsableCommand {
     Column("FRAME", "sequence", right: true),
     Column("AT", right: true) { milliseconds($0["offset_ns"]) },
     Column("GAP", right: true) { milliseconds($0["gap_ns"]) },
-    Column("BYTES", "bytes", right: true),
-    Column("EVENT", "event"),
-    Column("TEXT", "text", flexible: true),
+    Column("BYTES", "bytes", right: true).optional(2),
+    Column("EVENT", "event").optional(1),
+    Column("TEXT", "text"),
   ]
 
   private static func milliseconds(_ value: JSONValue?) -> String {

@@ -66,7 +66,7 @@ struct SearchCommand: ParsableCommand {
     Column("CALL", "call_id"), Column("STARTED", "started_at"), Column("DEPLOYMENT", "deployment"),
     Column("MODEL", "model"), Column("IDENTITY", "identity_id"), Column("THREAD", "thread_id"),
     Column("MATCHES", "matches", right: true),
-    Column("TEXT", flexible: true) { row in
+    Column("TEXT") { row in
       (row["snippets"]?.array ?? []).map { "\(Column.plain($0["in"])): \(Column.plain($0["text"]))" }
         .joined(separator: " ")
     },
@@ -83,7 +83,8 @@ private struct SearchPage {
     let started = Column.plain(names["started_at"]).prefix(19).split(separator: "T").joined(separator: " ")
     let others = ["state", "deployment", "model", "identity_id", "thread_id"].compactMap { names[$0]?.string }
     let head = ([Column.plain(names["call_id"]), started] + others).joined(separator: "  ")
-    StandardOutput.write(bold(TerminalText.escaped(head)) + "\n")
+    let shown = TerminalText.escaped(head)
+    StandardOutput.write(bold(width > 0 ? TerminalText.truncated(shown, to: width) : shown) + "\n")
     for snippet in call.snippets {
       StandardOutput.write("  \(TerminalText.padded(snippet.place.rawValue, to: 12))\(text(snippet))\n")
     }
@@ -95,12 +96,21 @@ private struct SearchPage {
   private func text(_ snippet: Snippet) -> String {
     var left = width > 0 ? max(20, width - 14) : Int.max
     var out = ""
-    for part in snippet.parts where left > 0 {
+    for part in fitted(snippet.parts, to: left) where left > 0 {
       let marks = part.isMatch ? (isColoured ? ("\u{1B}[1;7m", "\u{1B}[0m", 0) : ("⟦", "⟧", 2)) : ("", "", 0)
       let shown = TerminalText.truncated(TerminalText.escaped(part.text), to: left - marks.2)
       left -= TerminalText.width(shown) + marks.2
       out += marks.0 + shown + marks.1
     }
     return out
+  }
+
+  /// Without so much of what stands before the first match that it would have no room.
+  private func fitted(_ parts: [(text: String, isMatch: Bool)], to columns: Int) -> [(text: String, isMatch: Bool)] {
+    let widths = parts.map { TerminalText.width(TerminalText.escaped($0.text)) }
+    guard widths.reduce(0, +) > columns, let match = parts.firstIndex(where: \.isMatch), match > 0 else { return parts }
+    let before = TerminalText.escaped(parts[..<match].map(\.text).joined())
+    let room = max(columns / 3, columns - widths[match...].reduce(2, +))
+    return [(TerminalText.truncated(before, toLast: room), false)] + parts[match...]
   }
 }

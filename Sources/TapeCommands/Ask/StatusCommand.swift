@@ -18,7 +18,9 @@ struct StatusCommand: ParsableCommand {
     case .json: StandardOutput.write(json: value.pretty)
     case .ndjson: StandardOutput.write(json: value.compact)
     case .csv: RowPrinter(format: .csv, columns: []).print([value])
-    case .table: StandardOutput.write(StatusPage(value).lines.joined(separator: "\n") + "\n")
+    case .table:
+      Pager.start()
+      StandardOutput.write(StatusPage(value).lines.joined(separator: "\n") + "\n")
     case .markdown:
       StandardOutput.write("| | |\n| --- | --- |\n")
       for row in Self.outline(value, prefix: "") {

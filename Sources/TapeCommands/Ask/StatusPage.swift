@@ -3,8 +3,12 @@ internal import TapeJSON
 /// What `status` shows to people.
 struct StatusPage {
   private let value: JSONValue
+  private let style: TerminalStyle
 
-  init(_ value: JSONValue) { self.value = value }
+  init(_ value: JSONValue, style: TerminalStyle = .standard) {
+    self.value = value
+    self.style = style
+  }
 
   var lines: [String] {
     var lines = [line("store", text(value["store"])), line("versions", versions), line("calls", calls)]
@@ -21,7 +25,7 @@ struct StatusPage {
   }
 
   private func line(_ title: String, _ text: String) -> String {
-    TerminalText.padded(title, to: 11) + TerminalText.escaped(text)
+    style.block(title, titleWidth: 11, TerminalText.escaped(text), indent: 0).joined(separator: "\n")
   }
 
   private var versions: String {

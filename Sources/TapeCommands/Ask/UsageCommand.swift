@@ -72,6 +72,10 @@ struct UsageCommand: ParsableCommand {
   private func report(_ comparison: BillComparison) throws {
     guard !comparison.rows.isEmpty else { throw Asking.nothing("no call matches, and the bill has no line") }
     BillTable().print(comparison.rows, format.resolved)
+    for names in comparison.otherNames {
+      let ours = TerminalText.escaped(names.ours.joined(separator: ", "))
+      StandardOutput.note("tapedeck: \(TerminalText.escaped(names.bill)) of the bill stands for \(ours)")
+    }
     let rows = comparison.rows.count - 1
     StandardOutput.note("tapedeck: \(comparison.differing) of \(rows) days and models differ")
   }
@@ -106,8 +110,10 @@ private struct UsageNotes {
   /// - Parameter isTable: programs have it in their rows.
   func print(isTable: Bool) {
     for model in answer.unpricedModels.prefix(3) {
-      StandardOutput.note(
-        "tapedeck: no cost for \(model.calls) \(model.calls == 1 ? "call" : "calls") of \(model.name): \(model.why)")
+      let calls = model.calls == 1 ? "call" : "calls"
+      // Names as they were recorded: in one line.
+      let why = TerminalText.escaped("\(model.name): \(model.why)")
+      StandardOutput.note("tapedeck: no cost for \(model.calls) \(calls) of \(why)")
     }
     let more = answer.unpricedModels.count - 3
     if more > 0 { StandardOutput.note("tapedeck: … nor for those of \(more) more \(more == 1 ? "model" : "models")") }

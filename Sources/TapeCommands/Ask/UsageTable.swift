@@ -38,25 +38,25 @@ struct UsageTable {
       }
       guard dimension == .identity else { return [column] }
       let name = Column("NAME") { row in row["group"]?["identity"]?.string.flatMap { names[$0] } ?? "–" }
-      return [column, name.whenNotEmpty]
+      return [column, name.whenNotEmpty.optional(5)]
     }
     return groups + Self.measures
   }
 
   private static let measures = [
     Column("CALLS", "calls", right: true),
-    Column("ERRORS", "errors", right: true).whenNotEmpty,
-    Column("ABORTS", "aborts", right: true).whenNotEmpty,
-    Column("PROMPT", "prompt_tokens", right: true),
-    Column("CACHED", "cached_tokens", right: true).whenNotEmpty,
-    Column("COMPLETION", "completion_tokens", right: true),
-    Column("REASONING", "reasoning_tokens", right: true).whenNotEmpty,
-    Column("TOTAL", "total_tokens", right: true),
+    Column("ERRORS", "errors", right: true).whenNotEmpty.optional(1),
+    Column("ABORTS", "aborts", right: true).whenNotEmpty.optional(2),
+    Column("PROMPT", "prompt_tokens", right: true).optional(4),
+    Column("CACHED", "cached_tokens", right: true).whenNotEmpty.optional(6),
+    Column("COMPLETION", "completion_tokens", right: true).optional(4),
+    Column("REASONING", "reasoning_tokens", right: true).whenNotEmpty.optional(7),
+    Column("TOTAL", "total_tokens", right: true).optional(1),
     Column("USD", "cost_usd", right: true),
-    Column.duration("TTFT P50", "ttft_p50_ms"),
-    Column.duration("TTFT P95", "ttft_p95_ms"),
-    Column.duration("TOOK P50", "duration_p50_ms"),
-    Column("NOT PRICED") { row in reasons(row["unpriced"]) }.whenNotEmpty,
+    Column.duration("TTFT P50", "ttft_p50_ms").optional(5),
+    Column.duration("TTFT P95", "ttft_p95_ms").optional(9),
+    Column.duration("TOOK P50", "duration_p50_ms").optional(8),
+    Column("NOT PRICED") { row in reasons(row["unpriced"]) }.whenNotEmpty.optional(3),
   ]
 
   /// `2 no usage, 1 unknown model`
@@ -84,15 +84,16 @@ struct BillTable {
   }
 
   private static let columns = [
-    Column("DAY") { row in row["group"] == .object([]) ? "total" : Column.plain(row["group"]?["day"]) },
+    Column("DAY") { row in row["group"] == .object([]) ? "total" : Column.plain(row["group"]?["day"]) }.whole,
     Column("MODEL") { row in row["group"] == .object([]) ? "" : Column.plain(row["group"]?["model"]) },
-    Column("CALLS", "calls", right: true),
-    Column("TOKENS", "total_tokens", right: true), Column("BILL TOKENS", "bill_tokens", right: true),
+    Column("CALLS", "calls", right: true).optional(3),
+    Column("TOKENS", "total_tokens", right: true).optional(2),
+    Column("BILL TOKENS", "bill_tokens", right: true).optional(2),
     Column("DIFFERENCE", "difference_tokens", right: true),
     Column("USD", "cost_usd", right: true), Column("BILL USD", "bill_usd", right: true),
     Column("DIFFERENCE USD", "difference_usd", right: true),
     Column("ONLY IN") { row in row["side"] == "both" ? "–" : Column.plain(row["side"]) }.whenNotEmpty,
-    Column("NO USAGE", "calls_without_usage", right: true).whenNotEmpty,
-    Column("NO PRICE", "calls_without_price", right: true).whenNotEmpty,
+    Column("NO USAGE", "calls_without_usage", right: true).whenNotEmpty.optional(4),
+    Column("NO PRICE", "calls_without_price", right: true).whenNotEmpty.optional(4),
   ]
 }

@@ -4,22 +4,25 @@ internal import TapeJSON
 struct Column: Sendable {
   var title: String
   var right = false
-  /// Takes what width is left; at most one column of a table.
-  var flexible = false
+  /// What it may be cut to where a terminal has no room; nil: it is never cut.
+  var least: Int?
+  /// Where cutting is not enough, columns with a rank are left out, the highest first; those with 0 never.
+  var rank = 0
   /// Left out of a table in which every row has nothing or 0 in it.
   var hidesWhenEmpty = false
   var text: @Sendable (JSONValue) -> String
 
-  init(_ title: String, right: Bool = false, flexible: Bool = false, text: @escaping @Sendable (JSONValue) -> String) {
+  init(_ title: String, right: Bool = false, text: @escaping @Sendable (JSONValue) -> String) {
     self.title = title
     self.right = right
-    self.flexible = flexible
+    // Half of a number is another number.
+    least = right ? nil : max(10, TerminalText.width(title))
     self.text = text
   }
 
   /// A column that shows the member at `path`, `–` when it is unknown.
-  init(_ title: String, _ path: String..., right: Bool = false, flexible: Bool = false) {
-    self.init(title, right: right, flexible: flexible) { row in
+  init(_ title: String, _ path: String..., right: Bool = false) {
+    self.init(title, right: right) { row in
       Column.plain(path.reduce(Optional(row)) { $0?[$1] })
     }
   }
@@ -39,6 +42,27 @@ struct Column: Sendable {
   var whenNotEmpty: Column {
     var column = self
     column.hidesWhenEmpty = true
+    return column
+  }
+
+  /// The same column, never cut: an id to go on with, a time, a state.
+  var whole: Column {
+    var column = self
+    column.least = nil
+    return column
+  }
+
+  /// The same column, cut to no less than `columns`.
+  func least(_ columns: Int) -> Column {
+    var column = self
+    column.least = columns
+    return column
+  }
+
+  /// The same column, left out of a table that is wider than the terminal; those of a higher rank go first.
+  func optional(_ rank: Int) -> Column {
+    var column = self
+    column.rank = rank
     return column
   }
 

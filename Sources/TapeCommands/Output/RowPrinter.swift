@@ -12,10 +12,10 @@ struct RowPrinter {
 
   /// Rows that are made when they are asked for are not all held, but for a table, which has widths.
   ///
-  /// - Parameter widths: what the columns of a table are wide at least, as the rows before had it.
-  /// - Returns: what they are wide now.
+  /// - Parameter before: how the rows before were laid out, where they are of the same table.
+  /// - Returns: how these are.
   @discardableResult
-  func print(_ rows: some Collection<JSONValue>, widths: [Int] = []) -> [Int] {
+  func print(_ rows: some Collection<JSONValue>, before: TableLayout? = nil) -> TableLayout? {
     switch format {
     case .json, .ndjson:
       var writer = RowWriter(self)
@@ -23,43 +23,42 @@ struct RowPrinter {
       writer.finish()
     case .csv: printCSV(rows)
     case .markdown: printMarkdown(rows)
-    case .table: return printTable(Array(rows), widths)
+    case .table: return printTable(Array(rows), before)
     }
-    return widths
+    return nil
   }
 
   // MARK: - Table
 
-  private func printTable(_ rows: [JSONValue], _ before: [Int]) -> [Int] {
+  private func printTable(_ rows: [JSONValue], _ before: TableLayout?) -> TableLayout? {
     guard !rows.isEmpty else { return before }
-    let columns = columns.filter { column in
-      !column.hidesWhenEmpty || rows.contains { !["–", "0"].contains(column.text($0)) }
-    }
     let cells = rows.map { row in columns.map { TerminalText.escaped($0.text(row)) } }
-    var widths = columns.indices.map { index in
-      cells.reduce(max(before.count == columns.count ? before[index] : 0, TerminalText.width(columns[index].title))) {
-        max($0, TerminalText.width($1[index]))
+    let needed = columns.indices.map { index -> Int? in
+      if before == nil, columns[index].hidesWhenEmpty, cells.allSatisfy({ ["–", "0"].contains($0[index]) }) {
+        return nil
       }
+      return cells.reduce(TerminalText.width(columns[index].title)) { max($0, TerminalText.width($1[index])) }
     }
-    if let flexible = columns.firstIndex(where: \.flexible) {
-      let others = widths.indices.filter { $0 != flexible }.reduce(0) { $0 + widths[$1] + 2 }
-      let terminal = StandardOutput.columns
-      if terminal > 0 { widths[flexible] = min(widths[flexible], max(12, terminal - others)) }
+    let layout =
+      before?.widened(columns, needed: needed)
+      ?? TableLayout(columns, needed: needed, terminal: StandardOutput.columns)
+    let titles = line(columns.map(\.title), layout)
+    let isBold = StandardOutput.usesColour
+    if hasTitles { StandardOutput.write((isBold ? "\u{1B}[1m\(titles)\u{1B}[0m" : titles) + "\n") }
+    for row in cells { StandardOutput.write(line(row, layout) + "\n") }
+    if before == nil, !layout.leftOut.isEmpty {
+      StandardOutput.noteAtEnd(
+        "tapedeck: no room for \(layout.leftOut.joined(separator: ", ")); --format markdown has all")
     }
-    let bold = StandardOutput.usesColour
-    let titles = line(columns.map(\.title), columns, widths)
-    if hasTitles { StandardOutput.write((bold ? "\u{1B}[1m\(titles)\u{1B}[0m" : titles) + "\n") }
-    for row in cells { StandardOutput.write(line(row, columns, widths) + "\n") }
-    return widths
+    return layout
   }
 
-  private func line(_ cells: [String], _ columns: [Column], _ widths: [Int]) -> String {
-    var line = ""
-    for index in cells.indices {
-      if index > 0 { line += "  " }
-      let cell = TerminalText.truncated(cells[index], to: widths[index])
-      line += TerminalText.padded(cell, to: widths[index], right: columns[index].right)
+  private func line(_ cells: [String], _ layout: TableLayout) -> String {
+    let fitted = zip(layout.shown, layout.widths).map { index, width in
+      let cell = columns[index].least == nil ? cells[index] : TerminalText.truncated(cells[index], to: width)
+      return TerminalText.padded(cell, to: width, right: columns[index].right)
     }
+    var line = fitted.joined(separator: "  ")
     while line.hasSuffix(" ") { line.removeLast() }
     return line
   }
@@ -87,11 +86,12 @@ struct RowPrinter {
   private func printCSV(_ rows: some Collection<JSONValue>) {
     let names = csvColumns ?? Self.names(rows.map(Self.fields))
     guard !names.isEmpty else { return }
-    if hasTitles { StandardOutput.write(names.map(Self.csvField).joined(separator: ",") + "\r\n") }
+    // Members of a request are names too.
+    func shown(_ text: String) -> String { StandardOutput.isTerminal ? TerminalText.escaped(text) : text }
+    if hasTitles { StandardOutput.write(names.map { Self.csvField(shown($0)) }.joined(separator: ",") + "\r\n") }
     for row in rows {
       let values = Dictionary(Self.fields(row), uniquingKeysWith: { $1 })
-      let cells = names.map { values[$0] ?? "" }.map { StandardOutput.isTerminal ? TerminalText.escaped($0) : $0 }
-      StandardOutput.write(cells.map(Self.csvField).joined(separator: ",") + "\r\n")
+      StandardOutput.write(names.map { Self.csvField(shown(values[$0] ?? "")) }.joined(separator: ",") + "\r\n")
     }
   }
 

@@ -10,7 +10,7 @@ struct RowWriter {
   private var waiting: [JSONValue] = []
   /// Lines of JSON that wait.
   private var lines: [UInt8] = []
-  private var widths: [Int] = []
+  private var layout: TableLayout?
   private var isBegun = false
 
   init(_ printer: RowPrinter) { self.printer = printer }
@@ -43,7 +43,7 @@ struct RowWriter {
       lines.removeAll(keepingCapacity: true)
     }
     guard !waiting.isEmpty else { return }
-    widths = printer.print(waiting, widths: widths)
+    layout = printer.print(waiting, before: layout)
     printer.hasTitles = false
     waiting.removeAll(keepingCapacity: true)
   }

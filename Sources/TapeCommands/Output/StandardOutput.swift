@@ -1,4 +1,5 @@
 internal import CTapeShims
+internal import Synchronization
 
 #if canImport(Glibc)
   internal import Glibc
@@ -35,6 +36,20 @@ package enum StandardOutput {
     let bytes = Array((TerminalText.escaped(line, keepingLines: true) + "\n").utf8)
     _ = bytes.withUnsafeBytes { systemWrite(2, $0.baseAddress, $0.count) }
   }
+
+  /// The same when the process ends: behind a page, and not in the middle of it.
+  static func noteAtEnd(_ line: String) {
+    let isFirst = notes.withLock { notes in
+      notes.append(line)
+      return notes.count == 1
+    }
+    guard isFirst else { return }
+    atexit {
+      for line in StandardOutput.notes.withLock({ $0 }) { StandardOutput.note(line) }
+    }
+  }
+
+  private static let notes = Mutex<[String]>([])
 
   /// Also where a pager stands between.
   package static var isTerminal: Bool { isatty(1) == 1 || Pager.terminal != nil }

@@ -45,20 +45,33 @@ package enum TerminalText {
     }
   }
 
-  /// Columns that a terminal uses for `text`: two for wide characters, none for combining ones.
+  /// Columns that a terminal uses for `text`: two for wide characters, none for combining ones. Terminals differ in
+  /// what they join to one picture: it is counted as what takes the most.
   package static func width(_ text: String) -> Int {
-    text.unicodeScalars.reduce(0) { $0 + width($1) }
+    var width = 0
+    var last = 0
+    for scalar in text.unicodeScalars {
+      let next = self.width(scalar, after: last)
+      width += next
+      if next > 0 { last = next }
+    }
+    return width
+  }
+
+  /// The same of one character behind one of `last` columns.
+  private static func width(_ scalar: Unicode.Scalar, after last: Int) -> Int {
+    // What is a sign by itself becomes a picture by this one behind it.
+    scalar == "\u{FE0F}" && last == 1 ? 1 : width(scalar)
   }
 
   /// The same of one character.
   static func width(_ scalar: Unicode.Scalar) -> Int {
     switch scalar.value {
     case 0..<0x300: return 1
-    case 0x200B...0x200D, 0xFE00...0xFE0F, 0x1F3FB...0x1F3FF: return 0
-    case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F,
-      0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x1F300...0x1F64F, 0x1F680...0x1F6FF, 0x1F900...0x1FAFF, 0x20000...0x3FFFD:
-      return 2
+    // Joiners, variation selectors, tones of skin, and the vowels and ends of Korean syllables in pieces.
+    case 0x200B...0x200D, 0xFE00...0xFE0F, 0x1F3FB...0x1F3FF, 0x1160...0x11FF, 0xD7B0...0xD7FF: return 0
     default:
+      if WideCharacters.contains(scalar) { return 2 }
       switch scalar.properties.generalCategory {
       case .nonspacingMark, .enclosingMark, .format: return 0
       default: return 1
@@ -71,13 +84,27 @@ package enum TerminalText {
     guard width(text) > columns else { return text }
     var out = String.UnicodeScalarView()
     var used = 0
+    var last = 0
     for scalar in text.unicodeScalars {
-      let next = width(scalar)
+      let next = width(scalar, after: last)
       guard used + next <= columns - 1 else { break }
       used += next
+      if next > 0 { last = next }
       out.append(scalar)
     }
     return columns > 0 ? String(out) + "…" : ""
+  }
+
+  /// The same of its end.
+  package static func truncated(_ text: String, toLast columns: Int) -> String {
+    guard width(text) > columns else { return text }
+    var start = text.endIndex
+    while start > text.startIndex {
+      let next = text.index(before: start)
+      guard width(String(text[next...])) <= columns - 1 else { break }
+      start = next
+    }
+    return columns > 0 ? "…" + text[start...] : ""
   }
 
   /// `text` with spaces to `columns`, in front of it when `right`.

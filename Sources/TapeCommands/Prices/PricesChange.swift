@@ -119,6 +119,9 @@ struct PricesSet: ParsableCommand {
       throw TapeError(.usage, "\(flag) takes USD such as 2.50, not '\(text)'")
     }
     guard rate >= .zero else { throw TapeError(.usage, "\(flag) is negative: \(text)") }
+    guard rate.isInPriceRange else {
+      throw TapeError(.usage, "\(flag) takes less than 10⁹ USD, with at most 12 decimal places, not \(text)")
+    }
     return rate
   }
 }

@@ -77,15 +77,16 @@ struct PricesList: ParsableCommand {
   static let columns =
     [Column("PROVIDER", "provider"), Column("MODEL", "model")] + rates
     + [
-      Column("BY") { row in words(row["varies"]) }.whenNotEmpty,
-      Column("NOT IN USAGE") { row in words(row["not_in_usage"]) }.whenNotEmpty,
-      Column("PRICES", "price_version"),
+      Column("BY") { row in words(row["varies"]) }.whenNotEmpty.optional(1),
+      Column("NOT IN USAGE") { row in words(row["not_in_usage"]) }.whenNotEmpty.optional(2),
+      Column("PRICES", "price_version").optional(3),
     ]
 
   static let rates = [
     Column("IN", "input_usd", right: true), Column("CACHED", "cached_usd", right: true),
-    Column("OUT", "output_usd", right: true), Column("REASONING", "reasoning_usd", right: true).whenNotEmpty,
-    Column("REQUEST", "request_usd", right: true).whenNotEmpty,
+    Column("OUT", "output_usd", right: true),
+    Column("REASONING", "reasoning_usd", right: true).whenNotEmpty.optional(4),
+    Column("REQUEST", "request_usd", right: true).whenNotEmpty.optional(5),
   ]
 
   static func words(_ list: JSONValue?) -> String {
@@ -196,7 +197,7 @@ struct PricesCost: ParsableCommand {
     Column("CACHED", "cached_usd", right: true), Column("OUT", "output_usd", right: true),
     Column("REASONING", "reasoning_usd", right: true).whenNotEmpty,
     Column("REQUEST", "request_usd", right: true).whenNotEmpty,
-    Column("PRICED AS", "price_model"), Column("PRICES", "price_version"),
-    Column("NOTES") { row in (row["notes"]?.array ?? []).compactMap(\.string).joined(separator: "; ") },
+    Column("PRICED AS", "price_model"), Column("PRICES", "price_version").optional(2),
+    Column("NOTES") { row in (row["notes"]?.array ?? []).compactMap(\.string).joined(separator: "; ") }.optional(1),
   ]
 }

@@ -127,6 +127,7 @@ struct VerifyOutput {
       let affected = calls == 0 ? "" : ", \(Self.count(calls, "call")) affected"
       lines.append("\(Self.count(damage.count, "thing")) wrong\(affected)")
     }
+    Pager.start()
     StandardOutput.write(lines.map { TerminalText.escaped($0) + "\n" }.joined())
   }
 

@@ -70,7 +70,11 @@ extension QueryEngine {
         SELECT DISTINCT \(column) FROM calls
         WHERE \(column) >= ? AND \(column) <= ? ORDER BY \(column) LIMIT 7
         """
-      try catalogue.query(sql, [.text(name), .text(name + "\u{10FFFF}")]) { found.append($0.text(0) ?? "") }
+      try catalogue.query(sql, [.text(name), .text(name + "\u{10FFFF}")]) { row in
+        // Names as they were recorded: in one line.
+        let scalars = (row.text(0) ?? "").unicodeScalars.map { $0 == "\n" || $0 == "\t" ? " " : $0 }
+        found.append(String(String.UnicodeScalarView(scalars)))
+      }
     }
     let names = Set(found).sorted()
     let shown = names.prefix(6).joined(separator: ", ") + (names.count > 6 ? ", …" : "")

@@ -113,7 +113,11 @@ package enum TimeParser {
         offset = zoneOffset
       }
     }
-    guard scanner.bytes.isEmpty, time.isValid, (1678...2261).contains(year) else { return nil }
+    guard scanner.bytes.isEmpty, time.isValid else { return nil }
+    // Nothing was recorded before or after what 64 bits of nanoseconds can say.
+    guard (1678...2261).contains(year) else {
+      return CivilTime(year: year < 1678 ? 1678 : 2262, month: 1, day: 1).seconds * 1_000_000_000
+    }
     let seconds = offset.flatMap { $0 == .max ? nil : time.seconds - Int64($0) } ?? zone.seconds(of: time)
     return seconds * 1_000_000_000 + nanoseconds
   }

@@ -22,7 +22,7 @@ package struct Bill: Sendable {
   /// - Throws: `TapeError.failed` naming the columns that are there, or the line that cannot be read.
   package init(csv bytes: [UInt8], name: String) throws(TapeError) {
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw TapeError(.failed, "cannot read the bill \(name): it is not UTF-8")
+      throw TapeError(.failed, "cannot read the bill \(name): it is not UTF-8; save it as CSV in UTF-8")
     }
     do throws(CSVProblem) {
       var records = try [CSVRecord](csv: text).filter { $0.fields != [""] }[...]

@@ -8,6 +8,8 @@ package struct BillComparison: Sendable {
   package let rows: [JSONValue]
   /// How many rows differ, in tokens or USD or by what cannot be said.
   package let differing: Int
+  /// Names of the bill that stand for models of ours with another one: those.
+  package let otherNames: [(bill: String, ours: [String])]
   /// Our side, as a usage report tells it.
   package let usage: UsageAnswer
 }
@@ -15,7 +17,8 @@ package struct BillComparison: Sendable {
 extension QueryEngine {
   /// Compares what calls used and cost with a bill.
   ///
-  /// Models are compared without regard to case; a bill may also write `provider/model`.
+  /// Models are compared without regard to case; a bill may also write `provider/model`, and names without or with
+  /// the date of their version (`BillNames`).
   ///
   /// - Parameter timeZone: what days are those of.
   package func compare(
@@ -23,13 +26,12 @@ extension QueryEngine {
   ) throws -> BillComparison {
     let report = try usageReport(filter, by: [.day, .model, .provider], totals: false, timeZone: timeZone)
     var pairs: [BillPair.Key: BillPair] = [:]
-    let billed = Set(bill.lines.map { $0.model.lowercased() })
+    let names = BillNames(bill.lines)
     for group in 0..<report.groupCount {
       let values = report.texts(group)
       let (day, model, provider) = (values[0] ?? "", values[1], values[2])
-      let whole = "\(provider ?? "")/\(model ?? "")"
-      let name = billed.contains(whole.lowercased()) ? whole : model
-      pairs[BillPair.Key(day, name), default: BillPair(day, name)].add(report.sum(group))
+      let name = names.name(of: model, provider)
+      pairs[BillPair.Key(day, name), default: BillPair(day, name)].add(report.sum(group), of: model)
     }
     for line in bill.lines {
       pairs[BillPair.Key(line.day, line.model), default: BillPair(line.day, line.model)].add(line)
@@ -38,7 +40,15 @@ extension QueryEngine {
     for pair in pairs.values { total.add(pair) }
     let sorted = pairs.sorted { $0.key < $1.key }.map(\.value)
     let rows = sorted.map(\.json) + (sorted.isEmpty ? [] : [total.json])
-    return BillComparison(rows: rows, differing: sorted.count(where: \.differs), usage: UsageAnswer(report))
+    return BillComparison(
+      rows: rows, differing: sorted.count(where: \.differs), otherNames: Self.otherNames(sorted),
+      usage: UsageAnswer(report))
+  }
+
+  private static func otherNames(_ pairs: [BillPair]) -> [(bill: String, ours: [String])] {
+    var names: [String: Set<String>] = [:]
+    for pair in pairs { if let other = pair.otherNames { names[other.bill, default: []].formUnion(other.ours) } }
+    return names.sorted { $0.key < $1.key }.map { ($0.key, $0.value.sorted()) }
   }
 }
 
@@ -65,6 +75,8 @@ private struct BillPair {
   let day: String
   let model: String?
   private var calls = 0
+  /// Ours.
+  private var models: Set<String> = []
   private var tokens = TokenSum()
   private var cost: DecimalNumber?
   private var withoutUsage = 0
@@ -77,8 +89,9 @@ private struct BillPair {
     self.model = model
   }
 
-  mutating func add(_ sum: UsageSum) {
+  mutating func add(_ sum: UsageSum, of model: String?) {
     calls += sum.sum.calls
+    if let model { models.insert(model) }
     tokens.add(sum.sum.summed.value)
     cost = Self.sum(cost, sum.cost.total?.value)
     withoutUsage += sum.sum.calls - sum.sum.withUsage
@@ -92,6 +105,7 @@ private struct BillPair {
 
   mutating func add(_ other: BillPair) {
     calls += other.calls
+    models.formUnion(other.models)
     tokens.add(other.tokens.value)
     cost = Self.sum(cost, other.cost)
     withoutUsage += other.withoutUsage
@@ -119,6 +133,13 @@ private struct BillPair {
 
   var differs: Bool { tokenDifference != 0 || costDifference != .zero || side != "both" }
 
+  /// The bill's name and those of ours that are not the end of it.
+  var otherNames: (bill: String, ours: Set<String>)? {
+    guard let model else { return nil }
+    let others = models.filter { !model.lowercased().hasSuffix($0.lowercased()) }
+    return others.isEmpty ? nil : (model, others)
+  }
+
   private var side: String { calls == 0 ? "bill" : billCost == nil ? "ours" : "both" }
 
   var json: JSONValue {
@@ -129,6 +150,7 @@ private struct BillPair {
       "cost_usd": .string(cost?.description),
       "bill_usd": .string(billCost?.description), "difference_usd": .string(costDifference?.description),
       "calls_without_usage": .int(withoutUsage), "calls_without_price": .int(withoutPrice),
+      "models": .array(models.sorted().map { .string($0) }),
     ]
   }
 }
