@@ -146,7 +146,11 @@ enum ChatGrammar: ChunkGrammar {
     guard slice.kind == .string || (numbers && slice.kind == .number) else {
       return keep(slice, name, of: cursor, &extra)
     }
-    if field == nil, !slice.range.isEmpty { field = cursor.string(slice) }
+    if field != nil {
+      extra.noteUnread(slice)
+    } else if !slice.range.isEmpty {
+      field = cursor.string(slice)
+    }
   }
 
   private static func keep(

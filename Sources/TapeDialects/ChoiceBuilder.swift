@@ -1,7 +1,7 @@
 import TapeJSON
 
 /// One choice, from its chunks.
-struct ChoiceBuilder: Sendable {
+struct ChoiceBuilder: Sendable, Equatable {
   var index: Int
   var type: String?
   var role: String?
@@ -12,7 +12,7 @@ struct ChoiceBuilder: Sendable {
   var refusal = ContentText()
   var tools = ToolCallList()
   var imageURLs: [String] = []
-  var finishReason: String?
+  @ByteExact var finishReason: String?
 
   /// The JSON string that `type` came as: the same bytes need no decoding.
   private var typeBytes: [UInt8] = []
@@ -40,16 +40,17 @@ struct ChoiceBuilder: Sendable {
     type = cursor.string(slice)
   }
 
-  var choice: Choice {
+  /// - Parameter limit: texts have no more than so many bytes.
+  func choice(limit: Int) -> Choice {
     var choice = Choice(index: index)
     choice.type = type
     choice.role = role
-    choice.content = content.string
-    choice.reasoning = reasoning?.string
-    choice.reasoningSignature = reasoningSignature.string
-    choice.redactedReasoning = redactedReasoning.string
-    choice.refusal = refusal.string
-    choice.toolCalls = tools.calls.map(\.toolCall).sorted { $0.index < $1.index }
+    choice.content = content.string(limit: limit)
+    choice.reasoning = reasoning?.string(from: 0, limit: limit)
+    choice.reasoningSignature = reasoningSignature.string(limit: limit)
+    choice.redactedReasoning = redactedReasoning.string(limit: limit)
+    choice.refusal = refusal.string(limit: limit)
+    choice.toolCalls = tools.calls.map { $0.toolCall(limit: limit) }.sorted { $0.index < $1.index }
     choice.imageURLs = imageURLs
     choice.finishReason = finishReason
     return choice
@@ -57,7 +58,7 @@ struct ChoiceBuilder: Sendable {
 }
 
 /// The choices of one call, found by their index.
-struct ChoiceList: Sendable {
+struct ChoiceList: Sendable, Equatable {
   var builders: [ChoiceBuilder] = []
   private var places: [Int: Int] = [:]
 

@@ -6,7 +6,7 @@ import TapeJSON
 /// It is cumulative only if every non-empty piece after the first starts with all the text
 /// before it and grows, over at least 3 pieces. A last piece in a final chunk that equals
 /// the whole text is a repeat, not an addition, if at least 3 pieces and 16 bytes came before it.
-struct ContentText: Sendable {
+struct ContentText: Sendable, Equatable {
   /// All pieces, one behind the other.
   private var text = WTF8Text()
   /// Where the last piece starts in `text`. Of a piece whose first half character was joined with the text before
@@ -21,9 +21,8 @@ struct ContentText: Sendable {
 
   var isCumulative: Bool { growsEveryTime && pieces >= 3 }
 
-  var string: String? {
-    guard hasValue else { return nil }
-    return text.string(from: isCumulative ? lastStart : 0)
+  func string(limit: Int) -> String? {
+    hasValue ? text.string(from: isCumulative ? lastStart : 0, limit: limit) : nil
   }
 
   /// Bytes of all pieces.
@@ -67,12 +66,12 @@ struct ContentText: Sendable {
 }
 
 /// Text of which pieces are appended unless they repeat: signatures, redacted reasoning.
-struct SignatureText: Sendable {
+struct SignatureText: Sendable, Equatable {
   private var text = WTF8Text()
   private var lastStart = 0
   private var hasValue = false
 
-  var string: String? { hasValue ? text.string : nil }
+  func string(limit: Int) -> String? { hasValue ? text.string(from: 0, limit: limit) : nil }
   var count: Int { text.count }
 
   /// Appends the piece unless it is identical to the one before it or to all of them together.

@@ -1,6 +1,6 @@
 /// The defects of one call. Of each kind the first ones are kept whole and the rest counted,
 /// so that a stream of nothing but bad frames stays small.
-struct DefectLog: Sendable {
+struct DefectLog: Sendable, Equatable {
   static let maximumPerKind = 50
 
   private(set) var defects: [Defect] = []

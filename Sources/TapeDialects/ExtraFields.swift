@@ -2,7 +2,7 @@ import TapeJSON
 
 /// Fields that no rule reads, kept with where they came from. The last value is the field's, those before it are
 /// its history; null adds and erases nothing. A value that is the same in every chunk costs a comparison.
-struct ExtraFields: Sendable {
+struct ExtraFields: Sendable, Equatable {
   /// The object that a field was in.
   struct Scope: Sendable, Equatable {
     enum Kind: UInt8, Sendable {
@@ -36,7 +36,7 @@ struct ExtraFields: Sendable {
     static let top = Scope(kind: .top)
   }
 
-  private struct Entry: Sendable {
+  private struct Entry: Sendable, Equatable {
     var scope: Scope
     /// The key's name, its escapes read.
     var key: [UInt8]
@@ -50,6 +50,8 @@ struct ExtraFields: Sendable {
 
   /// False: nobody asks for them, and nothing is kept.
   var isKept = true
+  /// The values of a chunk that nobody looked at, in order, if that is asked.
+  var unread: [JSONSlice]?
   private var entries: [Entry] = []
   /// What the histories may still take.
   private var historyBytes = ValueHistory.maximumBytes
@@ -57,7 +59,8 @@ struct ExtraFields: Sendable {
   private var places: [UInt64: [Int]] = [:]
 
   mutating func set(_ scope: Scope, _ key: JSONSlice, _ value: JSONSlice, of cursor: JSONCursor) {
-    if value.isNull || !isKept { return }
+    if value.isNull { return }
+    guard isKept else { return noteUnread(value) }
     let isString = value.kind == .string
     let range = isString ? value.range.lowerBound - 1..<value.range.upperBound + 1 : value.range
     cursor.withName(key) { set(scope, key: $0, UnsafeRawBufferPointer(rebasing: cursor.bytes[range])) }
@@ -73,6 +76,11 @@ struct ExtraFields: Sendable {
     guard isKept else { return }
     let name = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
     json.withUnsafeBytes { set(scope, key: name, $0) }
+  }
+
+  /// The value of a field makes no difference, whatever it is.
+  mutating func noteUnread(_ value: JSONSlice) {
+    if value.kind == .string || value.kind == .number { unread?.append(value) }
   }
 
   private mutating func set(_ scope: Scope, key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {

@@ -1,14 +1,14 @@
 import TapeJSON
 
 /// What a call generated, while its chunks come in. The grammars write here.
-struct GenerationBuilder: Sendable {
+struct GenerationBuilder: Sendable, Equatable {
   var dialect: Dialect
   var responseID: String?
   var traceID: String?
   var spanID: String?
   var object: String?
   var created: String?
-  var finalized: String?
+  @ByteExact var finalized: String?
   var integrationID: String?
   var systemFingerprint: String?
   var model = NamedOnce("model")
@@ -19,13 +19,15 @@ struct GenerationBuilder: Sendable {
   /// A chunk had a list of choices, perhaps empty.
   var hasChoiceList = false
   var usage: Usage?
-  var usageUnknownReason: String?
+  @ByteExact var usageUnknownReason: String?
   /// The JSON of the last retrievals.
   var retrievals: [UInt8] = []
   var error: GenerationError?
   var defects = DefectLog()
   var extra = ExtraFields()
   var firstContentFrame: Int?
+  /// What the chunk that was read last did, for who looks for its shape.
+  var trace = ChunkTrace()
 
   /// Bytes of all texts that chunks append to.
   var textBytes: Int { choices.builders.reduce(0) { $0 + $1.textBytes } }
@@ -48,8 +50,10 @@ struct GenerationBuilder: Sendable {
 
   /// What is known; completeness and what is missing are the reconstructor's to judge.
   ///
-  /// - Parameter withHistory: `extra` has the histories of its fields.
-  func generation(withHistory: Bool) -> Generation {
+  /// - Parameters:
+  ///   - withHistory: `extra` has the histories of its fields.
+  ///   - textLimit: texts have no more than so many bytes.
+  func generation(withHistory: Bool, textLimit: Int = .max) -> Generation {
     var result = Generation()
     result.dialect = dialect
     result.responseID = responseID
@@ -66,7 +70,7 @@ struct GenerationBuilder: Sendable {
     result.systemFingerprint = systemFingerprint
     result.contentMode = choices.builders.contains(where: \.isCumulative) ? .cumulative : .delta
     result.error = error
-    result.choices = choices.builders.map(\.choice).sorted { $0.index < $1.index }
+    result.choices = choices.builders.map { $0.choice(limit: textLimit) }.sorted { $0.index < $1.index }
     result.usage = usage
     result.usageUnknownReason = usageUnknownReason
     result.retrievals = (try? JSONValue(parsing: retrievals))?.array ?? []
@@ -78,7 +82,7 @@ struct GenerationBuilder: Sendable {
 }
 
 /// A name that every chunk repeats: the first stays, a change is exposed.
-struct NamedOnce: Sendable {
+struct NamedOnce: Sendable, Equatable {
   let what: String
   private(set) var first: String?
   /// The last name, if it is not the first one.

@@ -81,11 +81,11 @@ struct MessageReader {
       builder.choices.builders[place].role = cursor.string(role)
     }
     if let reasoning = string(members.reasoning, "reasoning", &builder) {
-      builder.choices.builders[place].reasoning.append(reasoning, of: cursor)
+      builder.append(reasoning, of: cursor, to: .reasoning(choice: place))
       if !reasoning.range.isEmpty { builder.noteContent(frame: frame) }
     }
     if let refusal = string(members.refusal, "refusal", &builder) {
-      builder.choices.builders[place].refusal.append(refusal, of: cursor, isFinal: isFinal)
+      builder.append(refusal, of: cursor, to: .refusal(choice: place), isFinal: isFinal)
       if !refusal.range.isEmpty { builder.noteContent(frame: frame) }
     }
     if let signature = string(members.reasoningSignature, "reasoning_signature", &builder) {
@@ -120,7 +120,7 @@ struct MessageReader {
     switch content.kind {
     case .null: break
     case .string:
-      builder.choices.builders[place].content.append(content, of: cursor, isFinal: isFinal)
+      builder.append(content, of: cursor, to: .content(choice: place), isFinal: isFinal)
       if !content.range.isEmpty { builder.noteContent(frame: frame) }
     case .array:
       // Parts: their texts are the content; the parts themselves are kept too.
@@ -149,11 +149,11 @@ struct MessageReader {
       }
     }
     if let text, text.kind == .string {
-      builder.choices.builders[place].content.append(text, of: cursor, isFinal: false)
+      builder.append(text, of: cursor, to: .content(choice: place))
       builder.noteContent(frame: frame)
     }
     if let refusal, refusal.kind == .string {
-      builder.choices.builders[place].refusal.append(refusal, of: cursor, isFinal: false)
+      builder.append(refusal, of: cursor, to: .refusal(choice: place))
       builder.noteContent(frame: frame)
     }
     if let image {
@@ -232,13 +232,13 @@ struct MessageReader {
       // A later fragment's empty name does not overwrite.
       if let name, !name.range.isEmpty { call.name = cursor.string(name) }
       if let signature { call.thoughtSignature.append(signature, of: cursor) }
-      guard let arguments else { return }
-      if arguments.kind == .string {
-        call.arguments.append(arguments, of: cursor)
-      } else {
-        // Some providers send the object itself.
+      // Some providers send the object itself.
+      if let arguments, arguments.kind != .string {
         call.arguments.append(String(decoding: cursor.raw(arguments), as: UTF8.self))
       }
+    }
+    if let arguments, arguments.kind == .string {
+      builder.append(arguments, of: cursor, to: .arguments(choice: place, call: call))
     }
   }
 }

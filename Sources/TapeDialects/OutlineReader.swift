@@ -26,7 +26,7 @@ struct OutlineReader {
   /// nil if a column has values that count one by one, and they are not known.
   init?(_ outline: CallOutline) {
     self.outline = outline
-    reconstructor = Reconstructor(open: outline.open, head: outline.head, withExtra: false)
+    reconstructor = Reconstructor(open: outline.open, head: outline.head, withExtra: false, recognising: false)
     let grammar = Dialect(path: outline.open.path).grammar
     var columns: [OutlineColumn] = []
     columns.reserveCapacity(outline.columns.count)

@@ -12,6 +12,8 @@ package struct Reconstructor: Sendable {
 
   private var head: CallHead?
   private var builder: GenerationBuilder
+  /// nil: every frame is read in full.
+  private(set) var shapes: ChunkShapes?
   private var frames = 0
   /// A frame with an SSE line has come.
   private var isEventStream = false
@@ -26,8 +28,10 @@ package struct Reconstructor: Sendable {
   /// - Parameters:
   ///   - head: nil if it has not come yet; then `setHead` when it has.
   ///   - withExtra: false leaves `Generation.extra` empty, for who has no use for it.
-  package init(open: CallOpen, head: CallHead?, withExtra: Bool = true) {
+  ///   - recognising: false reads every frame in full, though it be as the one before.
+  package init(open: CallOpen, head: CallHead?, withExtra: Bool = true, recognising: Bool = true) {
     self.head = head
+    shapes = recognising ? ChunkShapes() : nil
     builder = GenerationBuilder(dialect: Dialect(path: open.path))
     builder.extra.isKept = withExtra
   }
@@ -38,6 +42,11 @@ package struct Reconstructor: Sendable {
   package mutating func consume(frame: UnsafeRawBufferPointer, offsetNs: Int64?) {
     let index = frames
     frames += 1
+    if shapes?.read(frame, index: index, into: &builder) == true {
+      bodyBytes += frame.count
+      events += 1
+      return
+    }
     let fields = FrameFields(frame, isFirst: index == 0)
     bodyBytes += frame.count
     guard isEventStream || fields.hasKnownLine else {
@@ -55,12 +64,14 @@ package struct Reconstructor: Sendable {
 
   /// What the frames so far say, of a call that goes on: nothing is missing yet.
   ///
-  /// - Parameter withHistory: `extra` has the histories of its fields. They grow with the call, so who asks after
-  ///   every frame does without.
-  package func snapshot(withHistory: Bool = false) -> Generation {
+  /// - Parameters:
+  ///   - withHistory: `extra` has the histories of its fields. They grow with the call, so who asks after every frame
+  ///     does without.
+  ///   - textLimit: texts have no more than so many bytes. They grow too.
+  package func snapshot(withHistory: Bool = false, textLimit: Int = .max) -> Generation {
     var copy = self
     if !copy.isEventStream, let head, head.status >= 400 { copy.readWholeBody() }
-    var result = copy.builder.generation(withHistory: withHistory)
+    var result = copy.builder.generation(withHistory: withHistory, textLimit: textLimit)
     result.complete = copy.isComplete
     return result
   }
@@ -104,16 +115,23 @@ package struct Reconstructor: Sendable {
         builder.defects.add(.afterDone, frame: index, "an event came after [DONE]")
       } else if Reconstructor.isDoneSentinel(data) {
         isDone = true
+        shapes = nil
         events += 1
       } else if fields.isTerminated {
         events += 1
         let isError = fields.event.map { "error" ~= UnsafeRawBufferPointer(rebasing: frame[$0]) } ?? false
-        consume(data: data, isError: isError, index: index)
+        shapes?.willRead(into: &builder)
+        let isRead = consume(data: data, isError: isError, index: index)
+        // The first frame may begin with a byte order mark.
+        if isRead, !isError, index > 0, fields.dataLines == 1 {
+          shapes?.learn(frame, data: fields.firstData, index: index, from: &builder)
+        }
       }
     }
   }
 
-  private mutating func consume(data: UnsafeRawBufferPointer, isError: Bool, index: Int) {
+  /// False if the data is no chunk.
+  private mutating func consume(data: UnsafeRawBufferPointer, isError: Bool, index: Int) -> Bool {
     let errorsBefore = builder.defects.count(of: .errorFrame)
     do throws(JSONError) {
       try builder.dialect.grammar.merge(data, frame: index, into: &builder)
@@ -121,12 +139,14 @@ package struct Reconstructor: Sendable {
         let error = WholeBody.error(in: data, frame: index) ?? WholeBody.plainError(data, frame: index)
         builder.noteError(error, kind: .errorFrame, frame: index)
       }
+      return true
     } catch {
       if isError {
         builder.noteError(WholeBody.plainError(data, frame: index), kind: .errorFrame, frame: index)
       } else {
         builder.defects.add(.badFrame, frame: index, "the data is not a JSON object: \(error.description)")
       }
+      return false
     }
   }
 

@@ -1,13 +1,13 @@
 import TapeJSON
 
 /// One tool call, from its fragments.
-struct ToolCallBuilder: Sendable {
+struct ToolCallBuilder: Sendable, Equatable {
   var index: Int
   /// Some fragment named this index.
   var hasIndex: Bool
-  var id: String?
-  var type: String?
-  var name: String?
+  @ByteExact var id: String?
+  @ByteExact var type: String?
+  @ByteExact var name: String?
   /// Raw text: JSON only when all of it has come, if then.
   var arguments = WTF8Text()
   var thoughtSignature = SignatureText()
@@ -17,19 +17,19 @@ struct ToolCallBuilder: Sendable {
     self.hasIndex = hasIndex
   }
 
-  var toolCall: ToolCall {
+  func toolCall(limit: Int) -> ToolCall {
     var call = ToolCall(index: index)
     call.id = id
     call.type = type
     call.name = name
-    call.arguments = arguments.string
-    call.thoughtSignature = thoughtSignature.string
+    call.arguments = arguments.string(from: 0, limit: limit)
+    call.thoughtSignature = thoughtSignature.string(limit: limit)
     return call
   }
 }
 
 /// The tool calls of one choice, found by index, else id, else position.
-struct ToolCallList: Sendable {
+struct ToolCallList: Sendable, Equatable {
   private(set) var calls: [ToolCallBuilder] = []
   private var placeOfIndex: [Int: Int] = [:]
   private var placeOfID: [String: Int] = [:]

@@ -1,5 +1,5 @@
 /// The distinct values that a field had over a stream, in the order in which they first came, as JSON.
-struct ValueHistory: Sendable {
+struct ValueHistory: Sendable, Equatable {
   /// A field keeps up to this many.
   static let maximumValues = 1_000
   /// The histories of one call keep up to this many bytes of values.

@@ -10,17 +10,17 @@ internal import TapeTypes
 final class IndexSession {
   let store: Store
   let writer: CatalogueWriter
-  private let log: Logger
-  private let clock: any TapeClock
-  private var follower: JournalFollower
+  let log: Logger
+  let clock: any TapeClock
+  var follower: JournalFollower
   /// Which boot of the machine this is: noted with each journal.
-  private let boot: Int64
+  let boot: Int64
   /// Calls of journals that have not ended.
-  private var tracked: [CallID: TrackedCall] = [:]
+  var tracked: [CallID: TrackedCall] = [:]
   /// What is indexed: file name → bytes. nil until read; nobody else writes it.
-  private var sources: [String: Int]?
+  var sources: [String: Int]?
   /// When each indexed file had last been changed.
-  private var sourceTimes: [String: Int64] = [:]
+  var sourceTimes: [String: Int64] = [:]
   /// Segments that the disk did not give, with the moment from which on they are asked for again.
   private var askAgainNs: [String: Int64] = [:]
   private static let patienceNs: Int64 = 60_000_000_000
@@ -28,19 +28,21 @@ final class IndexSession {
   private var knownDirectoryNs: Int64?
   /// The catalogue knows of erased calls.
   var hasErased = false
+  /// How far this session has read journals: file name → bytes.
+  var reached: [String: Int] = [:]
   /// Writers of calls that were open when this session began.
-  private var openWriters: Set<CallID> = []
+  var openWriters: Set<CallID> = []
   /// The journals were read once, so that `tracked` knows all open calls.
-  private var hasPolled = false
+  var hasPolled = false
   /// Journals are to be read again from their beginning.
-  private var mustLookAgain = false
+  var mustLookAgain = false
+  /// Bytes of journals that are taken in together, about: that keeps the log of changes small. Where the archive is
+  /// followed it is less, so that what is new is seen before all of it is read.
+  var (budget, followingBudget) = (16 << 20, 4 << 20)
   var report = IndexReport()
   /// Called before each row is written: where tests make a run die.
   var onWrite: () throws -> Void = {}
-  private var progress = IndexProgress(doneBytes: 0, totalBytes: 0, calls: 0)
-
-  /// An open call's row is written again at most this often while others are followed.
-  private static let refreshNs: Int64 = 700_000_000
+  var progress = IndexProgress(doneBytes: 0, totalBytes: 0, calls: 0)
 
   init(store: Store, writer: CatalogueWriter, log: Logger, clock: any TapeClock = SystemClock()) {
     self.store = store
@@ -95,14 +97,17 @@ final class IndexSession {
     }
     try noteIntruders(files, before)
     let journals = files.filter { $0.kind == .journal }
-    if try needsPoll(journals, before) { try pollJournals(journals, before, refreshAll: refreshAll, onProgress) }
-    progress.doneBytes = progress.totalBytes
+    var isWhole = true
+    if try needsPoll(journals, before) {
+      isWhole = try pollJournals(journals, before, refreshAll: refreshAll, onProgress)
+    }
+    if isWhole { progress.doneBytes = progress.totalBytes }
     progress.calls = report.calls
     onProgress(progress)
     mustLookAgain = false
     let isOutdated = try !forgetGone(files)
     if unpacked >= CatalogueTransaction.usageBlockSize { try packUsage() }
-    if mustLookAgain { return true }
+    if mustLookAgain || !isWhole { return true }
     guard isOutdated || report.calls + report.movedCalls > writes else { return false }
     return try Set(listing().map(\.name)) != Set(files.map(\.name))
   }
@@ -114,25 +119,6 @@ final class IndexSession {
       hasErased = try transaction.count("SELECT EXISTS (SELECT 1 FROM erased)") == 1
       return try transaction.sources()
     }
-  }
-
-  /// A journal's end may not have survived a loss of power that the catalogue did: what was read of journals before this
-  /// boot of the machine is read again.
-  private func forgetOtherBoots(_ files: [SourceFile]) throws {
-    let there = Set(files.map(\.name))
-    let old = try writer.transaction { try $0.journals(ofOtherBootsThan: boot) }.filter(there.contains)
-    try forgetJournals(old)
-  }
-
-  private func forgetJournals(_ names: [String]) throws {
-    guard !names.isEmpty else { return }
-    try writer.transaction { transaction in
-      for name in names {
-        _ = try transaction.removeCalls(in: name)
-        try transaction.removeSource(name)
-      }
-    }
-    for name in names { sources?[name] = nil }
   }
 
   /// - Parameter remembering: segments that changed by now are looked at: the next listing need not ask for them.
@@ -224,102 +210,14 @@ final class IndexSession {
     try write(CallSummary(call, problem: problem), in: transaction)
   }
 
-  private static func isSegment(_ name: String) -> Bool { SourceFile.kind(of: name) == .segment }
+  static func isSegment(_ name: String) -> Bool { SourceFile.kind(of: name) == .segment }
 
   private func isThere(_ name: String) throws -> Bool { try listing().contains { $0.name == name } }
 
-  // MARK: Journals
-
-  private func needsPoll(_ journals: [SourceFile], _ sources: [String: Int]) throws -> Bool {
-    if hasPolled { return !journals.isEmpty || !tracked.isEmpty }
-    if journals.contains(where: { sources[$0.name] != $0.bytes }) { return true }
-    // Nothing was appended, but a writer may have died.
-    return !openWriters.isEmpty
-  }
-
-  /// Writers of whose journals all is in the catalogue, and none of whose calls goes on.
-  private func settled(_ journals: [SourceFile], _ sources: [String: Int]) -> Set<CallID> {
-    let byWriter = Dictionary(grouping: journals) { JournalFormat.parse(fileName: $0.name)?.writer }
-    return Set(
-      byWriter.compactMap { writer, files in
-        guard let writer, !openWriters.contains(writer) else { return nil }
-        return files.allSatisfy { sources[$0.name] == $0.bytes && sourceTimes[$0.name] == $0.modifiedNs } ? writer : nil
-      })
-  }
-
-  /// Takes in what the journals have new, in one transaction with how far they were read.
-  private func pollJournals(
-    _ journals: [SourceFile], _ sources: [String: Int], refreshAll: Bool, _ onProgress: (IndexProgress) -> Void
-  ) throws {
-    let now = clock.monotonicNs()
-    var read = journals
-    var reached: [String: Int] = [:]
-    try writer.transaction { transaction in
-      try follower.poll(skipping: settled(journals, sources)) { event in
-        if case .opened(_, let location) = event {
-          progress.doneBytes += max(
-            0, location.offset - (reached.updateValue(location.offset, forKey: location.file) ?? 0))
-          progress.calls = report.calls
-          onProgress(progress)
-        }
-        try take(event, in: transaction)
-      }
-      // Sizes are those from before the reading: what came later is looked at again. So is what a writer has not
-      // committed yet: it counts once that is dead.
-      for index in read.indices {
-        read[index].bytes = min(read[index].bytes, follower.position(in: read[index].name) ?? .max)
-      }
-      for (id, call) in tracked where call.isDirty {
-        if !refreshAll, let written = call.writtenNs, now - written < Self.refreshNs { continue }
-        try write(call.snapshot(), withContent: call.writtenNs == nil, in: transaction)
-        tracked[id]?.isDirty = false
-        tracked[id]?.writtenNs = now
-      }
-      for file in read where sources[file.name] != file.bytes || sourceTimes[file.name] != file.modifiedNs {
-        let modified = file.modifiedNs ?? 0
-        try transaction.setSource(file.name, kind: "journal", bytes: file.bytes, modifiedNs: modified, boot: boot)
-        if sources[file.name] != file.bytes { report.journals += 1 }
-      }
-    }
-    for file in read { note(file) }
-    hasPolled = true
-  }
-
-  private func take(_ event: JournalEvent, in transaction: CatalogueTransaction) throws {
-    switch event {
-    case .opened(let open, let location):
-      if try !isIndexed(open.id, at: location, in: transaction) {
-        tracked[open.id] = TrackedCall(open: open, location: location)
-      }
-    case .head(let id, let head): tracked[id]?.set(head)
-    case .part(let id, _, let bytes): tracked[id]?.part(bytes)
-    case .frame(let id, let offsetNs, let bytes): tracked[id]?.frame(bytes, offsetNs: offsetNs)
-    case .gap(let id, let frames, let bytes): tracked[id]?.gap(frames: frames, bytes: bytes)
-    case .ended(let id, let end): try finish(id, end, nil, in: transaction)
-    case .lost(let id, let loss): try finish(id, nil, loss, in: transaction)
-    case .sealed(let id): tracked[id] = nil
-    case .damage(let damage): try note(damage, in: transaction)
-    }
-  }
-
-  /// The catalogue has all of this call already: it ended before, or lies in a segment.
-  private func isIndexed(_ id: CallID, at location: CallLocation, in transaction: CatalogueTransaction) throws -> Bool {
-    guard let known = try transaction.known(id) else {
-      return try hasErased && transaction.isErased(id)
-    }
-    if Self.isSegment(known.file) { return true }
-    return known.state != CallState.open.rawValue && known.leafHash != nil && known.file == location.file
-      && known.offset == location.offset
-  }
-
-  private func finish(_ id: CallID, _ end: CallEnd?, _ loss: CallLoss?, in transaction: CatalogueTransaction) throws {
-    guard var call = tracked.removeValue(forKey: id) else { return }
-    if let problem = call.problem(end, loss) { try note(Damage(call.location, id, problem), in: transaction) }
-    try write(call.finished(end: end, loss: loss), in: transaction)
-  }
+  // MARK: Rows
 
   /// - Parameter withContent: false if the row was written before, and only the row has changed.
-  private func write(
+  func write(
     _ summary: CallSummary, withContent: Bool = true, in transaction: CatalogueTransaction
   ) throws {
     try onWrite()
@@ -345,19 +243,12 @@ final class IndexSession {
         try transaction.removeSource(name)
       }
     }
-    for name in gone { sources?[name] = nil }
+    for name in gone {
+      sources?[name] = nil
+      reached[name] = nil
+    }
     if gone.contains(where: Self.isSegment) { try rereadJournals(files) }
     return true
-  }
-
-  /// Of the calls of a segment that was removed, journals that stay for others may have some still.
-  private func rereadJournals(_ files: [SourceFile]) throws {
-    let journals = files.filter { $0.kind == .journal && sources?[$0.name] != nil }.map(\.name)
-    guard !journals.isEmpty else { return }
-    try forgetJournals(journals)
-    tracked = [:]
-    follower = JournalFollower(store: store)
-    (hasPolled, mustLookAgain) = (false, true)
   }
 
   // MARK: Damage
@@ -380,7 +271,7 @@ final class IndexSession {
     }
   }
 
-  private func note(_ damage: Damage, in transaction: CatalogueTransaction) throws {
+  func note(_ damage: Damage, in transaction: CatalogueTransaction) throws {
     log.warning("damage in the archive", metadata: ["file": "\(damage.file)", "what": "\(damage.message)"])
     report.damage.append(damage)
     let calls = JSONValue.array(damage.calls.map { .string($0.description) }).compactString
@@ -390,7 +281,7 @@ final class IndexSession {
 
 extension Damage {
   /// A call that is not whole, wherever the damage was done.
-  fileprivate init(_ location: CallLocation, _ call: CallID, _ problem: String) {
+  init(_ location: CallLocation, _ call: CallID, _ problem: String) {
     self.init(file: location.file, offset: location.offset, calls: [call], message: problem)
   }
 }

@@ -18,7 +18,7 @@ package struct Indexer: Sendable {
   /// How long a run waits for another one to finish.
   var patienceMs = 30_000
   /// How often a follower looks.
-  var pollMs = 150
+  var pollMs = 100
 
   package init(store: Store, log: Logger) {
     self.store = store
@@ -67,7 +67,7 @@ package struct Indexer: Sendable {
             try scrubbing.clean(now.writer, waiting: false)
             return try now.writer.close()
           }
-          while try now.session.pass(refreshAll: false, { _ in }) {}
+          while try now.session.pass(refreshAll: false, { _ in }), !shouldStop() {}
           try scrubbing.clean(now.writer, waiting: false)
           failures = 0
         } catch let error as TapeError where error.code == .catalogueStale && following == nil {

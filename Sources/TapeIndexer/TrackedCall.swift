@@ -3,8 +3,8 @@ internal import TapeCatalogue
 internal import TapeDialects
 internal import TapeTypes
 
-/// A call of a journal while its frames come in.
-struct TrackedCall {
+/// A call of a journal while its frames come in. A class, since it is found and changed with every frame.
+final class TrackedCall {
   let open: CallOpen
   let location: CallLocation
   private let facts: RequestFacts
@@ -30,18 +30,18 @@ struct TrackedCall {
     reconstructor = Reconstructor(open: open, head: nil, withExtra: false)
   }
 
-  mutating func set(_ head: CallHead) {
+  func set(_ head: CallHead) {
     self.head = head
     reconstructor.setHead(head)
     isDirty = true
   }
 
-  mutating func part(_ bytes: UnsafeRawBufferPointer) {
+  func part(_ bytes: UnsafeRawBufferPointer) {
     partBytes += bytes.count
     isDirty = true
   }
 
-  mutating func frame(_ bytes: UnsafeRawBufferPointer, offsetNs: Int64?) {
+  func frame(_ bytes: UnsafeRawBufferPointer, offsetNs: Int64?) {
     reconstructor.consume(frame: bytes, offsetNs: offsetNs)
     hasher.frame(offsetNs: offsetNs, bytes)
     timing.add(offsetNs)
@@ -51,7 +51,7 @@ struct TrackedCall {
     isDirty = true
   }
 
-  mutating func gap(frames: Int, bytes: Int) {
+  func gap(frames: Int, bytes: Int) {
     gapFrames += frames
     gapBytes += bytes
     isDirty = true
@@ -59,11 +59,12 @@ struct TrackedCall {
 
   /// The call as it stands, still going on.
   func snapshot() -> CallSummary {
-    summary(end: nil, isLive: true, generation: reconstructor.snapshot(), leafHash: nil)
+    // A row has the first words; the text as a whole is written when the call has ended.
+    summary(end: nil, isLive: true, generation: reconstructor.snapshot(textLimit: 4_096), leafHash: nil)
   }
 
   /// The call after its last frame; without `end` it is lost.
-  mutating func finished(end: CallEnd?, loss: CallLoss?) -> CallSummary {
+  func finished(end: CallEnd?, loss: CallLoss?) -> CallSummary {
     var generation = reconstructor.finish(end: end, loss: loss)
     generation.noteArchiveDamage(problem(end, loss), end: end)
     if let loss { (gapFrames, gapBytes) = (loss.gapFrames, loss.gapBytes) }

@@ -15,6 +15,7 @@ package struct WTF8Text: Sendable, Equatable {
   /// Appends the text of a JSON string.
   package mutating func append(_ slice: JSONSlice, of cursor: JSONCursor) {
     let raw = cursor.raw(slice)
+    if raw.isEmpty { return }
     guard slice.hasEscapes else {
       append(run: raw, isASCII: !slice.hasNonASCII)
       return
@@ -66,12 +67,16 @@ package struct WTF8Text: Sendable, Equatable {
   package var string: String { string(from: 0) }
 
   /// The text from a place on, each lone half as one U+FFFD.
-  package func string(from start: Int) -> String {
-    guard hasSurrogates else { return String(decoding: bytes[start...], as: UTF8.self) }
+  ///
+  /// - Parameter limit: how many bytes of it are read at most; a character is not cut.
+  package func string(from start: Int, limit: Int = .max) -> String {
+    var end = start + min(limit, bytes.count - start)
+    while end > start, end < bytes.count, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+    guard hasSurrogates else { return String(decoding: bytes[start..<end], as: UTF8.self) }
     var out: [UInt8] = []
-    out.reserveCapacity(bytes.count - start)
+    out.reserveCapacity(end - start)
     var position = start
-    while position < bytes.count {
+    while position < end {
       if surrogate(at: position) == nil {
         out.append(bytes[position])
         position += 1

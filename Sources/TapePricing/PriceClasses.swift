@@ -7,26 +7,17 @@ internal import TapeTypes
 package struct PriceClasses {
   private let table: PriceTable
   private var models: [Model] = []
-  private var classes: [Class] = []
+  package private(set) var classes: [PriceClass] = []
+  /// Why calls of a class have no cost; nil if they have one.
+  private var problems: [Unpriced?] = []
   /// The classes by their model with the parts of their usage, and by their place among its prices.
   private var numbers = PairNumbers()
 
   package init(_ table: PriceTable) { self.table = table }
 
-  /// How many classes there are so far; they are numbered from 0.
-  package var count: Int { classes.count }
-
   private struct Model {
     var search: PriceSearch
     var schedule: PriceSchedule
-  }
-
-  private struct Class {
-    /// Of calls that have a cost.
-    var prices = CallPrices()
-    var problem: Unpriced?
-    /// What its model bills for that a usage does not tell: a set of `names`.
-    var notInUsage: UInt64 = 0
   }
 
   private var names = NameBits()
@@ -53,36 +44,39 @@ package struct PriceClasses {
     let place = models[model].schedule.place(prompt: usage.prompt, atNs: at)
     let number = numbers.number(model << 5 | usage.parts, place)
     // One call of it stands for all, as far as dates and sizes decide.
-    if number == classes.count { classes.append(newClass(usage, models[model].search, at)) }
+    if number == classes.count { addClass(usage, models[model].search, at) }
     return (number, usage)
   }
 
-  private mutating func newClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) -> Class {
+  private mutating func addClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) {
     do {
       let pricing = try search.pricing(of: usage, at: at, version: table.version).get()
-      return Class(prices: try pricing.prices().get(), notInUsage: names.bits(pricing.notInUsage))
+      classes.append(PriceClass(prices: try pricing.prices().get(), notInUsage: names.bits(pricing.notInUsage)))
+      problems.append(nil)
     } catch {
       // What has no cost has nothing that its cost leaves out.
-      return Class(problem: error)
+      classes.append(PriceClass(unpriced: error.reason))
+      problems.append(error)
     }
   }
 
   /// Why calls of a class have no cost; nil if they have one.
-  package func problem(_ number: Int) -> Unpriced? { classes[number].problem }
+  package func problem(_ number: Int) -> Unpriced? { problems[number] }
 
-  /// The same without the why.
-  package func hasPrice(_ number: Int) -> Bool { classes[number].problem == nil }
-
-  /// Adds what a call of a class with a price costs.
-  package func add(_ usage: BillableUsage, _ number: Int, to parts: inout CostParts) {
-    parts.add(usage, at: classes[number].prices)
-  }
-
-  /// What the model of a class bills for that a usage does not tell, as a set.
-  package func notInUsage(_ number: Int) -> UInt64 { classes[number].notInUsage }
-
-  /// The names of such a set, sorted.
+  /// The names of a class's `notInUsage`, or of several together; sorted.
   package func names(_ notInUsage: UInt64) -> [String] { names.names(notInUsage) }
+}
+
+/// What calls of a class cost. No references in it: they would be counted for each of a million calls.
+package struct PriceClass: Sendable {
+  fileprivate var prices = CallPrices()
+  /// Why they have no cost; nil if they have one.
+  package fileprivate(set) var unpriced: Unpriced.Reason?
+  /// What their model bills for that a usage does not tell: a set of names.
+  package fileprivate(set) var notInUsage: UInt64 = 0
+
+  /// Adds what a call costs, if that is known.
+  package func add(_ usage: BillableUsage, to parts: inout CostParts) { parts.add(usage, at: prices) }
 }
 
 extension BillableUsage {

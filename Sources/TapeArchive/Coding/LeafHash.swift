@@ -53,6 +53,9 @@ package struct LeafParts: Equatable, Sendable {
 package struct LeafHasher {
   private var raw = SHA256()
   private var times = SHA256()
+  /// Words that are to go into `times`: a step for each would take longer than the hash.
+  private var words: [UInt64] = []
+  private static let maximumWords = 128
   private(set) var frames: UInt64 = 0
   private(set) var bytes: UInt64 = 0
 
@@ -63,8 +66,11 @@ package struct LeafHasher {
     raw.update(bufferPointer: frame)
     frames += 1
     bytes += UInt64(frame.count)
-    if let offsetNs { Self.add(UInt64(bitPattern: offsetNs), to: &times) }
-    Self.add(bytes, to: &times)
+    if let offsetNs { words.append(UInt64(bitPattern: offsetNs).littleEndian) }
+    words.append(bytes.littleEndian)
+    guard words.count >= Self.maximumWords else { return }
+    words.withUnsafeBytes { times.update(bufferPointer: $0) }
+    words.removeAll(keepingCapacity: true)
   }
 
   /// SHA-256 of the raw bytes so far.
@@ -73,6 +79,7 @@ package struct LeafHasher {
   /// - Parameter loss: of a call without end what is known to be missing.
   package func finish(open: CallOpen, head: CallHead?, end: CallEnd?, loss: CallLoss? = nil) -> [UInt8] {
     var times = times
+    words.withUnsafeBytes { times.update(bufferPointer: $0) }
     Self.add(frames, to: &times)
     Self.add(open.hasTimes ? 1 : 0, to: &times)
     let ending = end.map { CallCoding.json($0) } ?? loss.map { CallCoding.json($0) }

@@ -1,5 +1,5 @@
 /// Puts one call's frames together again from its records.
-struct FrameDecoder {
+final class FrameDecoder {
   /// What a record came to.
   enum Outcome {
     /// The frame's bytes are `frame`.
@@ -20,12 +20,11 @@ struct FrameDecoder {
   private(set) var pendingOffsetNs: Int64?
   private var key: [UInt8] = []
   private var hasKey = false
-  private var scratch: [UInt8] = []
   /// A piece of the current frame is missing: what comes of it is dropped.
   private var isTorn = false
 
   /// `frame n i ns at`: the frame's bytes go to `body`.
-  mutating func frame(
+  func frame(
     index: Int, at: Int, payload: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) rethrows -> Outcome {
     let isKey = at == 0 && payload.count <= JournalFormat.largestKey
@@ -54,7 +53,7 @@ struct FrameDecoder {
   }
 
   /// `delta n i ns p s`.
-  mutating func delta(
+  func delta(
     index: Int, prefix: Int, suffix: Int, payload: UnsafeRawBufferPointer,
     _ body: (UnsafeRawBufferPointer) throws -> Void
   ) rethrows -> Outcome {
@@ -66,16 +65,28 @@ struct FrameDecoder {
       self.missing += 1
       return .missing(missing ?? "the key frame of frame \(index)")
     }
-    scratch.removeAll(keepingCapacity: true)
-    scratch.append(contentsOf: key[..<prefix])
-    scratch.append(contentsOf: payload)
-    scratch.append(contentsOf: key[(key.count - suffix)...])
-    try scratch.withUnsafeBytes(body)
+    try join(prefix: prefix, payload, suffix: suffix, body)
     return missing.map { .missing($0) } ?? .frame
   }
 
+  /// The first and last bytes of the key frame around those of the record.
+  private func join(
+    prefix: Int, _ middle: UnsafeRawBufferPointer, suffix: Int, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) rethrows {
+    let count = prefix + middle.count + suffix
+    try withUnsafeTemporaryAllocation(byteCount: count, alignment: 16) { frame in
+      key.withUnsafeBytes { key in
+        frame.copyMemory(from: UnsafeRawBufferPointer(rebasing: key[..<prefix]))
+        UnsafeMutableRawBufferPointer(rebasing: frame[prefix...]).copyMemory(from: middle)
+        UnsafeMutableRawBufferPointer(rebasing: frame[(prefix + middle.count)...])
+          .copyMemory(from: UnsafeRawBufferPointer(rebasing: key[(key.count - suffix)...]))
+      }
+      try body(UnsafeRawBufferPointer(frame))
+    }
+  }
+
   /// `part n i ns at`.
-  mutating func part(index: Int, at: Int, offsetNs: Int64?, payload: UnsafeRawBufferPointer) -> Outcome {
+  func part(index: Int, at: Int, offsetNs: Int64?, payload: UnsafeRawBufferPointer) -> Outcome {
     if index < nextFrame || (index == nextFrame && at < pending.count) { return .duplicate }
     let missing = skip(to: index)
     guard at == pending.count, !isTorn else {
@@ -88,7 +99,7 @@ struct FrameDecoder {
   }
 
   /// `gap n i frames bytes`: a frame that was cut off by the gap goes to `body`.
-  mutating func gap(index: Int, frames: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows -> Outcome {
+  func gap(index: Int, frames: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows -> Outcome {
     let (next, overflow) = index.addingReportingOverflow(frames)
     guard index >= nextFrame, !overflow else { return .duplicate }
     let missing = skip(to: index)
@@ -99,7 +110,7 @@ struct FrameDecoder {
   }
 
   /// What is there of a frame that never ended goes to `body`; false if there is none.
-  mutating func tail(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows -> Bool {
+  func tail(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows -> Bool {
     guard !pending.isEmpty else { return false }
     try pending.withUnsafeBytes(body)
     pending.removeAll(keepingCapacity: true)
@@ -108,7 +119,7 @@ struct FrameDecoder {
   }
 
   /// Frames before `index` that never came: from there on the key may be another one.
-  private mutating func skip(to index: Int) -> String? {
+  private func skip(to index: Int) -> String? {
     guard index > nextFrame else { return nil }
     missing += index - nextFrame
     defer {
@@ -120,7 +131,7 @@ struct FrameDecoder {
     return index - nextFrame == 1 ? "frame \(nextFrame)" : "frames \(nextFrame) to \(index - 1)"
   }
 
-  private mutating func setKey(_ bytes: UnsafeRawBufferPointer) {
+  private func setKey(_ bytes: UnsafeRawBufferPointer) {
     key.removeAll(keepingCapacity: true)
     key.append(contentsOf: bytes)
     hasKey = true

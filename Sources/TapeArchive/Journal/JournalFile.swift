@@ -59,18 +59,23 @@ final class JournalFile {
   ///   - isFinal: nothing will be appended any more. Otherwise only whole batches are read, since a writer takes back
   ///     a batch that it could not write.
   ///   - end: where it ends according to a journal that follows it.
+  ///   - budget: it stops behind so many bytes, and goes on from there the next time.
+  /// - Returns: false if it stopped before the end of what is there.
+  @discardableResult
   func read(
-    isFinal: Bool, end: Int? = nil, found: (Finding) -> Void, _ body: (JournalRecord) throws -> Void
-  ) throws {
-    guard !isRefused else { return }
+    isFinal: Bool, end: Int? = nil, budget: Int = .max, found: (Finding) -> Void,
+    _ body: (JournalRecord) throws -> Void
+  ) throws -> Bool {
+    guard !isRefused else { return true }
     let size = try size()
-    cursor.refresh(limit: min(size, end ?? size))
-    if !isFinal { cursor.refresh(limit: try cursor.committedEnd()) }
+    let start = cursor.offset
+    let isWhole = try limit(to: min(size, end ?? size), isFinal: isFinal, budget: budget)
     while cursor.offset < cursor.limit {
       let offset = cursor.offset
+      if offset - start >= budget { return false }
       if case .record(let record) = try cursor.next() {
         if let problem = check(record) { found(.damage(offset: offset, problem)) }
-        if isRefused { return }
+        if isRefused { return true }
         try body(record)
       } else if try cursor.resync() {
         chain = nil
@@ -79,18 +84,35 @@ final class JournalFile {
         cursor.seek(offset)
         let bytes = cursor.limit - offset
         if offset == 0, let other = try otherJournal() {
-          return found(.damage(offset: 0, "it is the journal \(other) under another name"))
+          found(.damage(offset: 0, "it is the journal \(other) under another name"))
+          return true
         }
         found(
           end == nil && bytes <= JournalFormat.largestRecord
             ? .tornTail(offset: offset, bytes: bytes)
             : .damage(offset: offset, "its last \(bytes) bytes are not what was written"))
-        return
+        return true
       }
     }
     if let end, size < end, cursor.offset == size {
       found(.damage(offset: size, "its last \(end - size) bytes are missing"))
     }
+    return isWhole
+  }
+
+  /// Lets the cursor read to `end`, or to the last batch that is whole; false if it is not to read all of that.
+  private func limit(to end: Int, isFinal: Bool, budget: Int) throws(FileError) -> Bool {
+    cursor.refresh(limit: end)
+    if isFinal { return true }
+    if budget < end - cursor.offset {
+      // Batches are looked for where they will be read, not in all that is there.
+      cursor.refresh(limit: cursor.offset + budget)
+      let committed = try cursor.committedEnd()
+      cursor.refresh(limit: committed > cursor.offset ? committed : end)
+      if committed > cursor.offset { return false }
+    }
+    cursor.refresh(limit: try cursor.committedEnd())
+    return true
   }
 
   /// The name that its first record has, if that is another: a torn tail has none.

@@ -18,15 +18,23 @@ package final class JournalFollower {
 
   private let store: Store
   private var writers: [CallID: Writer] = [:]
+  /// The writer in whose journals the last poll stopped.
+  private var stoppedAt: CallID?
 
   package init(store: Store) { self.store = store }
 
   /// Delivers what is new since the last poll; whole batches only, while their writer lives.
   ///
-  /// - Parameter skipping: writers whose journals need not be read: nothing is delivered of them, unless they were read
-  ///   before.
+  /// - Parameters:
+  ///   - skipping: writers whose journals need not be read: nothing is delivered of them, unless they were read before.
+  ///   - budget: how many bytes of journals are read at most, about; the next poll goes on from there.
+  /// - Returns: false if there is more than the budget allowed.
   /// - Throws: `TapeError` `.io`, and what `body` throws. What `body` did not get is lost to this follower then.
-  package func poll(skipping: Set<CallID> = [], _ body: (JournalEvent) throws -> Void) throws {
+  @discardableResult
+  package func poll(
+    skipping: Set<CallID> = [], budget: Int = .max, _ body: (JournalEvent) throws -> Void
+  ) throws -> Bool {
+    var left = budget
     do {
       var listed: [CallID: [Int]] = [:]
       for name in try store.archiveFiles() {
@@ -34,27 +42,44 @@ package final class JournalFollower {
           listed[journal.writer, default: []].append(journal.sequence)
         }
       }
-      for id in Set(listed.keys).union(writers.keys).sorted() {
-        if writers[id] == nil, skipping.contains(id) { continue }
-        let writer = writers[id] ?? Writer(ends: JournalEnds(store: store, writer: id))
-        writers[id] = writer
-        try follow(id, writer, listed[id] ?? [], body)
+      for id in listed.keys where writers[id] == nil && !skipping.contains(id) {
+        writers[id] = Writer(ends: JournalEnds(store: store, writer: id))
+      }
+      for id in order() {
+        guard let writer = writers[id] else { continue }
+        guard try follow(id, writer, listed[id] ?? [], &left, body) else {
+          stoppedAt = id
+          return false
+        }
         if writer.journals.isEmpty, listed[id] == nil { writers[id] = nil }
       }
+      return true
     } catch let error as FileError {
       throw TapeError(.io, "cannot read the journals in \(store.archivePath): \(error.reason) (\(error.call))")
     }
   }
 
-  /// How far a journal that may still grow was read; nil for one that was read to its end, or not at all.
-  package func position(in file: String) -> Int? {
-    guard let name = JournalFormat.parse(fileName: file) else { return nil }
-    return writers[name.writer]?.journals.first { $0.sequence == name.sequence }?.cursor.offset
+  /// By name, but beginning behind the one that took all of the last budget: no writer is kept waiting by another.
+  private func order() -> [CallID] {
+    let sorted = writers.keys.sorted()
+    guard let stoppedAt else { return sorted }
+    self.stoppedAt = nil
+    let first = sorted.firstIndex { $0 > stoppedAt } ?? 0
+    return Array(sorted[first...] + sorted[..<first])
   }
 
+  /// How far a journal was read that may still grow, or has more than the budget allowed; nil for one that was read to
+  /// its end, or skipped.
+  package func position(in file: String) -> Int? {
+    guard let name = JournalFormat.parse(fileName: file), let writer = writers[name.writer] else { return nil }
+    if name.sequence >= writer.nextSequence { return 0 }
+    return writer.journals.first { $0.sequence == name.sequence }?.cursor.offset
+  }
+
+  /// False if the budget was not enough.
   private func follow(
-    _ id: CallID, _ writer: Writer, _ sequences: [Int], _ body: (JournalEvent) throws -> Void
-  ) throws {
+    _ id: CallID, _ writer: Writer, _ sequences: [Int], _ budget: inout Int, _ body: (JournalEvent) throws -> Void
+  ) throws -> Bool {
     for sequence in sequences.sorted() where sequence >= writer.nextSequence {
       let name = JournalFormat.fileName(writer: id, sequence: sequence)
       if let journal = try JournalFile(store: store, name: name, writer: id, sequence: sequence) {
@@ -64,18 +89,22 @@ package final class JournalFollower {
     }
     try writer.ends.take(sequences.sorted())
     let present = Set(sequences)
+    defer { writer.journals.removeAll { $0.isRead } }
     for journal in writer.journals {
-      try read(journal, writer, hasPrevious: present.contains(journal.sequence - 1), body)
+      let start = journal.cursor.offset
+      let hasPrevious = present.contains(journal.sequence - 1)
+      guard try read(journal, writer, hasPrevious: hasPrevious, budget: budget, body) else { return false }
+      budget -= journal.cursor.offset - start
     }
-    writer.journals.removeAll { $0.isRead }
     if writer.isDead { _ = try writer.tape.loseAll(body) }
     try writer.tape.dropSealed(present: present, body)
     writer.tape.forgetDone(before: writer.nextSequence - 2)
+    return true
   }
 
   private func read(
-    _ journal: JournalFile, _ writer: Writer, hasPrevious: Bool, _ body: (JournalEvent) throws -> Void
-  ) throws {
+    _ journal: JournalFile, _ writer: Writer, hasPrevious: Bool, budget: Int, _ body: (JournalEvent) throws -> Void
+  ) throws -> Bool {
     let isLast = journal.sequence == writer.nextSequence - 1
     var isFinal = !isLast
     if isLast, try !journal.isHeld() {
@@ -85,7 +114,9 @@ package final class JournalFollower {
       writer.isDead = try !store.hasArchiveFile(next)
     }
     var damage: [Damage] = []
-    try journal.read(isFinal: isFinal, end: isFinal ? writer.ends[journal.sequence] : nil) { finding in
+    let isWhole = try journal.read(
+      isFinal: isFinal, end: isFinal ? writer.ends[journal.sequence] : nil, budget: budget
+    ) { finding in
       guard case .damage(let offset, let message) = finding else { return }
       // What is unreadable may have been of any call that had not ended, its end too.
       let open = writer.tape.tracks.values.sorted { $0.number < $1.number }.map(\.id)
@@ -100,7 +131,8 @@ package final class JournalFollower {
         )
       }
     }
-    journal.isRead = isFinal
+    journal.isRead = isFinal && isWhole
     for item in damage { try body(.damage(item)) }
+    return isWhole
   }
 }

@@ -1,6 +1,12 @@
 internal import CTapeShims
 internal import TapeTypes
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// One record of a journal, borrowed from its cursor's buffer: valid until the cursor moves.
 struct JournalRecord {
   /// Where it starts in the file.
@@ -53,7 +59,7 @@ struct JournalRecord {
     guard position < line.count else { return .needs(position + 1) }
     guard position > digits, line[position] == 0x20 else { return .bad(size: nil) }
     let kindStart = position + 1
-    guard let newline = line[kindStart...].firstIndex(of: 0x0A) else {
+    guard let newline = find(0x0A, in: line, from: kindStart) else {
       return line.count == JournalFormat.longestLine ? .bad(size: nil) : .needs(bytes.count + 1)
     }
     let size = newline + 1 + payload + 1
@@ -64,12 +70,20 @@ struct JournalRecord {
       let width = JournalFormat.checksumWidth
       guard tape_crc32c(seed, base + width, size - width) == stated else { return .bad(size: size) }
     }
-    let kindEnd = line[kindStart..<newline].firstIndex(of: 0x20) ?? newline
+    var kindEnd = kindStart
+    while kindEnd < newline, line[kindEnd] != 0x20 { kindEnd += 1 }
     return .record(
       JournalRecord(
         offset: offset, whole: UnsafeRawBufferPointer(rebasing: bytes[..<size]),
         kind: JournalKind(word: UnsafeRawBufferPointer(rebasing: bytes[kindStart..<kindEnd])),
         fieldsStart: min(kindEnd + 1, newline), lineEnd: newline, payloadCount: payload))
+  }
+
+  private static func find(_ byte: Int32, in line: Slice<UnsafeRawBufferPointer>, from start: Int) -> Int? {
+    guard start < line.endIndex, let base = line.base.baseAddress,
+      let found = memchr(base + start, byte, line.endIndex - start)
+    else { return nil }
+    return UnsafeRawPointer(found) - base
   }
 }
 
@@ -91,8 +105,26 @@ extension JournalKind {
     case (0x6A, _): candidate = .journal
     default: return nil
     }
-    guard word.elementsEqual(candidate.rawValue.utf8) else { return nil }
+    guard word.count == candidate.word.utf8CodeUnitCount, let base = word.baseAddress,
+      memcmp(base, candidate.word.utf8Start, word.count) == 0
+    else { return nil }
     self = candidate
+  }
+
+  /// The raw value, where comparing it costs nothing.
+  private var word: StaticString {
+    switch self {
+    case .journal: "journal"
+    case .open: "open"
+    case .head: "head"
+    case .frame: "frame"
+    case .delta: "delta"
+    case .part: "part"
+    case .end: "end"
+    case .resume: "resume"
+    case .gap: "gap"
+    case .batch: "batch"
+    }
   }
 }
 
@@ -113,21 +145,23 @@ struct JournalFields {
 
   /// nil for anything but a decimal integer that fits.
   mutating func int() -> Int? {
-    let field = text()
-    var index = field.startIndex
-    let isNegative = field.first == 0x2D
-    if isNegative { index += 1 }
-    guard index < field.endIndex, field.endIndex - index <= 19 else { return nil }
+    let isNegative = position < bytes.count && bytes[position] == 0x2D
+    if isNegative { position += 1 }
+    let start = position
+    // Below zero, where there is room for one more.
     var value = 0
-    while index < field.endIndex {
-      let byte = field[index]
-      guard byte >= 0x30, byte <= 0x39 else { return nil }
+    var isNumber = true
+    while position < bytes.count, bytes[position] != 0x20 {
+      let digit = Int(bytes[position]) - 0x30
       let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-      let (sum, overflow2) = product.subtractingReportingOverflow(Int(byte) - 0x30)
-      if overflow || overflow2 { return nil }
+      let (sum, overflow2) = product.subtractingReportingOverflow(digit)
+      if overflow || overflow2 || digit < 0 || digit > 9 { isNumber = false }
       value = sum
-      index += 1
+      position += 1
     }
+    let digits = position - start
+    position = min(position + 1, bytes.count)
+    guard isNumber, digits > 0, digits <= 19 else { return nil }
     if isNegative { return value }
     return value == .min ? nil : -value
   }

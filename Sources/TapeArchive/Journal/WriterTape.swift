@@ -8,7 +8,7 @@ final class CallTrack {
   let location: CallLocation
   let startedAtNs: Int64
   var hasHead = false
-  var decoder = FrameDecoder()
+  let decoder = FrameDecoder()
   /// The last journal with a record of it.
   var sequence: Int
   /// Something of it is missing.

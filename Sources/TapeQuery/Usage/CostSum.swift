@@ -26,14 +26,11 @@ struct CostSum: Sendable {
   }
 
   /// A call of a class.
-  mutating func add(_ usage: BillableUsage, _ number: Int, of classes: PriceClasses) {
-    if classes.hasPrice(number) {
-      classes.add(usage, number, to: &parts)
-      isKnown = true
-      notInUsage |= classes.notInUsage(number)
-    } else if let why = classes.problem(number) {
-      addUnpriced(why.reason, hasUsage: true)
-    }
+  mutating func add(_ usage: BillableUsage, at price: PriceClass) {
+    if let reason = price.unpriced { return addUnpriced(reason, hasUsage: true) }
+    price.add(usage, to: &parts)
+    isKnown = true
+    notInUsage |= price.notInUsage
   }
 
   var unpricedCalls: Int { unpriced.reduce(0, +) }

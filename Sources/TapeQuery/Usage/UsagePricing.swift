@@ -29,9 +29,7 @@ struct UsagePricing: Sendable {
   static let names: Set<UsageRow.Name> = [.provider, .model, .usageContradiction, .usageUnknownReason]
 
   /// For each of these calls of a block a number, and what of its usage is billed.
-  mutating func sort(
-    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns
-  ) -> (numbers: [Int], usages: [BillableUsage]) {
+  mutating func sort(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) -> SortedUsages {
     let models = modelNumbers(block, columns)
     let facts = PricedColumns(columns)
     var numbers = [Int](repeating: 0, count: calls.count)
@@ -52,17 +50,25 @@ struct UsagePricing: Sendable {
         numbers[place] = Self.badUsage[1]
       }
     }
-    return (numbers, usages)
+    return SortedUsages(numbers: numbers, usages: usages)
   }
 
-  /// Adds what a call of a number costs.
-  func add(_ number: Int, _ usage: BillableUsage, to cost: inout CostSum) {
-    if number >= Self.firstClass {
-      cost.add(usage, number - Self.firstClass, of: classes)
-    } else if number == 0 {
-      cost.addMock()
-    } else {
-      cost.addUnpriced(Unpriced.Reason.allCases[(number - 1) / 2], hasUsage: number.isMultiple(of: 2))
+  /// Adds what calls cost to the sums of their groups.
+  func add(_ sorted: SortedUsages, _ members: [GroupMember], to costs: inout [CostSum]) {
+    classes.classes.withUnsafeBufferPointer { classes in
+      costs.withUnsafeMutableBufferPointer { costs in
+        for member in members {
+          let number = sorted.numbers[member.place]
+          if number >= Self.firstClass {
+            costs[member.group].add(sorted.usages[member.place], at: classes[number - Self.firstClass])
+          } else if number == 0 {
+            costs[member.group].addMock()
+          } else {
+            let reason = Unpriced.Reason.allCases[(number - 1) / 2]
+            costs[member.group].addUnpriced(reason, hasUsage: number.isMultiple(of: 2))
+          }
+        }
+      }
     }
   }
 
@@ -108,6 +114,12 @@ struct UsagePricing: Sendable {
     modelNames.append(name)
     return number
   }
+}
+
+/// Calls of a block by what decides on their cost.
+struct SortedUsages {
+  let numbers: [Int]
+  let usages: [BillableUsage]
 }
 
 /// What decides on the costs of a block's calls.

@@ -15,7 +15,7 @@ struct UsageReport: Sendable {
   /// Sums over all calls, in which a call with two tags counts once; their measures only if they are asked for.
   private let hasTotals: Bool
   private var totals = UsageMeasures()
-  private(set) var totalCost = CostSum()
+  private var totalCosts = [CostSum()]
   /// All calls by the numbers of their prices.
   private var pricedCalls: [Int] = []
   private(set) var calls = 0
@@ -44,23 +44,20 @@ struct UsageReport: Sendable {
   private mutating func add(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) {
     self.calls += calls.count
     let prices = pricing.sort(calls, of: block, columns)
-    for (number, usage) in zip(prices.numbers, prices.usages) {
+    for number in prices.numbers {
       while pricedCalls.count <= number { pricedCalls.append(0) }
       pricedCalls[number] += 1
-      pricing.add(number, usage, to: &totalCost)
     }
     let states = CountedStates(block)
-    if hasTotals { totals.add(calls.indices.map { GroupMember(place: $0, group: 0) }, calls, states, columns) }
+    let all = calls.indices.map { GroupMember(place: $0, group: 0) }
+    pricing.add(prices, all, to: &totalCosts)
+    if hasTotals { totals.add(all, calls, states, columns) }
     guard !dimensions.isEmpty else { return }
     let members = grouping.members(calls, of: block, columns)
     measures.grow(to: grouping.count)
     measures.add(members, calls, states, columns)
     costs += repeatElement(CostSum(), count: grouping.count - costs.count)
-    costs.withUnsafeMutableBufferPointer { costs in
-      for member in members {
-        pricing.add(prices.numbers[member.place], prices.usages[member.place], to: &costs[member.group])
-      }
-    }
+    pricing.add(prices, members, to: &costs)
   }
 
   /// Nothing is added any more.
@@ -70,6 +67,8 @@ struct UsageReport: Sendable {
   }
 
   // MARK: What came out
+
+  var totalCost: CostSum { totalCosts[0] }
 
   var groupCount: Int { grouping.count }
 
