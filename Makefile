@@ -97,7 +97,7 @@ format: check-tools
 release: check-tools ## optimised binaries in .build/release
 	$(SWIFT) build $(RELEASE_FLAGS)
 
-bench: release ## the recording proxy beside a C relay, archive ratio, index speed
+bench: release ## the recording proxy beside a C relay, replay lateness, archive ratio, index speed
 	Tests/Bench/run
 
 COMPLETIONS = $(INSTALL_BIN)/tapedeck-live --generate-completion-script

@@ -153,12 +153,23 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
 
   private func play(now: Int64) {
     var now = now
-    while let next = due.next(now: now) {
+    // Not for ever: sockets have their turn too.
+    for _ in 0..<Self.mostAtOnce {
+      guard let nextNs = due.nextNs, nextNs - now <= Self.leadNs else { break }
+      while now < nextNs { now = MonotonicClock.nowNs }
+      guard let next = due.next(now: now) else { break }
       if next.connection.turn == next.turn { next.connection.goOn(now: now) }
       now = MonotonicClock.nowNs
     }
-    timer?.set(due.nextNs)
+    setTimer()
   }
+
+  private static let mostAtOnce = 256
+  /// Being woken takes longer than this, so the timer is set so much before the time, and what is left is waited for
+  /// awake: never early, and at most so long a frame.
+  private static let leadNs: Int64 = 10_000
+
+  private func setTimer() { timer?.set(due.nextNs.map { $0 - Self.leadNs }) }
 
   /// Runs behind the events at work, outside of any connection's own code.
   func later(_ connection: ReplayConnection) { deferred.append(connection) }
@@ -169,7 +180,7 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
       deferred = []
       for connection in work { connection.readWhatIsHere() }
     }
-    timer?.set(due.nextNs)
+    setTimer()
     if isStopping, connections.isEmpty { loop.stop() }
   }
 

@@ -42,7 +42,7 @@ package struct ReplayOptions: ParsableArguments {
       "A member of request bodies that does not count, such as thread.id or messages[*].id; may be given again.",
       valueName: "path"))
   package var ignore: [String] = []
-  @OptionGroup(title: "Filters, with --listen and --exec") var filters: FilterOptions
+  @OptionGroup var filters: FilterOptions
   @OptionGroup var end: EndOption
   @OptionGroup package var store: StoreOption
 
