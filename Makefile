@@ -13,9 +13,10 @@ BUILD_FLAGS := --explicit-target-dependency-import-check error
 # The recording path is owned by one thread, and exclusivity checks were a quarter of its
 # instructions; debug builds and tests keep them.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
-# A command of some milliseconds spent two of them on 97,000 relocations of 24 bytes; packed, they are a few kilobytes.
+# A command takes some milliseconds, and one of them went on 97,000 relocations of 24 bytes. The toolchain's own linker
+# packs them into a few kilobytes; the default one cannot.
 ifeq ($(shell uname -s),Linux)
-RELEASE_FLAGS += -Xlinker -z -Xlinker pack-relative-relocs
+RELEASE_FLAGS += -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker -z -Xlinker pack-relative-relocs
 endif
 
 .PHONY: help deps demo build release test test-unit test-clients protos fuzz sanitize sanitize-address sanitize-thread soak faults lint format bench install clean check-tools

@@ -140,8 +140,11 @@ package struct BillableUsage: Sendable {
       return bad("completion tokens are unknown")
     }
     let (cached, reasoning) = (cached ?? 0, reasoning ?? 0)
-    let least = min(prompt, completion, cached, reasoning, total ?? 0)
-    if least < 0 { return bad("a token count is negative: \(least)") }
+    // One after the other: `min` of so many would make an array for each call.
+    if prompt < 0 || completion < 0 || cached < 0 || reasoning < 0 || total ?? 0 < 0 {
+      let least = min(prompt, completion, cached, reasoning, total ?? 0)
+      return bad("a token count is negative: \(least)")
+    }
     if cached > prompt { return bad("cached tokens (\(cached)) are more than prompt tokens (\(prompt))") }
     let sum = Int128(prompt) + Int128(completion) + Int128(reasoning)
     let isOnTop = reasoning > 0 && total.map { Int128($0) == sum } ?? false

@@ -8,11 +8,16 @@ package struct ExactSum: Sendable, Comparable {
 
   /// Adds so many tokens, or requests, at a price each.
   mutating func add(_ count: Int, at price: UnitPrice) {
+    if let units = price.units { add(count, units: units) } else { add(DecimalNumber(count) * price.usd) }
+  }
+
+  /// The same at a price of so many 10⁻¹⁸ USD each.
+  mutating func add(_ count: Int, units each: Int) {
     // Products of 64 bits are the fast ones, and nearly all.
-    let product = price.smallUnits.multipliedFullWidth(by: count)
-    let (sum, overflows) = units.addingReportingOverflow(Int128(product.high) << 64 | Int128(product.low))
-    if overflows || price.isOdd { return add(DecimalNumber(count) * price.usd) }
-    units = sum
+    let product = each.multipliedFullWidth(by: count)
+    let amount = Int128(product.high) << 64 | Int128(product.low)
+    let (sum, overflows) = units.addingReportingOverflow(amount)
+    if overflows { add(DecimalNumber(units: amount)) } else { units = sum }
   }
 
   private mutating func add(_ other: DecimalNumber) { others = [rest + other] }
@@ -41,18 +46,14 @@ package struct ExactSum: Sendable, Comparable {
 /// The price of one token or request.
 struct UnitPrice: Sendable {
   let usd: DecimalNumber
-  /// The same in 10⁻¹⁸ USD; 0 if it is odd.
-  let smallUnits: Int
-  /// It is no whole number of 10⁻¹⁸ USD, or too large a one.
-  let isOdd: Bool
+  /// The same in 10⁻¹⁸ USD; nil if it is no whole number of those, or too large a one.
+  let units: Int?
 
   static let free = UnitPrice(.zero)
 
   init(_ usd: DecimalNumber) {
     self.usd = usd
-    let units = usd.units.flatMap { Int(exactly: $0) }
-    smallUnits = units ?? 0
-    isOdd = units == nil
+    units = usd.units.flatMap { Int(exactly: $0) }
   }
 }
 
@@ -89,6 +90,56 @@ package struct CostParts: Sendable {
       reasoning = sum
     }
     request.add(1, at: prices.request)
+  }
+}
+
+extension CostParts {
+  /// Adds a call at prices that are whole numbers of units.
+  mutating func add(_ usage: BillableUsage, at prices: CallUnits) {
+    input.add(usage.prompt - usage.cached, units: prices.input)
+    if usage.cached > 0 { cached.add(usage.cached, units: prices.cached) }
+    let inside = usage.reasoningIsOnTop ? 0 : usage.reasoning
+    output.add(usage.completion - inside, units: prices.output)
+    if inside > 0 { output.add(inside, units: prices.reasoning) }
+    if usage.reasoningIsOnTop {
+      var sum = reasoning ?? ExactSum()
+      sum.add(usage.reasoning, units: prices.reasoning)
+      reasoning = sum
+    }
+    if prices.request != 0 { request.add(1, units: prices.request) }
+  }
+
+  package static func += (left: inout CostParts, right: CostParts) {
+    left.input += right.input
+    left.cached += right.cached
+    left.output += right.output
+    if let reasoning = right.reasoning {
+      var sum = left.reasoning ?? ExactSum()
+      sum += reasoning
+      left.reasoning = sum
+    }
+    left.request += right.request
+  }
+}
+
+/// The same as `CallPrices` in 10⁻¹⁸ USD: a few words that are read for each of a million calls.
+struct CallUnits: Sendable {
+  var input = 0
+  var cached = 0
+  var output = 0
+  var reasoning = 0
+  var request = 0
+
+  /// All nothing.
+  init() {}
+
+  /// nil if one of them is no whole number.
+  init?(_ prices: CallPrices) {
+    guard let input = prices.input.units, let cached = prices.cached.units, let output = prices.output.units,
+      let reasoning = prices.reasoning.units, let request = prices.request.units
+    else { return nil }
+    (self.input, self.cached, self.output, self.reasoning) = (input, cached, output, reasoning)
+    self.request = request
   }
 }
 

@@ -10,6 +10,8 @@ package struct PriceClasses {
   package private(set) var classes: [PriceClass] = []
   /// Why calls of a class have no cost; nil if they have one.
   private var problems: [Unpriced?] = []
+  /// The prices of classes whose prices are no whole numbers of units, or too large for that.
+  private var oddPrices: [Int: CallPrices] = [:]
   /// The classes by their model with the parts of their usage, and by their place among its prices.
   private var numbers = PairNumbers()
 
@@ -51,7 +53,12 @@ package struct PriceClasses {
   private mutating func addClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) {
     do {
       let pricing = try search.pricing(of: usage, at: at, version: table.version).get()
-      classes.append(PriceClass(prices: try pricing.prices().get(), notInUsage: names.bits(pricing.notInUsage)))
+      let prices = try pricing.prices().get()
+      let units = CallUnits(prices)
+      if units == nil { oddPrices[classes.count] = prices }
+      classes.append(
+        PriceClass(
+          units: units ?? CallUnits(), isOdd: units == nil, notInUsage: names.bits(pricing.notInUsage)))
       problems.append(nil)
     } catch {
       // What has no cost has nothing that its cost leaves out.
@@ -63,20 +70,27 @@ package struct PriceClasses {
   /// Why calls of a class have no cost; nil if they have one.
   package func problem(_ number: Int) -> Unpriced? { problems[number] }
 
+  /// Adds what a call of a class whose prices are odd costs.
+  package func addOdd(_ usage: BillableUsage, _ number: Int, to parts: inout CostParts) {
+    if let prices = oddPrices[number] { parts.add(usage, at: prices) }
+  }
+
   /// The names of a class's `notInUsage`, or of several together; sorted.
   package func names(_ notInUsage: UInt64) -> [String] { names.names(notInUsage) }
 }
 
 /// What calls of a class cost. No references in it: they would be counted for each of a million calls.
 package struct PriceClass: Sendable {
-  fileprivate var prices = CallPrices()
+  fileprivate var units = CallUnits()
+  /// Its prices are no whole numbers of units that fit: `PriceClasses.addOdd` adds what a call costs.
+  package fileprivate(set) var isOdd = false
   /// Why they have no cost; nil if they have one.
   package fileprivate(set) var unpriced: Unpriced.Reason?
   /// What their model bills for that a usage does not tell: a set of names.
   package fileprivate(set) var notInUsage: UInt64 = 0
 
-  /// Adds what a call costs, if that is known.
-  package func add(_ usage: BillableUsage, to parts: inout CostParts) { parts.add(usage, at: prices) }
+  /// Adds what a call costs, if that is known and not odd.
+  package func add(_ usage: BillableUsage, to parts: inout CostParts) { parts.add(usage, at: units) }
 }
 
 extension BillableUsage {

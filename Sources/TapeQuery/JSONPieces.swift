@@ -6,14 +6,15 @@ internal import TapeTypes
 /// Small pieces that several of the JSON objects are made of.
 enum JSONPieces {
   /// ns as a number of milliseconds, exactly.
-  static func milliseconds(_ ns: Int64?) -> JSONValue {
-    guard let ns else { return .null }
+  static func milliseconds(_ ns: Int64?) -> JSONValue { ns.map { .number(millisecondsText($0)) } ?? .null }
+
+  static func millisecondsText(_ ns: Int64) -> String {
     var (digits, places) = (ns.magnitude, 6)
     while places > 0, digits % 10 == 0 {
       digits /= 10
       places -= 1
     }
-    return .number(DecimalText.text(UInt128(digits), isNegative: ns < 0, exponent: -places))
+    return DecimalText.text(UInt128(digits), isNegative: ns < 0, exponent: -places)
   }
 
   static func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }

@@ -1,3 +1,5 @@
+internal import TapeTypes
+
 /// The usage facts of many calls by columns, so that sums read a few bytes a call instead of its row.
 ///
 /// Names are numbers into a list of the block's own. Where a call has no value, a column has `none`.
@@ -17,20 +19,9 @@ package struct UsageBlock: Sendable {
   package init(_ rows: [UsageRow]) {
     count = rows.count
     for column in 0..<(rows.first?.names.count ?? UsageRow.Name.allCases.count) {
-      var places: [String: Int] = [:]
-      var list: [String] = []
-      for row in rows {
-        guard let text = row.names[column] else {
-          values.append(Self.none)
-          continue
-        }
-        let place = places[text] ?? list.count
-        values.append(place)
-        guard place == list.count else { continue }
-        places[text] = place
-        list.append(text)
-      }
-      texts.append(list)
+      var list = TextNumbers()
+      for row in rows { values.append(row.names[column].map { list.number($0) } ?? Self.none) }
+      texts.append(list.texts)
     }
     for column in UsageRow.Number.allCases.indices { values += rows.map { $0.numbers[column] ?? Self.none } }
   }

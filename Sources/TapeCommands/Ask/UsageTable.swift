@@ -12,7 +12,15 @@ struct UsageTable {
       format: format, columns: columns,
       csvColumns: dimensions.map { "group.\($0.name)" } + (rows.first.map(Self.csvColumns) ?? []))
     if format == .table { Pager.start() }
-    if format == .csv { printer.print(rows.lazy.map(named)) } else { printer.print(rows) }
+    if format.isJSON {
+      var writer = RowWriter(printer)
+      for place in rows.indices { writer.writeJSON { rows.write(place, into: &$0, indent: $1) } }
+      writer.finish()
+    } else if format == .csv {
+      printer.print(rows.lazy.map(named))
+    } else {
+      printer.print(rows)
+    }
   }
 
   /// The keys of a row, but for the group, nested ones with dots.

@@ -6,6 +6,8 @@ enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
 
   /// What cli says of a command without `--format`: a table for people, a line each for programs.
   static var standard: OutputFormat { StandardOutput.isTerminal ? .table : .ndjson }
+
+  var isJSON: Bool { self == .json || self == .ndjson }
 }
 
 /// The `--format` flag.

@@ -16,19 +16,26 @@ struct RowWriter {
   init(_ printer: RowPrinter) { self.printer = printer }
 
   mutating func write(_ row: JSONValue) {
-    switch printer.format {
-    case .ndjson:
-      row.write(into: &lines)
+    if printer.format.isJSON {
+      writeJSON { row.write(into: &$0, indent: $1) }
+    } else {
+      waiting.append(row)
+      if waiting.count == Self.rowsAtOnce { flush() }
+    }
+  }
+
+  /// A row that is written by `write`, as deep as it is told, or compact: for `json` and `ndjson`.
+  mutating func writeJSON(_ write: (inout [UInt8], Int?) -> Void) {
+    if printer.format == .ndjson {
+      write(&lines, nil)
       lines.append(0x0A)
-    case .json:
+    } else {
       // As the elements of one array.
       lines += (isBegun ? ",\n  " : "[\n  ").utf8
-      row.write(into: &lines, indent: 1)
+      write(&lines, 1)
       isBegun = true
-    case .csv, .table, .markdown:
-      waiting.append(row)
     }
-    if waiting.count == Self.rowsAtOnce || lines.count >= Self.bytesAtOnce { flush() }
+    if lines.count >= Self.bytesAtOnce { flush() }
   }
 
   /// Nothing comes any more.

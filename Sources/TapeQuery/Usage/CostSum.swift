@@ -26,27 +26,38 @@ struct CostSum: Sendable {
   }
 
   /// A call of a class.
-  mutating func add(_ usage: BillableUsage, at price: PriceClass) {
+  mutating func add(_ usage: BillableUsage, _ number: Int, at price: PriceClass, of classes: PriceClasses) {
     if let reason = price.unpriced { return addUnpriced(reason, hasUsage: true) }
-    price.add(usage, to: &parts)
+    if price.isOdd { classes.addOdd(usage, number, to: &parts) } else { price.add(usage, to: &parts) }
     isKnown = true
     notInUsage |= price.notInUsage
   }
 
+  static func += (left: inout CostSum, right: CostSum) {
+    left.parts += right.parts
+    left.isKnown = left.isKnown || right.isKnown
+    if left.unpriced.isEmpty {
+      left.unpriced = right.unpriced
+    } else {
+      for (place, calls) in right.unpriced.enumerated() { left.unpriced[place] += calls }
+    }
+    left.withoutPrice += right.withoutPrice
+    left.notInUsage |= right.notInUsage
+  }
+
   var unpricedCalls: Int { unpriced.reduce(0, +) }
 
-  /// - Parameter notInUsage: the names of the set.
-  func members(notInUsage: [String]) -> [JSONValue.Member] {
-    func part(_ sum: ExactSum?) -> JSONValue { .string(isKnown ? sum?.value.description : nil) }
-    return [
-      .init("input_usd", part(parts.input)), .init("cached_usd", part(parts.cached)),
-      .init("output_usd", part(parts.output)), .init("reasoning_usd", part(parts.reasoning)),
-      .init("request_usd", part(parts.request)),
-      .init(
-        "unpriced",
-        .object(
-          Unpriced.Reason.allCases.map { .init($0.rawValue, .int(unpriced.isEmpty ? 0 : unpriced[$0.place])) })),
-      .init("not_in_usage", JSONPieces.strings(notInUsage)),
-    ]
+  func write(into members: inout some JSONMembers) {
+    func part(_ sum: ExactSum?) -> String? { isKnown ? sum?.value.description : nil }
+    members.string("input_usd", part(parts.input))
+    members.string("cached_usd", part(parts.cached))
+    members.string("output_usd", part(parts.output))
+    members.string("reasoning_usd", part(parts.reasoning))
+    members.string("request_usd", part(parts.request))
+    members.object("unpriced") { members in
+      for reason in Unpriced.Reason.allCases {
+        members.number(reason.rawValue, unpriced.isEmpty ? 0 : unpriced[reason.place])
+      }
+    }
   }
 }

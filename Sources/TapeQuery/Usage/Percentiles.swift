@@ -31,6 +31,8 @@ extension Int {
     var (low, high) = (start, values.count - 1)
     var rounds = 0
     while low < high {
+      // Few are sorted sooner than they are parted.
+      if high - low < 20 { return Self.sort(values, low...high) }
       rounds += 1
       // Some order was made to make this slow.
       if rounds > 100 {
@@ -60,6 +62,17 @@ extension Int {
       } else {
         return
       }
+    }
+  }
+  private static func sort(_ values: UnsafeMutableBufferPointer<Int>, _ range: ClosedRange<Int>) {
+    for place in range.dropFirst() {
+      let value = values[place]
+      var hole = place
+      while hole > range.lowerBound, values[hole - 1] > value {
+        values[hole] = values[hole - 1]
+        hole -= 1
+      }
+      values[hole] = value
     }
   }
 }

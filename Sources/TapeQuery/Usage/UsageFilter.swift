@@ -39,7 +39,7 @@ struct UsageFilter {
   func calls(of block: UsageBlock, _ columns: UsageColumns) -> [Int] {
     var wanted: [(places: UnsafePointer<Int>, place: Int)] = []
     for (name, text) in names {
-      guard let place = block.texts[name.rawValue].firstIndex(of: text) else { return [] }
+      guard let place = block.texts[name.rawValue].firstIndex(where: text.hasSameBytes) else { return [] }
       wanted.append((columns[name], place))
     }
     let (started, flags, durations) = (columns[.started], columns[.flags], columns[.duration])

@@ -4,23 +4,26 @@ internal import TapeTypes
 
 /// Tells the groups of a report apart, as numbers: each value of a dimension has one, and each combination of values.
 struct UsageGroups {
-  /// The values of one dimension that came so far.
+  /// The values of one dimension that came so far. Their numbers are those of the texts, but for the one of no value.
   private struct Axis {
-    var numbers: [String: Int] = [:]
-    var texts: [String?] = []
-    var unknown: Int?
+    private var numbers = TextNumbers()
+    /// Where the value stands that is none, once it came: what came behind it has a number more.
+    private var unknown: Int?
+
+    var count: Int { numbers.texts.count + (unknown == nil ? 0 : 1) }
 
     mutating func number(_ text: String?) -> Int {
       guard let text else {
-        if let unknown { return unknown }
-        texts.append(nil)
-        unknown = texts.count - 1
-        return texts.count - 1
+        unknown = unknown ?? numbers.texts.count
+        return unknown ?? 0
       }
-      if let known = numbers[text] { return known }
-      texts.append(text)
-      numbers[text] = texts.count - 1
-      return texts.count - 1
+      let number = numbers.number(text)
+      return number >= unknown ?? Int.max ? number + 1 : number
+    }
+
+    func text(_ number: Int) -> String? {
+      if number == unknown { return nil }
+      return numbers.texts[number > unknown ?? Int.max ? number - 1 : number]
     }
   }
 
@@ -60,7 +63,7 @@ struct UsageGroups {
     var number = group
     for depth in dimensions.indices.reversed() {
       let combination = combinations[depth].pairs[number]
-      texts.append(axes[depth].texts[combination.second])
+      texts.append(axes[depth].text(combination.second))
       number = combination.first
     }
     return texts.reversed()
@@ -70,7 +73,7 @@ struct UsageGroups {
   /// bytes, unknown ones behind all others.
   func ranks() -> [[Int]] {
     let ranks = axes.indices.map { axis in
-      let texts = axes[axis].texts
+      let texts = (0..<axes[axis].count).map { axes[axis].text($0) }
       let order = texts.indices.sorted { comesBefore(texts[$0], texts[$1], isHour: dimensions[axis] == .hour) }
       var ranks = [Int](repeating: 0, count: texts.count)
       for (rank, value) in order.enumerated() { ranks[value] = rank }
@@ -101,7 +104,7 @@ struct UsageGroups {
     for depth in dimensions.indices {
       switch values[depth] {
       case .one(let values) where depth == 0:
-        firsts += repeatElement(-1, count: axes[0].texts.count - firsts.count)
+        firsts += repeatElement(-1, count: axes[0].count - firsts.count)
         for index in members.indices {
           let value = values[calls[members[index].place]]
           if firsts[value] < 0 { firsts[value] = combinations[0].number(0, value) }

@@ -29,38 +29,42 @@ struct UsagePricing: Sendable {
   static let names: Set<UsageRow.Name> = [.provider, .model, .usageContradiction, .usageUnknownReason]
 
   /// For each of these calls of a block a number, and what of its usage is billed.
-  mutating func sort(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) -> SortedUsages {
+  ///
+  /// - Parameter sorted: what was there goes; its memory is used again.
+  mutating func sort(
+    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns, into sorted: inout SortedUsages
+  ) {
     let models = modelNumbers(block, columns)
     let facts = PricedColumns(columns)
-    var numbers = [Int](repeating: 0, count: calls.count)
-    var usages = [BillableUsage](repeating: .nothing, count: calls.count)
-    for (place, call) in calls.enumerated() {
-      let hasUsage = facts.flags[call] & UsageRow.hasUsageFlag != 0
-      if facts.flags[call] & UsageRow.mockFlag != 0 {
-        // Costs nothing.
-      } else if facts.contradicted[call] != UsageBlock.none {
-        numbers[place] = Self.badUsage[hasUsage ? 1 : 0]
-      } else if !hasUsage {
-        numbers[place] = facts.unknown[call] == UsageBlock.none ? Self.noUsage : Self.badUsage[0]
-      } else if let found = facts.sort(call, model: models[call], into: &classes) {
-        if found.number == classModels.count { classModels.append(models[call]) }
-        numbers[place] = Self.firstClass + found.number
-        usages[place] = found.usage
-      } else {
-        numbers[place] = Self.badUsage[1]
-      }
+    sorted.numbers.removeAll(keepingCapacity: true)
+    sorted.usages.removeAll(keepingCapacity: true)
+    for call in calls {
+      let (number, usage) = sort(call, facts, model: models[call])
+      sorted.numbers.append(number)
+      sorted.usages.append(usage)
     }
-    return SortedUsages(numbers: numbers, usages: usages)
+  }
+
+  private mutating func sort(_ call: Int, _ facts: PricedColumns, model: Int) -> (Int, BillableUsage) {
+    let hasUsage = facts.flags[call] & UsageRow.hasUsageFlag != 0
+    // Costs nothing.
+    if facts.flags[call] & UsageRow.mockFlag != 0 { return (0, .nothing) }
+    if facts.contradicted[call] != UsageBlock.none { return (Self.badUsage[hasUsage ? 1 : 0], .nothing) }
+    if !hasUsage { return (facts.unknown[call] == UsageBlock.none ? Self.noUsage : Self.badUsage[0], .nothing) }
+    guard let found = facts.sort(call, model: model, into: &classes) else { return (Self.badUsage[1], .nothing) }
+    if found.number == classModels.count { classModels.append(model) }
+    return (Self.firstClass + found.number, found.usage)
   }
 
   /// Adds what calls cost to the sums of their groups.
   func add(_ sorted: SortedUsages, _ members: [GroupMember], to costs: inout [CostSum]) {
-    classes.classes.withUnsafeBufferPointer { classes in
+    classes.classes.withUnsafeBufferPointer { prices in
       costs.withUnsafeMutableBufferPointer { costs in
         for member in members {
           let number = sorted.numbers[member.place]
           if number >= Self.firstClass {
-            costs[member.group].add(sorted.usages[member.place], at: classes[number - Self.firstClass])
+            let place = number - Self.firstClass
+            costs[member.group].add(sorted.usages[member.place], place, at: prices[place], of: classes)
           } else if number == 0 {
             costs[member.group].addMock()
           } else {
@@ -117,9 +121,9 @@ struct UsagePricing: Sendable {
 }
 
 /// Calls of a block by what decides on their cost.
-struct SortedUsages {
-  let numbers: [Int]
-  let usages: [BillableUsage]
+struct SortedUsages: Sendable {
+  fileprivate(set) var numbers: [Int] = []
+  fileprivate(set) var usages: [BillableUsage] = []
 }
 
 /// What decides on the costs of a block's calls.

@@ -11,6 +11,8 @@ struct UsageReport: Sendable {
   private var pricing: UsagePricing
   /// Of each group.
   private var costs: [CostSum] = []
+  /// Of the calls of the block at hand.
+  private var prices = SortedUsages()
 
   /// Sums over all calls, in which a call with two tags counts once; their measures only if they are asked for.
   private let hasTotals: Bool
@@ -43,15 +45,17 @@ struct UsageReport: Sendable {
 
   private mutating func add(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) {
     self.calls += calls.count
-    let prices = pricing.sort(calls, of: block, columns)
+    pricing.sort(calls, of: block, columns, into: &prices)
     for number in prices.numbers {
       while pricedCalls.count <= number { pricedCalls.append(0) }
       pricedCalls[number] += 1
     }
     let states = CountedStates(block)
-    let all = calls.indices.map { GroupMember(place: $0, group: 0) }
-    pricing.add(prices, all, to: &totalCosts)
-    if hasTotals { totals.add(all, calls, states, columns) }
+    if needsTotalCost || hasTotals {
+      let all = calls.indices.map { GroupMember(place: $0, group: 0) }
+      if needsTotalCost { pricing.add(prices, all, to: &totalCosts) }
+      if hasTotals { totals.add(all, calls, states, columns) }
+    }
     guard !dimensions.isEmpty else { return }
     let members = grouping.members(calls, of: block, columns)
     measures.grow(to: grouping.count)
@@ -60,8 +64,14 @@ struct UsageReport: Sendable {
     pricing.add(prices, members, to: &costs)
   }
 
+  /// The costs of the groups together are not those of all calls: there are none, or a call may be in several.
+  private var needsTotalCost: Bool { dimensions.isEmpty || dimensions.contains(.tag) }
+
   /// Nothing is added any more.
   mutating func finish() {
+    if !needsTotalCost {
+      for cost in costs { totalCosts[0] += cost }
+    }
     measures.finish()
     totals.finish()
   }
@@ -90,14 +100,18 @@ struct UsageReport: Sendable {
   var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels(pricedCalls) }
 
   /// The row of a group.
-  func json(_ group: Int) -> JSONValue {
-    let values = zip(dimensions, texts(group)).map { JSONValue.Member($0.name, .string($1)) }
-    return sum(group).json(group: .object(values))
+  func write(_ group: Int, into members: inout some JSONMembers) {
+    let texts = texts(group)
+    members.object("group") { members in
+      for (dimension, text) in zip(dimensions, texts) { members.string(dimension.name, text) }
+    }
+    sum(group).write(into: &members)
   }
 
   /// The row of the totals.
-  var totalsJSON: JSONValue {
-    sum(0, of: totals, totalCost).json(group: .object([]))
+  func writeTotals(into members: inout some JSONMembers) {
+    members.object("group") { _ in }
+    sum(0, of: totals, totalCost).write(into: &members)
   }
 
   /// The groups as they are shown: the most expensive ones first, then those with most tokens, then most calls; with a
@@ -105,7 +119,8 @@ struct UsageReport: Sendable {
   ///
   /// - Parameter top: only the first so many, before they are sorted by time.
   func order(top: Int?) -> [Int] {
-    let ranks = grouping.ranks()
+    // Of values by their names; mostly no two groups are alike in all else.
+    lazy var ranks = grouping.ranks()
     let costs = costs.map { $0.total ?? ExactSum() }
     var order = (0..<groupCount).sorted { left, right in
       if costs[left] != costs[right] { return costs[right] < costs[left] }
@@ -139,7 +154,22 @@ package struct UsageRows: RandomAccessCollection, Sendable {
   package var startIndex: Int { 0 }
   package var endIndex: Int { order.count + (hasTotals ? 1 : 0) }
 
-  package subscript(_ place: Int) -> JSONValue { place < order.count ? report.json(order[place]) : report.totalsJSON }
+  package subscript(_ place: Int) -> JSONValue {
+    var tree = JSONTree()
+    write(place, into: &tree)
+    return .object(tree.members)
+  }
+
+  /// Appends a row as JSON, as deep as `indent` says, or compact.
+  package func write(_ place: Int, into bytes: inout [UInt8], indent: Int?) {
+    var text = JSONText(behind: &bytes, indent: indent)
+    write(place, into: &text)
+    text.finish(into: &bytes)
+  }
+
+  private func write(_ place: Int, into members: inout some JSONMembers) {
+    if place < order.count { report.write(order[place], into: &members) } else { report.writeTotals(into: &members) }
+  }
 
   /// The values of a dimension that rows have, by row; nil in the totals.
   package func values(of dimension: UsageDimension) -> [String?] {

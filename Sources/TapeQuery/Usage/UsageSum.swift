@@ -11,24 +11,28 @@ struct UsageSum {
   let firstContents: CallRanks
   let durations: CallRanks
 
-  /// The object of `usage`.
-  func json(group: JSONValue) -> JSONValue {
-    func milliseconds(_ ns: Int?) -> JSONValue { JSONPieces.milliseconds(ns.map(Int64.init)) }
-    var members: [JSONValue.Member] = []
-    members.reserveCapacity(25)
-    members += [
-      .init("group", group), .init("calls", .int(sum.calls)), .init("errors", .int(sum.errors)),
-      .init("aborts", .int(sum.aborts)), .init("prompt_tokens", .int(sum.prompt.value)),
-      .init("completion_tokens", .int(sum.completion.value)), .init("total_tokens", .int(sum.total.value)),
-      .init("cached_tokens", .int(sum.cached.value)), .init("reasoning_tokens", .int(sum.reasoning.value)),
-      .init("cost_usd", .string(cost.total?.value.description)),
-      .init("calls_without_usage", .int(sum.calls - sum.withUsage)),
-      .init("calls_without_price", .int(cost.withoutPrice)),
-      .init("ttft_p50_ms", milliseconds(firstContents.p50)), .init("ttft_p95_ms", milliseconds(firstContents.p95)),
-      .init("duration_p50_ms", milliseconds(durations.p50)), .init("duration_p95_ms", milliseconds(durations.p95)),
-      .init("ttft_p99_ms", milliseconds(firstContents.p99)), .init("duration_p99_ms", milliseconds(durations.p99)),
-    ]
-    members += cost.members(notInUsage: notInUsage)
-    return .object(members)
+  /// The object of `usage`, but for its group.
+  func write(into members: inout some JSONMembers) {
+    members.number("calls", sum.calls)
+    members.number("errors", sum.errors)
+    members.number("aborts", sum.aborts)
+    members.number("prompt_tokens", sum.prompt.value)
+    members.number("completion_tokens", sum.completion.value)
+    members.number("total_tokens", sum.total.value)
+    members.number("cached_tokens", sum.cached.value)
+    members.number("reasoning_tokens", sum.reasoning.value)
+    members.string("cost_usd", cost.total?.value.description)
+    members.number("calls_without_usage", sum.calls - sum.withUsage)
+    members.number("calls_without_price", cost.withoutPrice)
+    members.number("ttft_p50_ms", text: Self.milliseconds(firstContents.p50))
+    members.number("ttft_p95_ms", text: Self.milliseconds(firstContents.p95))
+    members.number("duration_p50_ms", text: Self.milliseconds(durations.p50))
+    members.number("duration_p95_ms", text: Self.milliseconds(durations.p95))
+    members.number("ttft_p99_ms", text: Self.milliseconds(firstContents.p99))
+    members.number("duration_p99_ms", text: Self.milliseconds(durations.p99))
+    cost.write(into: &members)
+    members.strings("not_in_usage", notInUsage)
   }
+
+  private static func milliseconds(_ ns: Int?) -> String? { ns.map { JSONPieces.millisecondsText(Int64($0)) } }
 }
