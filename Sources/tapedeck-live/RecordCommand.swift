@@ -18,7 +18,7 @@ struct RecordCommand: AsyncParsableCommand {
       stream error; what was received is on tape. The key in $ORQ_API_KEY is sent as a bearer token unless \
       a header gives another, and is never written down.
 
-      Example: tapedeck record -d '{"key":"support-bot","messages":[{"role":"user","content":"Hi"}]}'
+      Example: tapedeck record -d '{"key":"support-bot","messages":[]}'
       """)
 
   @Option(help: "Where the request goes.") var url = "https://api.orq.ai/v2/deployments/stream"

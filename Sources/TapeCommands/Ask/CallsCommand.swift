@@ -7,7 +7,7 @@ internal import TapeTypes
 struct CallsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "calls", abstract: "List calls.",
-    discussion: "Example: tapedeck calls --identity ada@example.com --from yesterday --state client_abort")
+    discussion: "Example: tapedeck calls --identity ada@example.com --from yesterday")
 
   @OptionGroup var store: StoreOption
   @OptionGroup var filters: FilterOptions

@@ -13,7 +13,7 @@ struct UsageCommand: ParsableCommand {
       usd. Differences are ours less the bill's.
 
       Example: tapedeck usage --by identity,model --from 2026-11-01 --totals
-      Example: tapedeck usage --against bill.csv --provider openai --from 2026-11-01 --to 2026-12-01
+      Example: tapedeck usage --against bill.csv --from 2026-11-01
       """)
 
   @Option(

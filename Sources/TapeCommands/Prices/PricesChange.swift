@@ -76,7 +76,7 @@ struct PricesSet: ParsableCommand {
       MODEL is the name that calls have, or one of `prices list` for all names of that model. It need not be in any \
       table.
 
-      Example: tapedeck prices set openai gpt-4o --input 2.00 --output 8.00 --from 2026-11-01
+      Example: tapedeck prices set openai gpt-4o --input 2.00 --output 8.00
       """)
 
   @Argument(help: "orq's name of the provider.") var provider: String

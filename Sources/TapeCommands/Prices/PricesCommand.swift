@@ -157,7 +157,10 @@ struct PricesShow: ParsableCommand {
 struct PricesCost: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cost", abstract: "What a usage costs, exactly as reports say it; null where that is not known.",
-    discussion: "Example: tapedeck prices cost --provider openai --model gpt-4o --prompt 1000 --completion 500")
+    discussion: """
+      Example: tapedeck prices cost --provider openai --model gpt-4o \\
+        --prompt 1000 --completion 500
+      """)
 
   @Option(help: "orq's name of the provider.") var provider: String?
   @Option(help: "The model that answered.") var model: String?

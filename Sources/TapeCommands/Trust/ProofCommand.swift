@@ -13,7 +13,8 @@ struct ProofCommand: ParsableCommand {
       hashes. `proof --check FILE` needs nothing but the file. `proof --consistency OLD NEW` proves that nothing \
       of one checkpoint's archive was changed up to another (NEW may be left out: the archive as it is).
 
-      Example: tapedeck proof @1 --checkpoint audit.checkpoint > call.proof && tapedeck proof --check call.proof
+      Example: tapedeck proof @1 --checkpoint audit.checkpoint > call.proof
+      Example: tapedeck proof --check call.proof
       """)
 
   @Argument(help: ArgumentHelp("The call.", valueName: "call")) var call: String?
