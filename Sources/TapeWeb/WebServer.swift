@@ -12,13 +12,15 @@ package struct WebServer: Sendable {
   private let store: Store
   private let host: String
   private let port: Int
+  private let metrics: MetricsPage
   private let log: Logger
 
   /// - Parameter port: 0 picks a free one.
-  package init(store: Store, host: String, port: Int, log: Logger) {
+  package init(store: Store, host: String, port: Int, metrics: MetricsPage, log: Logger) {
     self.store = store
     self.host = host
     self.port = port
+    self.metrics = metrics
     self.log = log
   }
 
@@ -37,6 +39,10 @@ package struct WebServer: Sendable {
     }
     router.get("/") { _, _ in
       try await NIOThreadPool.singleton.runIfActive { WebServer.callsPage(store) }
+    }
+    router.get("/metrics") { [metrics] _, _ in
+      WebServer.response(
+        .ok, MetricsPage.contentType, try await NIOThreadPool.singleton.runIfActive { metrics.text() })
     }
     let application = Application(
       router: router,

@@ -113,7 +113,10 @@ final class ServeSession: Sendable {
 
   /// A page whose value is the error that ended it, nil if it was told to end.
   private func startPage(_ address: ListenAddress, _ stopping: StopFlag) -> Task<(any Error)?, Never> {
-    let server = WebServer(store: store, host: address.host, port: address.port, log: log)
+    let metrics = MetricsPage(store: store, version: Entry.version) { [weak self] in
+      self?.proxy.withLock { $0 }.map { MetricsPage.Recording($0.counters) }
+    }
+    let server = WebServer(store: store, host: address.host, port: address.port, metrics: metrics, log: log)
     return Task {
       do {
         try await server.run { port in
@@ -158,5 +161,23 @@ final class Worker: Sendable {
 
   func wait() async {
     for await _ in done.stream {}
+  }
+}
+
+extension MetricsPage.Recording {
+  fileprivate init(_ counters: ProxyCounters) {
+    self.init()
+    connections = counters.openConnections
+    openStreams = counters.openCalls
+    calls = counters.calls
+    passedThrough = counters.passedThrough
+    frames = counters.frames
+    bytes = counters.bytes
+    gapFrames = counters.gapFrames
+    gapBytes = counters.gapBytes
+    chunkTimesNs = counters.chunkTimes
+    syncsNs = counters.syncs.durations
+    syncFailures = counters.syncs.failures
+    unsyncedBytes = counters.syncs.unsyncedBytes
   }
 }
