@@ -233,7 +233,7 @@ let package = Package(
       dependencies: [
         "TapeOTLP", "TapeTypes", "TapeJSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ], swiftSettings: strict),
-    .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON"], swiftSettings: strict),
+    .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON", "TapeTypes"], swiftSettings: strict),
     .testTarget(
       name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeQuery", "TapeTypes", "TapeJSON"],
       swiftSettings: strict),
