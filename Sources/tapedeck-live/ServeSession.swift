@@ -38,10 +38,12 @@ final class ServeSession: Sendable {
     }
   }
 
-  func run(proxy options: ProxyOptions?, listen: ListenAddress, ui: ListenAddress?, stopping: StopFlag) async throws {
+  func run(
+    proxy options: ProxyOptions?, listen: ListenAddress, ui: ListenAddress?, token: UIToken?, stopping: StopFlag
+  ) async throws {
     if let options { try startProxy(options, stopping) }
     let workers = startWorkers(stopping)
-    let page = ui.map { startPage($0, stopping) }
+    let page = ui.map { startPage($0, token, stopping) }
     await waitForEnd(stopping)
     page?.cancel()
     for worker in workers { await worker.wait() }
@@ -112,11 +114,12 @@ final class ServeSession: Sendable {
   }
 
   /// A page whose value is the error that ended it, nil if it was told to end.
-  private func startPage(_ address: ListenAddress, _ stopping: StopFlag) -> Task<(any Error)?, Never> {
+  private func startPage(_ address: ListenAddress, _ token: UIToken?, _ stopping: StopFlag) -> Task<(any Error)?, Never> {
     let metrics = MetricsPage(store: store, version: Entry.version) { [weak self] in
       self?.proxy.withLock { $0 }.map { MetricsPage.Recording($0.counters) }
     }
-    let server = WebServer(store: store, host: address.host, port: address.port, metrics: metrics, log: log)
+    let server = WebServer(
+      store: store, host: address.host, port: address.port, token: token, routes: [metrics.route], log: log)
     return Task {
       do {
         try await server.run { port in

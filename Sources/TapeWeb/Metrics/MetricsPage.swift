@@ -1,4 +1,7 @@
 internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOPosix
 package import TapeArchive
 internal import TapeQuery
 package import TapeTypes
@@ -23,9 +26,6 @@ package final class MetricsPage: Sendable {
     package init() {}
   }
 
-  /// `; charset=utf-8` follows.
-  package static let contentType = "text/plain; version=0.0.4"
-
   private let version: String
   private let meter: CallMeter
   private let recording: @Sendable () -> Recording?
@@ -35,6 +35,13 @@ package final class MetricsPage: Sendable {
     self.version = version
     meter = CallMeter(store: store)
     self.recording = recording
+  }
+
+  package var route: Route {
+    Route(.get, "/metrics") { _ in
+      // It reads the catalogue and lists the archive, which is nothing for an event loop.
+      .text(.ok, "text/plain; version=0.0.4", try await NIOThreadPool.singleton.runIfActive { self.text() })
+    }
   }
 
   /// The page. Without a catalogue that can be read it has what the process itself knows, and says that it has no more.
