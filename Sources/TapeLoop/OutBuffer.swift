@@ -48,6 +48,9 @@ package final class OutBuffer {
 
   package var isEmpty: Bool { unsent == 0 }
 
+  /// There are bytes that may be sent.
+  package var hasCommitted: Bool { state.pointee.committed > state.pointee.head }
+
   /// From here on what is appended is the body in HTTP/1.1 chunks, one a batch.
   package func beginChunked() { state.pointee.isChunked = true }
 
@@ -57,6 +60,19 @@ package final class OutBuffer {
     guard state.pointee.isChunked else { return }
     state.pointee.isChunked = false
     if isClean { append("0\r\n\r\n") }
+  }
+
+  /// Adds a zero, to be sent at once, in front of the size of the chunk that comes next, where it changes nothing.
+  ///
+  /// - Returns: false if the body is not chunked, or something is waiting to be sent.
+  package func padChunkSize() -> Bool {
+    guard state.pointee.isChunked, isEmpty else { return false }
+    reserve(1)
+    guard let base = state.pointee.base else { return false }
+    base.storeBytes(of: 0x30, toByteOffset: state.pointee.tail, as: UInt8.self)
+    state.pointee.tail += 1
+    state.pointee.committed = state.pointee.tail
+    return true
   }
 
   package func append(_ text: StaticString) {

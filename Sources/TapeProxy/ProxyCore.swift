@@ -5,82 +5,32 @@ import TapeRedaction
 import TapeTypes
 
 /// What all connections of one proxy share. Owned by the loop's thread.
-final class ProxyCore: ListenerOwner {
+final class ProxyCore {
   let options: ProxyOptions
   let loop: RecordingLoop
   let log: Logger
-  /// Where sockets are read into; nothing stays in it beyond one event.
-  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-  private(set) var isStopping = false
-  private var connections: [ClientConnection] = []
-  private var parsers: [RequestParser] = []
-  private var listener: Listener?
-  private static let keptParsers = 32
+  private let connections: ConnectionSet
 
   init(options: ProxyOptions, loop: RecordingLoop) {
     self.options = options
     self.loop = loop
     log = options.recorder.logger
-    loop.hasOtherDeadlines = { [unowned self] in !self.connections.isEmpty }
-    loop.addSweeper { [unowned self] in self.sweep(now: $0) }
+    var limits = options.limits
+    limits.stuckNs = Int64(options.recorder.idleTimeoutSeconds * 1e9)
+    connections = ConnectionSet(limits: limits, loop: loop.events, buffers: loop.buffers)
+    connections.makeHandler = { [unowned self] in ProxiedClient($0, of: self) }
+    connections.later = { work in loop.later { _ in work() } }
+    connections.warn = { [log] in log.warning("\($0)") }
+    connections.countChanged = { count in
+      loop.counters.setConnections(count)
+      if count > 0 { loop.keepSweeping() }
+    }
+    loop.hasOtherDeadlines = { [unowned self] in self.connections.count > 0 }
+    loop.addSweeper { [unowned self] in self.connections.sweep(now: $0) }
     loop.afterBatch = { [unowned self] in self.endIfIdle() }
   }
 
-  deinit { scratch.deallocate() }
-
-  // MARK: Connections
-
-  func listen(on listener: Listener) {
-    self.listener = listener
-    listener.join(loop.events, owner: self)
-  }
-
-  func accepted(_ descriptor: CInt) {
-    let connection = ClientConnection(descriptor, proxy: self)
-    connection.index = connections.count
-    connections.append(connection)
-    loop.counters.setConnections(connections.count)
-    connection.join()
-    loop.keepSweeping()
-    if connections.count > options.maxConnections {
-      connection.refuse(
-        RequestRefusal(
-          status: 503, code: "too_many_connections",
-          message: "there are \(options.maxConnections) connections already: try again later"))
-    }
-  }
-
-  func cannotAccept(_ reason: String) { log.warning("cannot accept a connection: \(reason)") }
-
-  func forget(_ connection: ClientConnection) {
-    guard connection.index >= 0, let last = connections.popLast() else { return }
-    if last !== connection {
-      last.index = connection.index
-      connections[connection.index] = last
-    }
-    connection.index = -1
-    loop.counters.setConnections(connections.count)
-    listener?.resume()
-  }
-
-  func takeParser() -> RequestParser {
-    parsers.popLast()
-      ?? RequestParser(maxHeaderBytes: options.maxHeaderBytes, maxBodyBytes: options.maxBodyBytes)
-  }
-
-  func give(_ parser: RequestParser) {
-    if parsers.count < Self.keptParsers { parsers.append(parser) }
-  }
-
-  var openConnections: Int { connections.count }
-
-  private func sweep(now: Int64) {
-    listener?.resume()
-    // Backwards, since closing moves the last one to the closed one's place.
-    for index in connections.indices.reversed() where index < connections.count {
-      connections[index].checkDeadlines(now: now)
-    }
-  }
+  func listen(on listener: Listener) { connections.listen(on: listener) }
 
   // MARK: Requests
 
@@ -109,29 +59,18 @@ final class ProxyCore: ListenerOwner {
   // MARK: The end
 
   /// No new connections; the loop ends when the last response is out.
-  func stop() {
-    isStopping = true
-    listener?.close()
-    listener = nil
-    for connection in connections where connection.phase == .reading && connection.parser?.isInRequest != true {
-      connection.close()
-    }
-  }
+  func stop() { connections.stop() }
 
   /// Ends the loop where it stands.
   func stopNow() {
-    listener?.close()
-    listener = nil
+    connections.stopListening()
     loop.finish()
   }
 
   /// On the loop's thread, behind its last turn.
-  func dismantle() {
-    for connection in connections.reversed() { connection.close() }
-    parsers = []
-  }
+  func dismantle() { connections.dismantle(telling: false) }
 
   private func endIfIdle() {
-    if isStopping, connections.isEmpty, loop.openExchanges == 0 { loop.finish() }
+    if connections.isStopping, connections.count == 0, loop.openExchanges == 0 { loop.finish() }
   }
 }
