@@ -77,7 +77,7 @@ let package = Package(
     .target(
       name: "TapeProxy",
       dependencies: [
-        "TapeTypes", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeRecorder", logging,
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeRecorder", logging,
       ],
       swiftSettings: strict),
     .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", crypto], swiftSettings: strict),

@@ -1,3 +1,5 @@
+internal import TapeLoop
+
 /// What a server takes of its clients, and for how long it waits for them.
 package struct ConnectionLimits: Sendable {
   /// 503 beyond so many.
@@ -15,5 +17,17 @@ package struct ConnectionLimits: Sendable {
   /// How long a closed connection waits for the client to close too.
   package var lingerNs: Int64 = 2_000_000_000
 
+  /// What a connection takes of the files that the process may have open: with a connection to upstream two.
+  package var filesPerConnection = 1
+
   package init() {}
+
+  /// What a server has open by itself: the event set, journals, the catalogue, its log.
+  private static let otherFiles = 16
+
+  /// How many connections there may be of as many files as the process may have open now, some held back for others.
+  var connectionsByFiles: Int {
+    guard let most = DescriptorLimit.most else { return maxConnections }
+    return max(1, (most - DescriptorLimit.heldBack - Self.otherFiles) / filesPerConnection)
+  }
 }

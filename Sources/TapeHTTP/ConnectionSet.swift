@@ -56,6 +56,7 @@ package final class ConnectionSet: ListenerOwner {
 
   package func listen(on listener: Listener) {
     self.listener = listener
+    connectionsByFiles = limits.connectionsByFiles
     listener.join(loop, owner: self)
   }
 
@@ -70,8 +71,32 @@ package final class ConnectionSet: ListenerOwner {
         RequestRefusal(
           status: 503, code: "too_many_connections",
           message: "there are \(limits.maxConnections) connections already: try again later"))
+    } else if connections.count - refused > connectionsByFiles || DescriptorLimit.isNearlyReached(by: descriptor) {
+      let most = DescriptorLimit.most.map(String.init) ?? "all"
+      connection.refuse(
+        RequestRefusal(
+          status: 503, code: "too_many_files",
+          message: "this server has as many files open as it may, \(most) (ulimit -n): try again later"))
+      warnOfDescriptors(most)
+      guard !connection.isClosed else { return }
+      connection.isRefused = true
+      refused += 1
+      // No time to wait for them all to close: what is held back is for other files.
+      if refused > DescriptorLimit.heldBack / 2 { connection.close() }
     }
   }
+
+  /// Not for each client.
+  private func warnOfDescriptors(_ most: String) {
+    guard loop.now - warnedNs > 10_000_000_000 else { return }
+    warnedNs = loop.now
+    warn("connections are refused: this process has as many files open as it may, \(most) (ulimit -n)")
+  }
+
+  private var connectionsByFiles = Int.max
+  /// Of the connections, those that are refused for want of files and not closed yet.
+  private var refused = 0
+  private var warnedNs = Int64.min / 2
 
   package func cannotAccept(_ reason: String) { warn("cannot accept a connection: \(reason)") }
 
@@ -82,6 +107,7 @@ package final class ConnectionSet: ListenerOwner {
       connections[connection.index] = last
     }
     connection.index = -1
+    if connection.isRefused { refused -= 1 }
     countChanged(connections.count)
     listener?.resume()
   }

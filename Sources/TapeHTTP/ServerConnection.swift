@@ -1,5 +1,6 @@
 internal import CTapeShims
 package import TapeLoop
+package import TapeTypes
 
 #if canImport(Glibc)
   internal import Glibc
@@ -32,6 +33,8 @@ package final class ServerConnection: EventSource {
   private(set) var phase = Phase.reading
   /// Where the set keeps it.
   var index = -1
+  /// There was no file left for it.
+  var isRefused = false
   /// When the client was last heard of, monotonic ns.
   private var activeNs: Int64
   /// Since when the client takes no bytes although there are some; nil while it does.
@@ -243,9 +246,10 @@ package final class ServerConnection: EventSource {
   /// - Parameters:
   ///   - isClean: it is whole; otherwise the client is shown a cut.
   ///   - resets: the cut is to be a reset.
-  package func endResponse(isClean: Bool = true, resets: Bool = false) {
+  ///   - trailers: fields behind a chunked body.
+  package func endResponse(isClean: Bool = true, resets: Bool = false, trailers: [HeaderField] = []) {
     responseIsWhole = true
-    out.endBody(isClean: isClean)
+    out.endBody(isClean: isClean, trailers: Self.bytes(of: trailers))
     guard !isClean else { return }
     keepsAlive = false
     self.resets = resets || framing == .close

@@ -34,8 +34,19 @@ extension ServerConnection {
       text += "Connection: keep-alive\r\n"
     }
     text += "\r\n"
-    text.withUTF8 { out.append(UnsafeRawBufferPointer($0)) }
+    if let bytes = HeaderText.bytes(text) {
+      out.append(bytes)
+    } else {
+      text.withUTF8 { out.append(UnsafeRawBufferPointer($0)) }
+    }
     if framing == .chunks { out.beginChunked() }
+  }
+
+  static func bytes(of trailers: [HeaderField]) -> [UInt8] {
+    trailers.flatMap { field in
+      let line = "\(field.name): \(field.value)\r\n"
+      return HeaderText.bytes(line) ?? Array(line.utf8)
+    }
   }
 
   /// The client is told nothing: no head, no body.

@@ -55,11 +55,16 @@ package final class OutBuffer {
   package func beginChunked() { state.pointee.isChunked = true }
 
   /// Closes the body: with the last chunk if it is chunked and `isClean`.
-  package func endBody(isClean: Bool) {
+  ///
+  /// - Parameter trailers: lines behind the last chunk.
+  package func endBody(isClean: Bool, trailers: [UInt8] = []) {
     closeChunk()
     guard state.pointee.isChunked else { return }
     state.pointee.isChunked = false
-    if isClean { append("0\r\n\r\n") }
+    guard isClean else { return }
+    append("0\r\n")
+    append(trailers)
+    append("\r\n")
   }
 
   /// Adds a zero, to be sent at once, in front of the size of the chunk that comes next, where it changes nothing.

@@ -1,5 +1,6 @@
 import Logging
 import TapeHTTP
+import TapeJSON
 import TapeLoop
 import TapeRecorder
 import TapeTypes
@@ -20,8 +21,23 @@ final class ProxiedClient: ConnectionHandler, ExchangeClient {
   // MARK: The connection
 
   func begin(_ request: InboundRequest, now: Int64) {
-    let upstream = proxy.upstreamRequest(request, now: now)
+    if request.target == "/healthz", request.method == "GET" || request.method == "HEAD" {
+      let health = proxy.health
+      return answer { $0.answer(health.status, json: health.json.compact) }
+    }
+    guard let upstream = proxy.upstreamRequest(request, now: now) else {
+      let prefixes = proxy.options.routes.map(\.prefix).joined(separator: ", ")
+      let message = "no upstream for this path: there are \(prefixes)"
+      return answer { $0.answer(404, code: "no_upstream", message: message) }
+    }
     exchange = proxy.loop.start(upstream, client: self, out: connection.out)
+  }
+
+  /// An answer of the proxy's own.
+  private func answer(_ append: (ServerConnection) -> Void) {
+    append(connection)
+    connection.endResponse()
+    proxy.loop.touched(self)
   }
 
   func sentSome(now: Int64) { exchange?.sentSome() }
@@ -47,7 +63,7 @@ final class ProxiedClient: ConnectionHandler, ExchangeClient {
     guard !connection.isClosed else { return }
     guard connection.headIsOut else { return answerFailure(exchange, outcome) }
     let isClean = outcome.cause == .endOfBody
-    connection.endResponse(isClean: isClean)
+    connection.endResponse(isClean: isClean, trailers: exchange.trailers)
     if !isClean { proxy.log.info("call \(exchange.id) was cut: \(outcome.detail ?? outcome.cause.rawValue)") }
   }
 
@@ -60,6 +76,7 @@ final class ProxiedClient: ConnectionHandler, ExchangeClient {
     switch outcome.cause {
     case .timeout: connection.answer(504, code: "upstream_timeout", message: message, call: call)
     case .archiveStopped: connection.answer(503, code: "archive_failure", message: message, call: call)
+    case _ where outcome.isOverload: connection.answer(503, code: "too_many_files", message: message, call: call)
     default: connection.answer(502, code: "upstream_failed", message: message, call: call)
     }
     connection.endResponse()

@@ -1,5 +1,6 @@
 import Logging
 import TapeHTTP
+import TapeJSON
 import TapeRecorder
 import TapeRedaction
 import TapeTypes
@@ -16,6 +17,7 @@ final class ProxyCore {
     self.loop = loop
     log = options.recorder.logger
     var limits = options.limits
+    limits.filesPerConnection = 2
     limits.stuckNs = Int64(options.recorder.idleTimeoutSeconds * 1e9)
     connections = ConnectionSet(limits: limits, loop: loop.events, buffers: loop.buffers)
     connections.makeHandler = { [unowned self] in ProxiedClient($0, of: self) }
@@ -34,14 +36,20 @@ final class ProxyCore {
 
   // MARK: Requests
 
-  /// What goes upstream for a client's request, and what of it goes on tape.
-  func upstreamRequest(_ request: InboundRequest, now: Int64) -> UpstreamRequest {
-    let target = options.upstream.prefix + request.target
+  /// What goes upstream for a client's request, and what of it goes on tape; nil if nobody is there for its path.
+  func upstreamRequest(_ request: InboundRequest, now: Int64) -> UpstreamRequest? {
+    var found: (upstream: UpstreamURL, target: String)?
+    for route in options.routes {
+      guard let target = route.target(for: request.target) else { continue }
+      found = (route.upstream, target)
+      break
+    }
+    guard let (upstream, target) = found else { return nil }
     let wallNs = loop.wallNow
     let isGeneration = GenerationEndpoints.contains(method: request.method, target: target)
     var body = request.body
     var open = CallOpen(
-      id: loop.newCallID(wallNs: wallNs), startedAtNs: wallNs, origin: .proxy, upstream: options.upstream.origin,
+      id: loop.newCallID(wallNs: wallNs), startedAtNs: wallNs, origin: .proxy, upstream: upstream.origin,
       method: request.method, path: target, headers: request.headers, salt: RecordingLoop.newSalt())
     loop.secrets.clean(&open)
     if options.ensureUsage, isGeneration, let asking = EnsureUsage.applied(to: body, target: target) {
@@ -51,9 +59,17 @@ final class ProxyCore {
     open.body = body
     loop.redactor?.clean(&open)
     return UpstreamRequest(
-      upstream: options.upstream, method: request.method, target: target,
-      headers: UpstreamRequest.forwarded(request.headers, to: options.upstream), body: body, hasBody: request.hasBody,
+      upstream: upstream, method: request.method, target: target,
+      headers: UpstreamRequest.forwarded(request.headers, to: upstream), body: body, hasBody: request.hasBody,
       open: open, isGeneration: isGeneration, zeroNs: now)
+  }
+
+  /// What `/healthz` says.
+  var health: (status: Int, json: JSONValue) {
+    guard loop.isArchiveFailing else { return (200, ["status": "ok"]) }
+    let reason = JSONValue.string(loop.archiveFailure)
+    return options.recorder.onArchiveFailure == .pass
+      ? (200, ["status": "not_recording", "reason": reason]) : (503, ["status": "failing", "reason": reason])
   }
 
   // MARK: The end
