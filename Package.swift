@@ -63,7 +63,7 @@ let package = Package(
     .target(
       name: "TapeHTTP",
       dependencies: [
-        "TapeTypes", "TapeLoop", "CTapeShims",
+        "TapeTypes", "TapeJSON", "TapeLoop", "CTapeShims",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -85,8 +85,7 @@ let package = Package(
     .target(
       name: "TapeProxy",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeRecorder", "CTapeShims",
-        logging, .product(name: "NIOHTTP1", package: "swift-nio"),
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeRecorder", logging,
       ],
       swiftSettings: strict),
     .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", crypto], swiftSettings: strict),
@@ -116,8 +115,7 @@ let package = Package(
     .target(
       name: "TapeReplayServer",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeReplay", "CTapeShims",
-        crypto, logging, .product(name: "NIOHTTP1", package: "swift-nio"),
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeReplay", crypto, logging,
       ],
       swiftSettings: strict),
     .target(
@@ -216,7 +214,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TapeProxyTests",
-      dependencies: ["TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging],
+      dependencies: ["TapeProxy", "TapeHTTP", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging],
       swiftSettings: strict),
     .testTarget(
       name: "TapeIndexerTests",

@@ -25,7 +25,11 @@ struct ConfigCommand: ParsableCommand {
       }
       for key in Configuration.keys {
         guard let value = loaded.text(key.name) else { continue }
-        StandardOutput.write("\(key.name) = \(key.isSecret ? "(set)" : TerminalText.escaped(value))\n")
+        let shown = key.name == "upstream" ? Route.withoutUser(value) : value
+        StandardOutput.write("\(key.name) = \(key.isSecret ? "(set)" : TerminalText.escaped(shown))\n")
+      }
+      for route in loaded.routes {
+        StandardOutput.write("route: \(route.prefix) -> \(TerminalText.escaped(route.shownUpstream))\n")
       }
       if !loaded.redactions.isEmpty { StandardOutput.write("redact: \(loaded.redactions.count) rules\n") }
       StandardOutput.note("tapedeck: \(path) is fine")

@@ -55,10 +55,13 @@ package final class RequestParser {
   private let maxHeaderBytes: Int
   private let maxBodyBytes: Int
   private var phase = Phase.head
-  private var headBytes = 0
+  /// What has come of a head.
+  private var head: [UInt8] = []
   private var request: InboundRequest?
   private var blank = BlankLineFinder()
   private var readsAhead = false
+  /// What the decoder was told otherwise.
+  private var prepared = RequestHead.Prepared()
 
   package init(maxHeaderBytes: Int, maxBodyBytes: Int) {
     channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
@@ -70,10 +73,10 @@ package final class RequestParser {
   deinit { _ = try? channel.finish(acceptAlreadyClosed: true) }
 
   /// Nothing of a request is in it, so another connection may have it.
-  package var isReusable: Bool { request == nil && headBytes == 0 && !readsAhead }
+  package var isReusable: Bool { request == nil && head.isEmpty && !readsAhead }
 
   /// Whether a request has begun to come in.
-  package var isInRequest: Bool { request != nil || headBytes > 0 }
+  package var isInRequest: Bool { request != nil || !head.isEmpty }
 
   /// Takes bytes from the front of `bytes` until something is to be done.
   ///
@@ -83,39 +86,53 @@ package final class RequestParser {
     if let step = try nextStep() { return (step, 0) }
     while taken < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
-      let count = try share(of: rest)
-      try decode(UnsafeRawBufferPointer(rebasing: rest[..<count]))
-      taken += count
+      switch phase {
+      case .head: taken += try takeHead(rest)
+      case .fixedBody(let remaining):
+        let count = min(remaining, rest.count)
+        try decode(UnsafeRawBufferPointer(rebasing: rest[..<count]))
+        taken += count
+      case .chunkedBody:
+        readsAhead = true
+        try decode(rest)
+        taken += rest.count
+      }
       if let step = try nextStep() { return (step, taken) }
     }
     return (.needsMore, taken)
   }
 
-  /// How many of the bytes surely belong to the request at hand.
-  private func share(of bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> Int {
-    switch phase {
-    case .head:
-      let count = blank.find(in: bytes) ?? bytes.count
-      headBytes += count
-      guard !blank.sawBareLF else {
-        throw RequestRefusal(
-          status: 400, code: "bad_request", message: "a line of the request head ends with LF alone: CR LF is due")
-      }
-      guard headBytes <= maxHeaderBytes else {
-        throw RequestRefusal(
-          status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
-      }
-      return count
-    case .fixedBody(let remaining): return min(remaining, bytes.count)
-    case .chunkedBody:
-      readsAhead = true
-      return bytes.count
+  /// Collects a head, and has it decoded when it is whole.
+  private func takeHead(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> Int {
+    // Blank lines in front of a request say nothing (RFC 9112 §2.2), and are no beginning of one.
+    if head.isEmpty, let first = bytes.first, first == 0x0D || first == 0x0A { return 1 }
+    let end = blank.find(in: bytes)
+    let count = end ?? bytes.count
+    head.append(contentsOf: bytes[..<count])
+    guard !blank.sawBareLF else {
+      throw RequestRefusal(
+        status: 400, code: "bad_request", message: "a line of the request head ends with LF alone: CR LF is due")
     }
+    guard head.count <= maxHeaderBytes else {
+      throw RequestRefusal(
+        status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
+    }
+    guard head.first.map(RequestHead.canBegin(with:)) ?? true else {
+      throw RequestRefusal(status: 400, code: "bad_request", message: "this is no HTTP: plain HTTP/1.1 is spoken here")
+    }
+    guard end != nil else { return count }
+    prepared = RequestHead.prepared(head)
+    try decode(channel.allocator.buffer(bytes: prepared.bytes ?? head))
+    prepared.bytes = nil
+    head.removeAll(keepingCapacity: true)
+    return count
   }
 
   private func decode(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) {
-    var buffer = channel.allocator.buffer(capacity: bytes.count)
-    buffer.writeBytes(bytes)
+    try decode(channel.allocator.buffer(bytes: bytes))
+  }
+
+  private func decode(_ buffer: ByteBuffer) throws(RequestRefusal) {
     do {
       try channel.writeInbound(buffer)
     } catch HTTPParserError.headerOverflow {
@@ -140,7 +157,6 @@ package final class RequestParser {
         guard let done = request else { continue }
         request = nil
         phase = .head
-        headBytes = 0
         blank = BlankLineFinder()
         return .request(done)
       }
@@ -153,7 +169,8 @@ package final class RequestParser {
     let fields = head.headers.map { HeaderField($0.name, $0.value) }
     try Self.check(head)
     var request = InboundRequest(
-      method: head.method.rawValue, target: head.uri, headers: fields, isVersion10: head.version == .http1_0,
+      method: prepared.method ?? head.method.rawValue, target: prepared.target ?? head.uri, headers: fields,
+      isVersion10: head.version == .http1_0,
       // Behind a request that wants to change the protocol NIO's decoder takes nothing more, for good.
       keepsAlive: head.isKeepAlive && !head.headers.contains(name: "upgrade"))
     if head.headers.contains(name: "transfer-encoding") {
@@ -197,34 +214,5 @@ package final class RequestParser {
 
   private var bodyTooLarge: RequestRefusal {
     RequestRefusal(status: 413, code: "body_too_large", message: "the request body is over \(maxBodyBytes) bytes")
-  }
-}
-
-/// Finds the end of a head, the blank line, over bytes that come in pieces.
-private struct BlankLineFinder {
-  /// The last line so far has no bytes but perhaps a CR.
-  private var lineIsEmpty = true
-  private var sawLine = false
-  private var sawCR = false
-  /// A line that is not blank ended without CR. The decoder would blame the HTTP version for it.
-  private(set) var sawBareLF = false
-
-  /// Where the blank line ends; nil if it is not in these bytes. Blank lines in front of the request do not count.
-  mutating func find(in bytes: UnsafeRawBufferPointer) -> Int? {
-    for (index, byte) in bytes.enumerated() {
-      switch byte {
-      case 0x0A:
-        if sawLine, !sawCR { sawBareLF = true }
-        if lineIsEmpty, sawLine { return index + 1 }
-        lineIsEmpty = true
-        sawCR = false
-      case 0x0D: sawCR = true
-      default:
-        lineIsEmpty = false
-        sawCR = false
-        sawLine = true
-      }
-    }
-    return nil
   }
 }

@@ -52,6 +52,9 @@ package final class Exchange {
 
   package var isTaped: Bool { tape != nil }
 
+  /// Fields behind the body.
+  package private(set) var trailers: [HeaderField] = []
+
   // MARK: Start
 
   /// Opens the tape where that is due already, and hands the request to libcurl.
@@ -112,7 +115,8 @@ package final class Exchange {
       tape.head(
         CallHead(
           offsetNs: headOffsetNs, status: head.status, httpVersion: head.version,
-          headers: Secrets.clean(head.headers), decoded: head.decoded))
+          headers: Secrets.clean(head.headers.filter { !HeaderRules.equal($0.name, "x-tapedeck-call") }),
+          decoded: head.decoded))
     }
     client?.responded(self, head)
     touch()
@@ -132,6 +136,10 @@ package final class Exchange {
     }
   }
 
+  func received(trailer: HeaderField) {
+    if HeaderRules.isTrailer(trailer.name) { trailers.append(trailer) }
+  }
+
   /// libcurl is done with the transfer.
   func finish(_ code: CURLcode) {
     if let verdict { return close(verdict) }
@@ -144,7 +152,8 @@ package final class Exchange {
     let failure = transfer?.failure(code, origin: request.upstream.origin, options: loop.options)
     let cause: CallEnd.Cause =
       head != nil ? .upstreamClosed : failure?.isTimeout == true ? .timeout : .upstreamFailed
-    close(ExchangeOutcome(cause: cause, detail: failure?.sentence))
+    close(
+      ExchangeOutcome(cause: cause, detail: failure?.sentence, isOverload: failure?.isDescriptorShortage ?? false))
   }
 
   /// What upstream compressed although asked not to is decoded by libcurl; the head then says so.

@@ -31,7 +31,9 @@ package final class RecordingLoop: @unchecked Sendable {
   /// Those that get their bytes right now.
   private var flushingClients: ContiguousArray<any ExchangeClient> = []
   private var deferred: [(RecordingLoop) -> Void] = []
-  private(set) var isArchiveFailing = false
+  package private(set) var isArchiveFailing = false
+  /// What the archive failed with last.
+  package var archiveFailure: String { journal.counters.lastError?.description ?? "the archive takes no writes" }
   private var sweepTimer: LoopTimer?
   private var sweepers: [(_ now: Int64) -> Void] = []
 
@@ -88,8 +90,7 @@ package final class RecordingLoop: @unchecked Sendable {
   /// Ends a call that the archive cannot take.
   func stop(_ exchange: Exchange) {
     exchange.out.dropUncommitted()
-    let reason = journal.counters.lastError?.description ?? "the archive takes no writes"
-    exchange.stop(ExchangeOutcome(cause: .archiveStopped, detail: reason))
+    exchange.stop(ExchangeOutcome(cause: .archiveStopped, detail: archiveFailure))
   }
 
   // MARK: Names

@@ -69,6 +69,8 @@ package struct ExchangeOutcome {
   package var cause: CallEnd.Cause
   /// One sentence on what failed; nil when nothing did.
   package var detail: String?
+  /// It was this process that had no descriptor left.
+  package var isOverload = false
 }
 
 /// Whoever made the request: a proxied client, or a task of this program.

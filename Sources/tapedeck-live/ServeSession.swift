@@ -65,6 +65,9 @@ final class ServeSession: Sendable {
           export ORQ_BASE_URL=\(url)
           Orq(api_key=..., server_url="\(url)")
         """)
+      for route in options.routes where !route.prefix.isEmpty {
+        StandardOutput.note("  \(url)\(route.prefix) for \(route.upstream)")
+      }
     }
   }
 
