@@ -87,6 +87,20 @@ def test_metrics_count_what_was_recorded_and_promtool_finds_nothing_to_say(taped
     tapedeck.stop(proxy)
 
 
+def test_the_page_of_metrics_names_every_family_and_no_other(tapedeck, upstream):
+    proxy = tapedeck.serve(upstream.url, "--ui", "127.0.0.1:0")
+    curl(proxy.url, request("unauthorized"), check=False)
+    curl(proxy.url, request("text"))
+    text = wait_for_calls(tapedeck, ui(tapedeck, proxy), 2)
+    families = set(re.findall(r"^# TYPE (\S+)", text, re.M))
+    page = (DASHBOARDS.parent / "schema" / "metrics.md").read_text()
+    named = {name for row in re.findall(r"^\| (`.*?) \|", page, re.M) for name in re.findall(r"`(\w+)`", row)}
+    assert families == named
+    # What has a family but no samples would be a promise that nobody keeps.
+    assert not [name for name in families if not re.search(rf"^{name}(_bucket)?[ {{]", text, re.M)]
+    tapedeck.stop(proxy)
+
+
 def test_what_is_open_is_a_gauge_and_counts_once_when_it_has_ended(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url, "--ui", "127.0.0.1:0")
     url = ui(tapedeck, proxy)
