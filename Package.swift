@@ -16,7 +16,8 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 /// The pages of the web UI and what they load, compiled in.
 let webFiles = [
   "layout.html", "calls.html", "rows.html", "call.html", "replay.html", "thread.html", "trace.html", "diff.html",
-  "usage.html", "identities.html", "store.html", "login.html", "error.html", "app.css", "app.js", "replay.js", "icon.svg",
+  "usage.html", "identities.html", "store.html", "login.html", "error.html", "app.css", "app.js", "replay.js",
+  "icon.svg",
 ]
 
 let package = Package(
@@ -241,7 +242,12 @@ let package = Package(
       dependencies: [
         "TapeOTLP", "TapeTypes", "TapeJSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ], swiftSettings: strict),
-    .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON", "TapeQuery", "TapeTypes"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeWebTests",
+      dependencies: [
+        "TapeWeb", "TapeJSON", "TapeQuery", "TapeTypes", .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Mustache", package: "swift-mustache"),
+      ], swiftSettings: strict),
     .testTarget(
       name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeQuery", "TapeTypes", "TapeJSON"],
       swiftSettings: strict),

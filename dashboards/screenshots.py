@@ -4,6 +4,7 @@
     dashboards/screenshots.py [NAME…]      into dashboards/screenshots/NAME.png
 """
 
+import json
 import os
 import pathlib
 import re
@@ -38,6 +39,8 @@ def running(log, *command, ready, **environment):
 
 
 def picture(url, name, scratch, width=1400, height=1000):
+    with urllib.request.urlopen(url):  # An error page would make a fine picture, too.
+        pass
     target = HERE / "screenshots" / f"{name}.png"
     target.parent.mkdir(exist_ok=True)
     subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={scratch}/profile",
@@ -53,9 +56,19 @@ def datasette(store, scratch):
 
 
 def web(store, scratch):
+    """One picture of each kind of page, of the demo's calls."""
+    def calls(*flags):
+        found = subprocess.run([BIN / "tapedeck", "calls", "--store", store, *flags, "--format", "ndjson"], capture_output=True, check=True)
+        return [json.loads(line) for line in found.stdout.splitlines()]
+    call = next(one for one in calls() if one["state"] == "done" and one["thread_id"])
+    other = next(one for one in calls("--thread", call["thread_id"]) + calls() if one["call_id"] != call["call_id"])
+    pages = {"calls": "/calls", "call": f"/calls/{call['call_id']}", "replay": f"/calls/{call['call_id']}/replay",
+             "thread": f"/threads/{call['thread_id']}", "trace": f"/traces/{call['trace_id']}", "usage": "/usage",
+             "diff": f"/diff?a={call['call_id']}&b={other['call_id']}", "identities": "/identities", "store": "/store"}
     with running(scratch / "serve.log", BIN / "tapedeck-live", "serve", "--ui", "127.0.0.1:0", ready=r"ui listening on (http://\S+)",
                  TAPEDECK_STORE=str(store)) as url:
-        picture(url + "/", "web-calls", scratch)
+        for name, path in pages.items():
+            picture(url + path, f"web-{name}", scratch)
 
 
 def prometheus(store, scratch):

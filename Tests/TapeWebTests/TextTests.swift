@@ -1,4 +1,6 @@
+import Mustache
 import TapeJSON
+import TapeQuery
 import Testing
 
 @testable import TapeWeb
@@ -26,7 +28,7 @@ import Testing
     #expect(Templates.library.getTemplate(named: name) != nil)
     #expect(text.firstMatch(of: #/(^|[^{])\{\{[^{#^/>!]/#) == nil)
     // Nothing that the policy would refuse.
-    #expect(text.firstMatch(of: #/ style=| on[a-z]+="|<style|<script>|https?:\/\/[^a\s]/#) == nil)
+    #expect(text.firstMatch(of: #/ style=| on[a-z]+="|<style|<script>|(src|href)="https?:/#) == nil)
   }
 }
 

@@ -86,7 +86,7 @@ enum Show {
   }
 
   static func fixed(_ value: Double, _ decimals: Int) -> String {
-    let scale = [1.0, 10, 100, 1000, 10_000][decimals]
+    let scale = (0..<decimals).reduce(1.0) { scale, _ in scale * 10 }
     // What is beyond all bounds is shown as the last that is not.
     let scaled = Int(max(-9e15, min(9e15, value * scale)).rounded())
     let (whole, fraction) = (scaled.magnitude / UInt(scale), scaled.magnitude % UInt(scale))
