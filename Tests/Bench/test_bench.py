@@ -193,6 +193,15 @@ def test_a_row_with_one_failure_has_no_figure_and_no_ratio():
     assert list(row.lines())[1] == "|  | **tapedeck** | 3.00 µs (1.50–4.50) |  | ≤ 1.6× ✗ | ≤ 1.2× ✗ |"
 
 
+def test_the_results_that_are_kept_take_the_place_of_the_last_ones(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# It\n\n{main.MARKS[0]}\nold\n\n{main.MARKS[1]}\nmore\n")
+    for report in ("| a |", "| b |"):
+        main.keep(report, readme)
+    assert readme.read_text() == f"# It\n\n{main.MARKS[0]}\n| b |\n\n{main.MARKS[1]}\nmore\n"
+    assert all(mark in (tools.ROOT / "README.md").read_text() for mark in main.MARKS)
+
+
 def test_the_command_ends_with_1_and_names_the_rows_when_one_failed(monkeypatch, capsys):
     bad = table.Row("a row", "µs", ["tapedeck"])
     bad.fail("tapedeck", Failed("the proxy is gone"))
