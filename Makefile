@@ -7,7 +7,7 @@ VENV := .venv
 
 # What building needs (libraries), and what the demo and the tests use beside it.
 BUILD_PACKAGES := libsqlite3-dev libzstd-dev libcurl4-openssl-dev pkg-config
-TEST_PACKAGES := zstd sqlite3 curl openssl nginx-light python3 python3-venv node-har-schema
+TEST_PACKAGES := zstd sqlite3 curl openssl nginx-light python3 python3-venv node-har-schema chromium
 
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 # The recording path is owned by one thread, and exclusivity checks were a quarter of its
