@@ -104,12 +104,14 @@ struct ServeCommand: AsyncParsableCommand {
   private func token(_ configured: Configuration, for address: ListenAddress?) throws -> UIToken? {
     let token = configured.setting("ui-token", flag: uiToken)
     if let token, token.utf8.count < 8 || !token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
-      throw TapeError(.usage, "--ui-token takes at least 8 characters of ASCII without spaces, for example of: openssl rand -hex 16")
+      throw TapeError(
+        .usage, "--ui-token takes at least 8 characters of ASCII without spaces, for example of: openssl rand -hex 16")
     }
     if let address, token == nil, !LocalAuthority.isLoopback(address.host) {
       throw TapeError(
         .usage,
-        "--ui \(address.host): others than this machine could read every call: give --ui-token too, or listen on 127.0.0.1")
+        "--ui \(address.host): others than this machine could read every call: give --ui-token too, or listen on 127.0.0.1"
+      )
     }
     return token.map(UIToken.init)
   }

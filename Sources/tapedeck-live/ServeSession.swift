@@ -117,7 +117,8 @@ final class ServeSession: Sendable {
   }
 
   /// A page whose value is the error that ended it, nil if it was told to end.
-  private func startPage(_ address: ListenAddress, _ token: UIToken?, _ stopping: StopFlag) -> Task<(any Error)?, Never> {
+  private func startPage(_ address: ListenAddress, _ token: UIToken?, _ stopping: StopFlag) -> Task<(any Error)?, Never>
+  {
     let metrics = MetricsPage(store: store, version: Entry.version) { [weak self] in
       self?.proxy.withLock { $0 }.map { MetricsPage.Recording($0.counters) }
     }
@@ -133,7 +134,8 @@ final class ServeSession: Sendable {
         if stopping.isRaised || error is CancellationError { return nil }
         stopping.raise()
         self.proxy.withLock { $0 }?.stop()
-        return TapeError(.network, "the web page cannot listen on \(address.host):\(address.port): \(error)")
+        return error as? TapeError
+          ?? TapeError(.network, "the web page cannot be served on \(address.host):\(address.port): \(error)")
       }
     }
   }

@@ -7,7 +7,9 @@ import Testing
 
 @Suite struct HTMLTests {
   @Test(arguments: [
-    ("<script>alert('x')</script> & \"more\"", "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;"),
+    (
+      "<script>alert('x')</script> & \"more\"", "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;"
+    ),
     // A quote with an accent is one character to Swift, and a quote to a browser.
     ("a\"\u{301} onclick=b", "a&quot;\u{301} onclick=b"), ("<\u{301}b>", "&lt;\u{301}b&gt;"),
     ("\u{1B}[31mred\u{7}", "\\u{1b}[31mred\\u{7}"), ("\u{202E}evil", "\\u{202e}evil"), ("a\nb", "a\\nb"),
@@ -39,7 +41,7 @@ import Testing
     ("a_b_c and 2*3*4", "<p>a_b_c and 2<em>3</em>4</p>"), ("* not closed **", "<ul><li>not closed **</li></ul>"),
     ("- one\n- two\n  more", "<ul><li>one</li><li><p>two<br>more</p></li></ul>"),
     ("1. one\n2. two", "<ol><li>one</li><li>two</li></ol>"),
-    ("```swift\nlet a = \"<b>\"\n```", "<pre><code>let a = &quot;&lt;b&gt;&quot;</code></pre>"),
+    ("```swift\nlet a = \"<b>\"\n```", "<pre tabindex=\"0\"><code>let a = &quot;&lt;b&gt;&quot;</code></pre>"),
     ("`<b>`", "<p><code>&lt;b&gt;</code></p>"), ("> quoted", "<blockquote><p>quoted</p></blockquote>"),
     (
       "[x](https://a.example/?b=\"c)",
@@ -51,7 +53,7 @@ import Testing
     ("a\r\nb", "<p>a<br>b</p>"), ("\u{202E}abc", "<p>\\u{202e}abc</p>"),
     (
       "| a | b |\n|---|--:|\n| 1 | 2 |",
-      "<div class=\"scroll\"><table><thead><tr><th>a</th><th class=\"num\">b</th></tr></thead><tbody><tr><td>1</td><td class=\"num\">2</td></tr></tbody></table></div>"
+      "<div tabindex=\"0\" role=\"group\" aria-label=\"Table\" class=\"scroll\"><table><thead><tr><th>a</th><th class=\"num\">b</th></tr></thead><tbody><tr><td>1</td><td class=\"num\">2</td></tr></tbody></table></div>"
     ),
   ])
   func whatModelsWriteBecomesMarkup(text: String, html: String) {
@@ -61,7 +63,10 @@ import Testing
   /// Whatever is in it, each tag that comes out is one of ours, and all are closed.
   @Test func anyTextGivesMarkupThatIsWhole() {
     var seed: UInt64 = 7
-    let pieces = ["*", "**", "_", "`", "```", "\n", "\n\n", "> ", "- ", "1. ", "[", "](", ")", "https://a.b", "|", "|-", "<b>", "\"", "  ", "x", "~~", "\\", "# ", "!"]
+    let pieces = [
+      "*", "**", "_", "`", "```", "\n", "\n\n", "> ", "- ", "1. ", "[", "](", ")", "https://a.b", "|", "|-", "<b>",
+      "\"", "  ", "x", "~~", "\\", "# ", "!",
+    ]
     for _ in 0..<2_000 {
       var text = ""
       for _ in 0..<24 {

@@ -126,7 +126,8 @@ struct API: Sendable {
       let recorded = try engine.recorded(engine.resolve(call))
       var rows: [JSONValue] = []
       // Stalls are looked for in all of the call.
-      let end = least == nil ? min(recorded.frameCount, from.addingReportingOverflow(limit).partialValue) : recorded.frameCount
+      let end =
+        least == nil ? min(recorded.frameCount, from.addingReportingOverflow(limit).partialValue) : recorded.frameCount
       guard from < end else { return ([], recorded.frameCount) }
       QueryEngine.forEachFrame(of: recorded, in: from..<end) { row in
         if let least, (row["gap_ns"]?.integer).map({ Int64($0) < least }) ?? true { return }

@@ -141,7 +141,9 @@ extension API {
     }
 
     /// One more than are wanted, where few are.
-    fileprivate func page(_ desk: Desk, after: String?, left: Int, _ search: @escaping Search) async throws -> [JSONValue] {
+    fileprivate func page(_ desk: Desk, after: String?, left: Int, _ search: @escaping Search) async throws
+      -> [JSONValue]
+    {
       let count = left < Self.rowsAtOnce ? left + 1 : Self.rowsAtOnce
       return try await desk.ask { engine in
         let place: CallEntry?

@@ -129,8 +129,9 @@ struct CallPage {
   var data: PageData {
     var data = PageData(["id": id, "href": Links.call(id), "replay": Links.replay(id)])
     head(&data)
-    data[list: "request"] = RequestView(call: call, shown: shown, text: text).messages
-    data["otherRequest"] = RequestView(call: call, shown: shown, text: text).rest
+    let request = RequestView(call: call, shown: shown, text: text)
+    data[list: "request"] = request.messages
+    data["otherRequest"] = request.rest.map { Show.cut($0, to: 100_000) }
     data[list: "choices"] = (shown["choices"]?.array ?? []).map(choice)
     data[list: "attachments"] = Pages.media(of: call).map { medium in
       PageData([
@@ -142,13 +143,13 @@ struct CallPage {
       var data = PageData()
       data["name"] = item.at("metadata", "file_name")?.shown
       data["score"] = item.at("metadata", "search_score")?.shown
-      data["text"] = item["document"]?.shown
+      data["text"] = item["document"]?.shown.map { Show.cut($0, to: Self.mostText) }
       return data
     }
-    data[list: "defects"] = (shown["defects"]?.array ?? []).map { defect in
+    data[list: "defects"] = (shown["defects"]?.array ?? []).prefix(200).map { defect in
       var data = PageData()
       data["kind"] = defect["kind"]?.string
-      data["message"] = defect["message"]?.string
+      data["message"] = defect["message"]?.string.map { Show.cut($0, to: 500) }
       data["frame"] = defect["frame"]?.shown
       data["frameHref"] = defect.at("frame").flatMap(\.integer).map { Links.call(id) + "?frame=\($0)#frames" }
       return data
@@ -157,7 +158,9 @@ struct CallPage {
     integrity(&data)
     FrameTable(call: call, first: question.frame).fill(&data)
     data["curl"] = CurlCommand(call: call).text
-    data["extra"] = shown.at("extra").flatMap { $0 == .object([]) ? nil : String(decoding: $0.pretty, as: UTF8.self) }
+    data["extra"] = shown.at("extra").flatMap { extra in
+      extra == .object([]) ? nil : Show.cut(String(decoding: extra.pretty, as: UTF8.self), to: 100_000)
+    }
     let base = Links.call(id)
     data["otherView"] = question.isSource ? base : base + "?view=source"
     data["otherViewName"] = question.isSource ? "Show formatted" : "Show source"
@@ -210,10 +213,12 @@ struct CallPage {
       var data = PageData()
       data["name"] = tool.at("name")?.shown
       data["id"] = tool.at("id")?.shown
-      data["arguments"] = tool.at("arguments")?.string.map(Self.laidOut)
+      data["arguments"] = tool.at("arguments")?.string.map { Show.cut(Self.laidOut($0), to: Self.mostText) }
       return data
     }
-    data[list: "images"] = (choice["image_urls"]?.array ?? []).map { PageData(["url": $0.shown ?? ""]) }
+    data[list: "images"] = (choice["image_urls"]?.array ?? []).map {
+      PageData(["url": Show.cut($0.shown ?? "", to: 500)])
+    }
     data[flag: "isEmpty"] =
       choice.at("content") == nil && choice.at("refusal") == nil && choice["tool_calls"]?.array?.isEmpty != false
       && choice["image_urls"]?.array?.isEmpty != false
@@ -231,7 +236,7 @@ struct CallPage {
     // A layout is of no use for what nobody reads whole, and a source is what it is.
     var html =
       question.isSource || cut.utf8.count > 1 << 20
-      ? HTML("<pre class=\"source\">") : Markdown.html(cut)
+      ? HTML("<pre tabindex=\"0\" class=\"source\">") : Markdown.html(cut)
     if question.isSource || cut.utf8.count > 1 << 20 {
       html += HTML(escaping: cut, keepingLines: true)
       html += HTML("</pre>")

@@ -141,7 +141,9 @@ struct CallsPage {
     }
     data[list: "chips"] = chips
     let more = ["provider", "from", "to", "trace", "span", "min-duration", "where", "tz"] + Self.repeated
-    data[flag: "isMoreOpen"] = items.items.contains { more.contains($0.name) && !($0.name == "from" && isAge($0.value)) }
+    data[flag: "isMoreOpen"] = items.items.contains {
+      more.contains($0.name) && !($0.name == "from" && isAge($0.value))
+    }
     // Repeated ones beyond the first stay, as do choices that the form has no field for.
     data[list: "kept"] = items.items.enumerated().filter { place, item in
       item.name == "limit" || item.name == "mock"
@@ -257,7 +259,7 @@ struct CallRowData {
       let state = call["state"]?.string ?? ""
       cell["text"] = StateMark.words(state)
       cell["style"] = StateMark.style(state)
-      cell["exact"] = call.at("error", "message")?.string
+      cell["exact"] = call.at("error", "message")?.string.map { Show.cut($0, to: 500) }
       cell[flag: "isMock"] = call["mock"]?.bool == true
       cell[flag: "hasDefects"] = call["defects"]?.array?.isEmpty == false
     case "deployment": name(&cell, "deployment", "deployment")
@@ -266,13 +268,14 @@ struct CallRowData {
       cell["exact"] = call["provider"]?.string
     case "identity": name(&cell, "identity_id", "identity")
     case "thread":
-      cell["text"] = call["thread_id"]?.string
+      cell["text"] = call["thread_id"]?.string.map { Show.cut($0) }
       cell["href"] = call["thread_id"]?.string.map(Links.thread)
     case "tokens":
       cell["text"] = Show.count(call.at("usage", "total_tokens"))
     case "cost":
       cell["text"] = Show.usd(call.at("cost", "total_usd"))
-      cell["exact"] = call.at("cost", "total_usd")?.string.map { "\($0) USD" } ?? call.at("cost_unknown", "message")?.string
+      cell["exact"] =
+        call.at("cost", "total_usd")?.string.map { "\($0) USD" } ?? call.at("cost_unknown", "message")?.string
     case "ttft": cell["text"] = Show.duration(call.at("timings", "first_content_ms"))
     case "took": cell["text"] = Show.duration(call.at("timings", "duration_ms"))
     default: fillText(&cell)
@@ -281,13 +284,13 @@ struct CallRowData {
 
   private func name(_ cell: inout PageData, _ key: String, _ filter: String) {
     let text = call[key]?.string
-    cell["text"] = text
+    cell["text"] = text.map { Show.cut($0) }
     cell["href"] = text.map { Links.calls([(filter, $0)]) }
   }
 
   private func fillText(_ cell: inout PageData) {
     if snippets.isEmpty {
-      cell["text"] = call["text"]?.string ?? call.at("error", "message")?.string
+      cell["text"] = call["text"]?.string ?? call.at("error", "message")?.string.map { Show.cut($0, to: 500) }
     } else {
       cell[list: "snippets"] = snippets.map { snippet in
         var data = PageData(["place": snippet.place.rawValue])

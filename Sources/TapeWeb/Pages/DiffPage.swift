@@ -62,7 +62,8 @@ struct DiffPage {
     ].map { name, key in
       let (a, b) = (value.at("a", key), value.at("b", key))
       func shown(_ item: JSONValue?) -> String {
-        (key == "started_at" ? Show.time(item) : key == "state" ? item?.string.map(StateMark.words) : item?.shown) ?? "–"
+        (key == "started_at" ? Show.time(item) : key == "state" ? item?.string.map(StateMark.words) : item?.shown)
+          ?? "–"
       }
       var row = PageData(["name": name, "a": shown(a), "b": shown(b)])
       row[flag: "differs"] = a != b && key != "started_at"
@@ -119,7 +120,8 @@ struct DiffPage {
 
   private func words(_ text: JSONValue?) -> String? {
     guard let text else { return nil }
-    return "\(Show.count(text["words_same"]) ?? "0") words the same, \(Show.count(text["words_removed"]) ?? "0") only in A, "
+    return
+      "\(Show.count(text["words_same"]) ?? "0") words the same, \(Show.count(text["words_removed"]) ?? "0") only in A, "
       + "\(Show.count(text["words_added"]) ?? "0") only in B"
   }
 
@@ -129,8 +131,8 @@ struct DiffPage {
     for (place, part) in all.enumerated() {
       let text = part["text"]?.string ?? ""
       switch part["op"]?.string {
-      case "added": html += HTML("<ins>\(HTML(escaping: text, keepingLines: true).text)</ins>")
-      case "removed": html += HTML("<del>\(HTML(escaping: text, keepingLines: true).text)</del>")
+      case "added": html += HTML("<ins>\(HTML(escaping: Show.cut(text, to: 50_000), keepingLines: true).text)</ins>")
+      case "removed": html += HTML("<del>\(HTML(escaping: Show.cut(text, to: 50_000), keepingLines: true).text)</del>")
       default: html += same(text, isFirst: place == 0, isLast: place == all.count - 1)
       }
     }
@@ -142,7 +144,8 @@ struct DiffPage {
     guard scalars.count > 2 * Self.mostSame else { return HTML(escaping: text, keepingLines: true) }
     let (head, tail) = (String(scalars.prefix(Self.mostSame)), String(scalars.suffix(Self.mostSame)))
     var html = isFirst ? HTML("") : HTML(escaping: head, keepingLines: true)
-    html += HTML(" <span class=\"cut\">… \(Show.count(scalars.count - 2 * Self.mostSame)) characters the same …</span> ")
+    html += HTML(
+      " <span class=\"cut\">… \(Show.count(scalars.count - 2 * Self.mostSame)) characters the same …</span> ")
     if !isLast { html += HTML(escaping: tail, keepingLines: true) }
     return html
   }
@@ -154,7 +157,8 @@ struct DiffPage {
     return rows.filter { ($0["a"]?.integer ?? 0) + ($0["b"]?.integer ?? 0) > 0 }.map { row in
       var data = PageData()
       let (from, to) = (Show.number(row["from_ms"]) ?? 0, Show.number(row.at("to_ms")))
-      data["range"] = to.map { "\(Show.plain(from, 0))–\(Show.plain($0, 0)) ms" } ?? "\(Show.plain(from, 0)) ms and more"
+      data["range"] =
+        to.map { "\(Show.plain(from, 0))–\(Show.plain($0, 0)) ms" } ?? "\(Show.plain(from, 0)) ms and more"
       for side in ["a", "b"] {
         let count = row[side]?.integer ?? 0
         data["\(side)Count"] = Show.count(count)

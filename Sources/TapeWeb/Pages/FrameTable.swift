@@ -25,8 +25,8 @@ struct FrameTable {
       row["share"] = gap.map { Show.plain(100 * Double($0) / Double(longest)) }
       row[flag: "isStall"] = (gap ?? 0) >= 500_000_000
       row["bytes"] = Show.count(frame["bytes"])
-      row["event"] = frame.at("event")?.string
-      row["text"] = frame.at("text")?.string
+      row["event"] = frame.at("event")?.string.map { Show.cut($0) }
+      row["text"] = frame.at("text")?.string.map { Show.cut($0, to: 500) }
       row["t"] = frame["offset_ns"]?.integer.map { "\(Links.replay(id))?t=\(Show.plain(Double($0) / 1e9, 3))" }
       rows.append(row)
     }

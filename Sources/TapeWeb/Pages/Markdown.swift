@@ -89,7 +89,7 @@ struct Markdown {
     let lines = taken(&rest) { !Line.closes(Line.trimmed($0), fence) }
     rest = rest.dropFirst()
     let shown = lines.map { Line.dropping(indent, of: $0) }.joined(separator: "\n")
-    out += "<pre><code>\(HTML.escaped(shown))</code></pre>"
+    out += "<pre tabindex=\"0\"><code>\(HTML.escaped(shown))</code></pre>"
   }
 
   private static func list(_ rest: inout ArraySlice<String>, depth: Int, _ out: inout String) {
@@ -138,7 +138,8 @@ struct Markdown {
       }
       return "<tr>\(cells.joined())</tr>"
     }
-    out += "<div class=\"scroll\"><table><thead>\(row(lines[0], "th"))</thead><tbody>"
+    out +=
+      "<div tabindex=\"0\" role=\"group\" aria-label=\"Table\" class=\"scroll\"><table><thead>\(row(lines[0], "th"))</thead><tbody>"
     for line in lines.dropFirst(2) { out += row(line, "td") }
     out += "</tbody></table></div>"
   }

@@ -97,7 +97,8 @@ struct MarkdownText {
   private mutating func readLink(isImage: Bool) {
     let start = position + (isImage ? 2 : 1)
     guard let middle = find([0x5D, 0x28], from: start, within: 1_000),
-      let end = find([0x29], from: middle + 2, within: 2_000) else {
+      let end = find([0x29], from: middle + 2, within: 2_000)
+    else {
       append(bytes[position..<start])
       position = start
       return

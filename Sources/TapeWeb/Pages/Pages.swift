@@ -10,7 +10,8 @@ struct Pages: Sendable {
 
   var routes: [Route] {
     [
-      Route(.get, "/", calls), Route(.get, "/calls") { request in
+      Route(.get, "/", calls),
+      Route(.get, "/calls") { request in
         .redirect(to: "/" + (request.query.isEmpty ? "" : "?" + request.query.text))
       },
       Route(.get, "/live", live), Route(.get, "/find", find),
@@ -42,7 +43,9 @@ enum Links {
   static func calls(_ filters: [(String, String)]) -> String {
     var items = QueryItems()
     items.items = filters.map { (name: $0.0, value: $0.1) }
-    return path("/", items)
+    let href = path("/", items)
+    // No browser asks for a longer one.
+    return href.utf8.count < 8_000 ? href : "/"
   }
 
   static func path(_ path: String, _ items: QueryItems) -> String { items.isEmpty ? path : "\(path)?\(items.text)" }

@@ -9,7 +9,9 @@ struct RequestView {
   let shown: JSONValue
   let text: (String) -> HTML
 
-  private static let messageKeys = ["messages", "prefix_messages", "input", "instructions", "system", "contents", "prompt"]
+  private static let messageKeys = [
+    "messages", "prefix_messages", "input", "instructions", "system", "contents", "prompt",
+  ]
 
   var messages: [PageData] {
     conversation.map { message in
@@ -20,7 +22,7 @@ struct RequestView {
       data[list: "tools"] = message.toolCalls.map { tool in
         var data = PageData()
         data["name"] = tool.name
-        data["arguments"] = tool.arguments
+        data["arguments"] = Show.cut(tool.arguments, to: CallPage.mostText)
         return data
       }
       return data
@@ -50,7 +52,9 @@ struct CurlCommand {
   /// A longer body is fetched from here instead of standing in the command.
   private static let mostBody = 8_192
   /// What curl writes by itself.
-  private static let left = ["host", "content-length", "connection", "accept-encoding", "transfer-encoding", "user-agent"]
+  private static let left = [
+    "host", "content-length", "connection", "accept-encoding", "transfer-encoding", "user-agent",
+  ]
 
   let call: RecordedCall
 

@@ -96,6 +96,13 @@ enum Show {
     return "\(sign)\(count(Int(whole)))." + String(repeating: "0", count: decimals - digits.count) + digits
   }
 
+  /// The beginning of a text that may have any length.
+  static func cut(_ text: String, to characters: Int = 200) -> String {
+    guard text.utf8.count > characters else { return text }
+    let head = String(text.unicodeScalars.prefix(characters))
+    return head.utf8.count < text.utf8.count ? head + "…" : text
+  }
+
   /// For attributes of SVG: no grouping, a point.
   static func plain(_ value: Double, _ decimals: Int = 2) -> String {
     fixed(value, decimals).split(separator: ",").joined().split(separator: "−", omittingEmptySubsequences: false)

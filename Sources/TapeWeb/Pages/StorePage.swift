@@ -41,7 +41,9 @@ struct StorePage {
     data["torn"] = archive["torn"]?.integer == 0 ? nil : Show.count(archive["torn"])
     data["live"] = Show.count(archive["writers_live"])
     data[list: "writers"] = (archive["writers"]?.array ?? []).map { writer in
-      var data = PageData(["name": writer["writer"]?.string ?? "", "state": writer["live"]?.bool == true ? "live" : "ended"])
+      var data = PageData([
+        "name": writer["writer"]?.string ?? "", "state": writer["live"]?.bool == true ? "live" : "ended",
+      ])
       data["journals"] = Show.count(writer["journals"])
       data["bytes"] = Show.bytes(writer["bytes"])
       return data
@@ -53,7 +55,9 @@ struct StorePage {
       data[flag: "isLive"] = file["live"]?.bool == true
       return data
     }
-    data["fileCount"] = files.count > Self.mostFiles ? "the latest \(Self.mostFiles) of \(Show.count(files.count))" : Show.count(files.count)
+    data["fileCount"] =
+      files.count > Self.mostFiles
+      ? "the latest \(Self.mostFiles) of \(Show.count(files.count))" : Show.count(files.count)
     index(&data)
     defects(&data)
     data["storeVersion"] = status.at("versions", "store")?.shown
@@ -106,7 +110,8 @@ struct StorePage {
     }
     if let gaps = status.at("gaps"), (gaps["calls"]?.integer ?? 0) > 0 {
       let (calls, frames) = (Show.count(gaps["calls"]) ?? "", Show.count(gaps["frames"]) ?? "")
-      data["gaps"] = "\(calls) calls have \(frames) frames, \(Show.bytes(gaps["bytes"]) ?? ""), that reached the client and not the tape"
+      data["gaps"] =
+        "\(calls) calls have \(frames) frames, \(Show.bytes(gaps["bytes"]) ?? ""), that reached the client and not the tape"
     }
     data[list: "damage"] = (status["damage"]?.array ?? []).map { item in
       PageData(["file": item["file"]?.string ?? "", "message": item["message"]?.string ?? ""])

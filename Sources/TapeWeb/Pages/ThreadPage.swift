@@ -89,7 +89,7 @@ struct ThreadPage {
     (message["tool_calls"]?.array ?? []).map { tool in
       var data = PageData()
       data["name"] = tool.at("name")?.shown
-      data["arguments"] = tool.at("arguments")?.shown
+      data["arguments"] = tool.at("arguments")?.shown.map(cut)
       return data
     }
   }

@@ -68,7 +68,9 @@ struct TracePage {
     data["error"] = span.json.at("error", "message")?.shown
     data[html: "bar"] = bar(span)
     data[list: "stalls"] = span.stalls.prefix(10).map { stall in
-      PageData(["text": "\(Show.duration(Double(stall.gapNs) / 1e6)) until \(Show.duration(Double(stall.offsetNs) / 1e6))"])
+      PageData([
+        "text": "\(Show.duration(Double(stall.gapNs) / 1e6)) until \(Show.duration(Double(stall.offsetNs) / 1e6))"
+      ])
     }
     return data
   }
@@ -81,7 +83,8 @@ struct TracePage {
     }
     let length = span.lengthNs ?? 0
     let first = min(span.firstContentNs ?? length, length)
-    var text = "<svg class=\"span s-\(StateMark.style(span.state.rawValue))\" width=\"100%\" height=\"20\" aria-hidden=\"true\">"
+    var text =
+      "<svg class=\"span s-\(StateMark.style(span.state.rawValue))\" width=\"100%\" height=\"20\" aria-hidden=\"true\">"
     // Even what took no time is seen.
     text += "<rect class=\"least\" x=\"\(percent(span.offsetNs))\" y=\"4\" width=\"2\" height=\"12\"/>"
     text += rect("wait", span.offsetNs, first)

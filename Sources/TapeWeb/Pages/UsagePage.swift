@@ -110,7 +110,9 @@ struct UsagePage {
       option[flag: "isChosen"] = question.age == age
       return option
     }
-    data[list: "dimensions"] = ["model", "identity", "thread", "tag", "deployment", "provider", "state", "day", "month"].map { name in
+    data[list: "dimensions"] = [
+      "model", "identity", "thread", "tag", "deployment", "provider", "state", "day", "month",
+    ].map { name in
       var option = PageData(["name": name, "href": Links.path("/usage", items.with("by", name))])
       option[flag: "isChosen"] = question.dimension.name == name
       return option
@@ -172,7 +174,7 @@ struct UsagePage {
     data[list: "rows"] = rows.map { row in
       var line = PageData()
       let value = row.at("group", question.dimension.name)?.string
-      line["name"] = value ?? "none"
+      line["name"] = value.map { Show.cut($0) } ?? "none"
       line[flag: "isNone"] = value == nil
       line["display"] = value.flatMap { names[$0] }
       line["href"] = Links.path("/", list(of: [filter(value)]))

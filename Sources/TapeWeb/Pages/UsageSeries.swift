@@ -37,7 +37,9 @@ struct UsageSeries {
     let names = Self.names(from: range.from, to: range.to, by: bucket, zone)
     buckets = names.map { name in
       var href = items.without("by", "age", "top")
-      if let times = Self.bounds(of: name, by: bucket, zone) { href = href.with("from", times.from).with("to", times.to) }
+      if let times = Self.bounds(of: name, by: bucket, zone) {
+        href = href.with("from", times.from).with("to", times.to)
+      }
       return Bucket(name: name, href: Links.path("/", href), row: byName[name])
     }
   }
@@ -87,7 +89,9 @@ struct UsageSeries {
         chart("Tokens", unit: Self.short, [("a", "prompt_tokens"), ("b", "completion_tokens")])
       ),
       ("callChart", chart("Calls", unit: Self.short, [("ok", "calls"), ("bad", "errors"), ("abort", "aborts")])),
-      ("ttftChart", chart("Time to first token", unit: Show.duration, [("a", "ttft_p50_ms"), ("line", "ttft_p95_ms")])),
+      (
+        "ttftChart", chart("Time to first token", unit: Show.duration, [("a", "ttft_p50_ms"), ("line", "ttft_p95_ms")])
+      ),
     ]
     for (name, chart) in charts { data[html: name] = chart.svg }
     data["first"] = buckets.first.map { Self.shortName($0.name) }

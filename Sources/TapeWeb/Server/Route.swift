@@ -21,7 +21,8 @@ package struct Route: Sendable {
   }
 
   func matches(_ segments: [Substring]) -> Bool {
-    segments.count == path.count && zip(path, segments).allSatisfy { wanted, segment in wanted.map { $0 == segment } ?? true }
+    segments.count == path.count
+      && zip(path, segments).allSatisfy { wanted, segment in wanted.map { $0 == segment } ?? true }
   }
 }
 

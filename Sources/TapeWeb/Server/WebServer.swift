@@ -7,6 +7,12 @@ internal import NIOPosix
 package import TapeArchive
 internal import TapeTypes
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// The web UI and the JSON API of a store. It writes nothing.
 package struct WebServer: Sendable {
   private static let mostConnections = 512
@@ -36,7 +42,7 @@ package struct WebServer: Sendable {
   /// Serves until the task is cancelled.
   ///
   /// - Parameter onListening: gets the port once it accepts.
-  /// - Throws: what bind(2) said.
+  /// - Throws: `TapeError` `.network` if it cannot listen.
   package func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
     let desk = Desk(store: store)
     let dispatcher = Dispatcher(
@@ -57,7 +63,11 @@ package struct WebServer: Sendable {
       try await application.run()
     } catch {
       await desk.close()
-      throw error
+      guard let error = error as? IOError else { throw error }
+      let place = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+      let reason = String(cString: strerror(error.errnoCode)).lowercased()
+      throw TapeError(
+        .network, "the web page cannot listen on \(place): \(reason); give another --ui HOST:PORT, or --ui off")
     }
     await desk.close()
   }
@@ -88,7 +98,8 @@ struct Dispatcher: Sendable {
   private func answer(_ request: Request) async throws -> Response {
     guard LocalAuthority.isAnswered(request.head.authority, name: hostName) else {
       throw WebError(
-        .misdirectedRequest, "misdirected", "this server answers to localhost, addresses, and the name that it listens on")
+        .misdirectedRequest, "misdirected",
+        "this server answers to localhost, addresses, and the name that it listens on")
     }
     let path = request.uri.path
     let segments = path.split(separator: "/")
