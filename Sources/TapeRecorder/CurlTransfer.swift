@@ -72,6 +72,13 @@ final class CurlTransfer {
     headers = nil
   }
 
+  /// Streams go on for long behind their heads, and nothing of the request is sent again.
+  private func forgetRequest() {
+    tape_easy_slist(easy, CURLOPT_HTTPHEADER, nil)
+    curl_slist_free_all(headers)
+    headers = nil
+  }
+
   func pause() { curl_easy_pause(easy, CURLPAUSE_RECV) }
 
   func resume() { curl_easy_pause(easy, CURLPAUSE_CONT) }
@@ -274,6 +281,7 @@ final class CurlTransfer {
     // 100 Continue, 103 Early Hints: the real one follows.
     guard status >= 200 else { return true }
     isHeadDone = true
+    forgetRequest()
     return owner.received(
       head: UpstreamHead(status: status, reason: reason, version: version, headers: fields, decoded: nil))
   }

@@ -13,7 +13,8 @@ package final class Exchange {
   package let id: CallID
   /// Where the response body goes.
   package let out: OutBuffer
-  package private(set) var head: UpstreamHead?
+  /// The final head has come.
+  private var hasHead = false
   /// When upstream was last heard of, monotonic ns.
   @exclusivity(unchecked) private(set) var lastByteNs: Int64
   /// When the client went away although upstream was still at it.
@@ -101,7 +102,7 @@ package final class Exchange {
     if request.zeroNs == nil { sent() }
     let head = withoutCoding(received)
     guard let head else { return false }
-    self.head = head
+    hasHead = true
     let isStream = HeaderRules.mediaType(head.headers.first("content-type")) == "text/event-stream"
     if isStream, tape == nil {
       openTape(zeroNs: request.zeroNs ?? loop.now)
@@ -145,13 +146,13 @@ package final class Exchange {
     if let verdict { return close(verdict) }
     if code == CURLE_OK {
       // libcurl takes the end of the connection inside of a head for the end of a response.
-      guard head == nil else { return close(ExchangeOutcome(cause: .endOfBody)) }
+      guard !hasHead else { return close(ExchangeOutcome(cause: .endOfBody)) }
       let detail = "\(request.upstream.origin) closed the connection inside the head of its answer"
       return close(ExchangeOutcome(cause: .upstreamFailed, detail: detail))
     }
     let failure = transfer?.failure(code, origin: request.upstream.origin, options: loop.options)
     let cause: CallEnd.Cause =
-      head != nil ? .upstreamClosed : failure?.isTimeout == true ? .timeout : .upstreamFailed
+      hasHead ? .upstreamClosed : failure?.isTimeout == true ? .timeout : .upstreamFailed
     close(
       ExchangeOutcome(cause: cause, detail: failure?.sentence, isOverload: failure?.isDescriptorShortage ?? false))
   }
