@@ -167,8 +167,7 @@ let package = Package(
       dependencies: [
         "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
         "TapePricing", "TapeReplay", "TapeReplayServer", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction",
-        "TapeOTLP", arguments,
-        logging,
+        "TapeOTLP", "CTapeShims", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
 

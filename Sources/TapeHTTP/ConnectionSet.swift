@@ -6,12 +6,24 @@ package import TapeLoop
 package protocol ConnectionHandler: AnyObject {
   /// A request is whole. Nothing more is read from the client until its response is out.
   func begin(_ request: InboundRequest, now: Int64)
+  /// A request whose large body is still coming in: pieces of it follow.
+  func begin(streaming request: InboundRequest, now: Int64)
+  /// - Returns: false if no more is to be read for now; `ServerConnection.readOn` ends that.
+  func received(_ piece: [UInt8]) -> Bool
+  func bodyEnded(now: Int64)
   /// The client has taken some of what is in the connection's `out`.
   func sentSome(now: Int64)
   /// The response is out to its last byte.
   func responseSent()
   /// The client is gone, or sent away for a reason, inside a response. The connection is closed behind this.
   func clientLeft(now: Int64, detail: String?)
+}
+
+extension ConnectionHandler {
+  // Whoever streams no bodies is never told of one.
+  package func begin(streaming request: InboundRequest, now: Int64) {}
+  package func received(_ piece: [UInt8]) -> Bool { true }
+  package func bodyEnded(now: Int64) {}
 }
 
 /// The connections of one server: takes them in, keeps their number bounded, looks after their deadlines.
@@ -29,6 +41,8 @@ package final class ConnectionSet: ListenerOwner {
   package var makeHandler: (ServerConnection) -> (any ConnectionHandler)? = { _ in nil }
   /// Runs work behind the events at hand, outside of any connection's own code.
   package var later: (@escaping () -> Void) -> Void = { _ in }
+  /// Whether a request's large body is handed on while it comes in, instead of when it is whole.
+  package var streams: (InboundRequest) -> Bool = { _ in false }
   /// Tells people what hinders the server.
   package var warn: (String) -> Void = { _ in }
   /// Called when a connection has come or gone.
@@ -113,7 +127,8 @@ package final class ConnectionSet: ListenerOwner {
   }
 
   func takeParser() -> RequestParser {
-    parsers.popLast() ?? RequestParser(maxHeaderBytes: limits.maxHeaderBytes, maxBodyBytes: limits.maxBodyBytes)
+    parsers.popLast()
+      ?? RequestParser(maxHeaderBytes: limits.maxHeaderBytes, maxBodyBytes: limits.maxBodyBytes, streams: streams)
   }
 
   func give(_ parser: RequestParser) {

@@ -11,6 +11,8 @@ package struct InboundRequest {
   package var headers: [HeaderField]
   package var body: [UInt8] = []
   package var hasBody = false
+  /// Of a body that goes on behind what is in `body`: how long it is as a whole, if that is known.
+  package var length: Int?
   /// HTTP/1.0: no chunks, and the connection closes unless told otherwise.
   package var isVersion10: Bool
   /// Another request may follow, on this connection and through the parser that read this one.
@@ -43,6 +45,10 @@ package final class RequestParser {
     /// The client waits for leave to send its body.
     case expectsContinue
     case request(InboundRequest)
+    /// A request whose body is large: what has come of it is with it, the rest follows as `body`, then `bodyEnd`.
+    case begun(InboundRequest)
+    case body([UInt8])
+    case bodyEnd(keepsAlive: Bool)
   }
 
   private enum Phase {
@@ -54,6 +60,12 @@ package final class RequestParser {
   private let channel: EmbeddedChannel
   private let maxHeaderBytes: Int
   private let maxBodyBytes: Int
+  /// Whether a request's large body is to be handed on while it comes in.
+  private let streams: (InboundRequest) -> Bool
+  /// Larger bodies are streamed, where they may be.
+  private static let wholeBytes = 256 << 10
+  /// Bytes of the body that is being streamed; nil for none.
+  private var streamedBytes: Int?
   private var phase = Phase.head
   /// What has come of a head.
   private var head: [UInt8] = []
@@ -63,7 +75,10 @@ package final class RequestParser {
   /// What the decoder was told otherwise.
   private var prepared = RequestHead.Prepared()
 
-  package init(maxHeaderBytes: Int, maxBodyBytes: Int) {
+  package init(
+    maxHeaderBytes: Int, maxBodyBytes: Int, streams: @escaping (InboundRequest) -> Bool = { _ in false }
+  ) {
+    self.streams = streams
     channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
     self.maxHeaderBytes = maxHeaderBytes
     self.maxBodyBytes = maxBodyBytes
@@ -152,13 +167,15 @@ package final class RequestParser {
         let waits = try begin(head)
         if waits { return .expectsContinue }
       case .body(let buffer):
-        try append(buffer)
+        if let step = try append(buffer) { return step }
       case .end:
         guard let done = request else { continue }
         request = nil
         phase = .head
         blank = BlankLineFinder()
-        return .request(done)
+        guard streamedBytes != nil else { return .request(done) }
+        streamedBytes = nil
+        return .bodyEnd(keepsAlive: done.keepsAlive)
       }
     }
     return nil
@@ -179,7 +196,8 @@ package final class RequestParser {
     } else if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }) {
       guard length <= maxBodyBytes else { throw bodyTooLarge }
       request.hasBody = true
-      request.body.reserveCapacity(length)
+      request.length = length
+      if length <= Self.wholeBytes || !streams(request) { request.body.reserveCapacity(length) }
       phase = .fixedBody(remaining: length)
     }
     self.request = request
@@ -201,15 +219,30 @@ package final class RequestParser {
     }
   }
 
-  private func append(_ buffer: ByteBuffer) throws(RequestRefusal) {
-    guard var current = request else { return }
+  /// - Returns: what is to be done with a body that is streamed.
+  private func append(_ buffer: ByteBuffer) throws(RequestRefusal) -> Step? {
+    if case .fixedBody(let remaining) = phase { phase = .fixedBody(remaining: remaining - buffer.readableBytes) }
+    if let before = streamedBytes {
+      streamedBytes = before + buffer.readableBytes
+      if before + buffer.readableBytes > maxBodyBytes { throw bodyTooLarge }
+      return .body(Array(buffer.readableBytesView))
+    }
+    guard var current = request else { return nil }
     // Not two owners of the body while it grows.
     request = nil
     current.body.append(contentsOf: buffer.readableBytesView)
-    if case .fixedBody(let remaining) = phase { phase = .fixedBody(remaining: remaining - buffer.readableBytes) }
     let size = current.body.count
-    request = current
     if size > maxBodyBytes { throw bodyTooLarge }
+    let isLarge = (current.length ?? size) > Self.wholeBytes
+    guard isLarge, streams(current), size < current.length ?? .max else {
+      request = current
+      return nil
+    }
+    streamedBytes = size
+    let begun = current
+    current.body = []
+    request = current
+    return .begun(begun)
   }
 
   private var bodyTooLarge: RequestRefusal {

@@ -42,6 +42,8 @@ package final class ServerConnection: EventSource {
   /// Bytes read behind the request at work.
   private var unread: [UInt8] = []
   private var parser: RequestParser?
+  /// The body of the request at work still comes in.
+  private var bodyGoesOn = false
   /// The client sends no more. It may still read.
   private var isHalfClosed = false
   private var probe = Probe()
@@ -51,6 +53,8 @@ package final class ServerConnection: EventSource {
   var isVersion10 = false
   var framing = ResponseFraming.none
   package internal(set) var headIsOut = false
+  /// The head may have been sent: it cannot be taken back.
+  private var headIsCommitted = false
   /// The connection can be used for another request.
   var keepsAlive = true
   private var responseIsWhole = false
@@ -85,7 +89,11 @@ package final class ServerConnection: EventSource {
     case .closed: return
     case .reading: if !events.isDisjoint(with: [.readable, .peerClosed]) { read(now: now) }
     case .responding:
-      if events.contains(.peerClosed) { halfClosed(now: now) }
+      if bodyGoesOn {
+        if !events.isDisjoint(with: [.readable, .peerClosed]) { read(now: now) }
+      } else if events.contains(.peerClosed) {
+        halfClosed(now: now)
+      }
       if events.contains(.writable) { send(now: now) }
     case .lingering: if !resets { discard() }
     }
@@ -98,7 +106,7 @@ package final class ServerConnection: EventSource {
       activeNs = now
       take(UnsafeRawBufferPointer(rebasing: scratch[..<count]), now: now)
     } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
-      close()
+      left(now: now)
     }
   }
 
@@ -118,12 +126,31 @@ package final class ServerConnection: EventSource {
           unread = Array(bytes[position...])
           giveParserBack(keepsAlive: request.keepsAlive)
           return begin(request, now: now)
+        case .begun(let request):
+          begin(request, goesOn: true, now: now)
+        case .body(let piece):
+          if handler?.received(piece) == false { watch(interest.subtracting([.readable, .peerClosed])) }
+        case .bodyEnd(let keepsAlive):
+          unread = Array(bytes[position...])
+          giveParserBack(keepsAlive: keepsAlive)
+          bodyGoesOn = false
+          watch(interest.subtracting(.readable).union(.peerClosed))
+          handler?.bodyEnded(now: now)
+          return
         }
+        // A handler may have had enough of it.
+        if phase == .closed || phase == .lingering { return }
       }
     } catch {
       giveParserBack(keepsAlive: false)
-      refuse(error)
+      if bodyGoesOn { handler?.clientLeft(now: now, detail: error.message) }
+      if headIsOut, bodyGoesOn { close() } else { refuse(error) }
     }
+  }
+
+  /// More of a body that is streamed can be taken.
+  package func readOn() {
+    if bodyGoesOn, phase == .responding { watch(interest.union([.readable, .peerClosed])) }
   }
 
   private func giveParserBack(keepsAlive: Bool) {
@@ -137,25 +164,27 @@ package final class ServerConnection: EventSource {
     }
   }
 
-  private func begin(_ request: InboundRequest, now: Int64) {
+  private func begin(_ request: InboundRequest, goesOn: Bool = false, now: Int64) {
+    bodyGoesOn = goesOn
     startResponding()
     isHead = request.method == "HEAD"
     isVersion10 = request.isVersion10
     keepsAlive = request.keepsAlive
-    handler?.begin(request, now: now)
+    if goesOn { handler?.begin(streaming: request, now: now) } else { handler?.begin(request, now: now) }
   }
 
   private func startResponding() {
     phase = .responding
-    headIsOut = false
+    (headIsOut, headIsCommitted) = (false, false)
     responseIsWhole = false
     resets = false
     probe = Probe()
-    watch(isHalfClosed ? [] : [.peerClosed])
+    watch(bodyGoesOn ? [.readable, .peerClosed] : isHalfClosed ? [] : [.peerClosed])
   }
 
   /// Answers a request that is not taken, and closes.
   func refuse(_ refusal: RequestRefusal) {
+    bodyGoesOn = false
     startResponding()
     keepsAlive = false
     isHead = false
@@ -217,7 +246,15 @@ package final class ServerConnection: EventSource {
   package func flush(now: Int64) {
     guard phase != .closed else { return }
     out.commit()
+    headIsCommitted = headIsOut
     send(now: now)
+  }
+
+  /// Takes back a head that nobody can have had yet, so that another can be sent. Nothing happens behind a flush.
+  package func takeHeadBack() {
+    guard headIsOut, !headIsCommitted, !out.hasCommitted else { return }
+    out.reset()
+    headIsOut = false
   }
 
   /// Sends what may be sent.
@@ -259,6 +296,8 @@ package final class ServerConnection: EventSource {
     responseIsWhole = false
     handler?.responseSent()
     guard phase == .responding else { return }
+    // Answered before all of it was sent: the rest is thrown away with the connection.
+    if bodyGoesOn { (bodyGoesOn, keepsAlive) = (false, false) }
     if keepsAlive, !set.isStopping {
       readNext()
     } else {
@@ -337,6 +376,9 @@ package final class ServerConnection: EventSource {
       }
     case .responding:
       if isHalfClosed { sendProbe(now: now) }
+      if bodyGoesOn, interest.contains(.readable), still > set.limits.requestTimeoutNs {
+        return left(now: now, detail: "the request did not come to its end")
+      }
       guard set.limits.stuckNs > 0, let stuckNs, now - stuckNs > set.limits.stuckNs else { return }
       left(now: now, detail: "the client stopped reading")
     case .lingering: if !resets, still > set.limits.lingerNs { close() }

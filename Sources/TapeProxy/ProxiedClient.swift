@@ -12,6 +12,8 @@ final class ProxiedClient: ConnectionHandler, ExchangeClient {
   private let proxy: ProxyCore
   private let connection: ServerConnection
   private var exchange: Exchange?
+  /// The body of the request at work, while it comes in.
+  private var upload: UploadQueue?
 
   init(_ connection: ServerConnection, of proxy: ProxyCore) {
     self.connection = connection
@@ -33,6 +35,22 @@ final class ProxiedClient: ConnectionHandler, ExchangeClient {
     exchange = proxy.loop.start(upstream, client: self, out: connection.out)
   }
 
+  func begin(streaming request: InboundRequest, now: Int64) {
+    guard var upstream = proxy.upstreamRequest(request, now: now) else { return begin(request, now: now) }
+    let queue = UploadQueue(request.body, length: request.length)
+    queue.hasRoom = { [connection] in connection.readOn() }
+    (upstream.body, upstream.open.body, upstream.zeroNs, upstream.upload) = ([], [], nil, queue)
+    upload = queue
+    exchange = proxy.loop.start(upstream, client: self, out: connection.out)
+  }
+
+  func received(_ piece: [UInt8]) -> Bool { upload?.add(piece) ?? true }
+
+  func bodyEnded(now: Int64) {
+    upload = nil
+    exchange?.bodyEnded(now: now)
+  }
+
   /// An answer of the proxy's own.
   private func answer(_ append: (ServerConnection) -> Void) {
     append(connection)
@@ -42,11 +60,11 @@ final class ProxiedClient: ConnectionHandler, ExchangeClient {
 
   func sentSome(now: Int64) { exchange?.sentSome() }
 
-  func responseSent() { exchange = nil }
+  func responseSent() { (exchange, upload) = (nil, nil) }
 
   func clientLeft(now: Int64, detail: String?) {
-    exchange?.clientLeft(now: now, drain: proxy.options.drainOnAbort, detail: detail)
-    exchange = nil
+    exchange?.clientLeft(now: now, drain: proxy.options.drainOnAbort && upload == nil, detail: detail)
+    (exchange, upload) = (nil, nil)
   }
 
   // MARK: The exchange
@@ -61,6 +79,8 @@ final class ProxiedClient: ConnectionHandler, ExchangeClient {
 
   func ended(_ exchange: Exchange, _ outcome: ExchangeOutcome) {
     guard !connection.isClosed else { return }
+    // What the archive refused to take in the same moment is not sent.
+    if outcome.cause == .archiveStopped { connection.takeHeadBack() }
     guard connection.headIsOut else { return answerFailure(exchange, outcome) }
     let isClean = outcome.cause == .endOfBody
     connection.endResponse(isClean: isClean, trailers: exchange.trailers)

@@ -21,6 +21,7 @@ final class ProxyCore {
     limits.stuckNs = Int64(options.recorder.idleTimeoutSeconds * 1e9)
     connections = ConnectionSet(limits: limits, loop: loop.events, buffers: loop.buffers)
     connections.makeHandler = { [unowned self] in ProxiedClient($0, of: self) }
+    connections.streams = { [unowned self] in self.isPassedThrough($0) }
     connections.later = { work in loop.later { _ in work() } }
     connections.warn = { [log] in log.warning("\($0)") }
     connections.countChanged = { count in
@@ -35,6 +36,14 @@ final class ProxyCore {
   func listen(on listener: Listener) { connections.listen(on: listener) }
 
   // MARK: Requests
+
+  /// Whether a request's body is of no interest for the tape: a generation's is on it, as a whole.
+  private func isPassedThrough(_ request: InboundRequest) -> Bool {
+    guard let route = options.routes.first(where: { $0.target(for: request.target) != nil }),
+      let target = route.target(for: request.target)
+    else { return false }
+    return !GenerationEndpoints.contains(method: request.method, target: target)
+  }
 
   /// What goes upstream for a client's request, and what of it goes on tape; nil if nobody is there for its path.
   func upstreamRequest(_ request: InboundRequest, now: Int64) -> UpstreamRequest? {

@@ -17,6 +17,7 @@ final class CurlTransfer {
   private let errorText: UnsafeMutablePointer<CChar>
   private var isReleased = false
   private var lacksDescriptors = false
+  private var isPaused = false
   /// The request body, where the moment of its last byte must be known; empty otherwise.
   private let upload: [UInt8]
   private var uploaded = 0
@@ -50,7 +51,8 @@ final class CurlTransfer {
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     setConnection(request.upstream, loop.options)
     setRequest(request)
-    setCallbacks(marksSent: request.zeroNs == nil)
+    setCallbacks(marksSent: request.zeroNs == nil && request.upload == nil)
+    if let queue = request.upload { setUpload(queue) }
     guard multi.add(easy) else {
       release()
       return nil
@@ -72,9 +74,26 @@ final class CurlTransfer {
     headers = nil
   }
 
-  func pause() { curl_easy_pause(easy, CURLPAUSE_RECV) }
+  /// Streams go on for long behind their heads, and nothing of the request is sent again.
+  private func forgetRequest() {
+    tape_easy_slist(easy, CURLOPT_HTTPHEADER, nil)
+    curl_slist_free_all(headers)
+    headers = nil
+  }
 
-  func resume() { curl_easy_pause(easy, CURLPAUSE_CONT) }
+  /// Nothing more is read from upstream until `resume`.
+  func pause() {
+    isPaused = true
+    curl_easy_pause(easy, CURLPAUSE_RECV)
+  }
+
+  func resume() {
+    isPaused = false
+    curl_easy_pause(easy, CURLPAUSE_CONT)
+  }
+
+  /// There is more of the body to send. Not from inside a callback.
+  func sendOn() { curl_easy_pause(easy, isPaused ? CURLPAUSE_RECV : CURLPAUSE_CONT) }
 
   func failure(_ code: CURLcode, origin: String, options: RecorderOptions) -> UpstreamFailure {
     var systemError = 0
@@ -140,7 +159,8 @@ final class CurlTransfer {
       tape_easy_long(easy, CURLOPT_NOBODY, 1)
     } else if request.hasBody {
       tape_easy_long(easy, CURLOPT_POST, 1)
-      tape_easy_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.body.count))
+      let length = request.upload.map { $0.length ?? -1 } ?? request.body.count
+      tape_easy_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(length))
       if request.zeroNs != nil {
         _ = request.body.withUnsafeBytes { body in
           tape_easy_pointer(easy, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
@@ -158,6 +178,9 @@ final class CurlTransfer {
     // What libcurl would add of its own.
     for name in ["Accept", "Content-Type", "Expect", "User-Agent"] where request.headers.first(name) == nil {
       headers = curl_slist_append(headers, "\(name):")
+    }
+    if let queue = request.upload, queue.length == nil {
+      headers = curl_slist_append(headers, "Transfer-Encoding: chunked")
     }
     tape_easy_slist(easy, CURLOPT_HTTPHEADER, headers)
   }
@@ -191,6 +214,19 @@ final class CurlTransfer {
       return goesOn ? count : 0
     }
     if marksSent { setUpload(me) }
+  }
+
+  /// Feeds a body that still comes in. It cannot be sent twice, so it does not go to a connection that may turn out to be
+  /// closed.
+  private func setUpload(_ queue: UploadQueue) {
+    tape_easy_long(easy, CURLOPT_FRESH_CONNECT, 1)
+    tape_easy_pointer(easy, CURLOPT_READDATA, Unmanaged.passUnretained(queue).toOpaque())
+    tape_easy_callback(easy, CURLOPT_READFUNCTION) { buffer, size, count, queue in
+      guard let buffer, let queue else { return 0 }
+      return Unmanaged<UploadQueue>.fromOpaque(queue)._withUnsafeGuaranteedRef {
+        $0.take(into: UnsafeMutableRawBufferPointer(start: buffer, count: size * count)) ?? Int(CURL_READFUNC_PAUSE)
+      }
+    }
   }
 
   /// Feeds the body by callback, to learn when its last byte goes out.
@@ -274,6 +310,7 @@ final class CurlTransfer {
     // 100 Continue, 103 Early Hints: the real one follows.
     guard status >= 200 else { return true }
     isHeadDone = true
+    forgetRequest()
     return owner.received(
       head: UpstreamHead(status: status, reason: reason, version: version, headers: fields, decoded: nil))
   }

@@ -1,3 +1,4 @@
+internal import CTapeShims
 internal import Foundation
 internal import Logging
 internal import Synchronization
@@ -44,6 +45,7 @@ final class ServeSession: Sendable {
     if let options { try startProxy(options, stopping) }
     let workers = startWorkers(stopping)
     let page = ui.map { startPage($0, token, stopping) }
+    tape_forget_startup_code()
     await waitForEnd(stopping)
     page?.cancel()
     for worker in workers { await worker.wait() }

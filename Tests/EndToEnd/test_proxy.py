@@ -1,5 +1,6 @@
 """How the recording proxy behaves towards clients and upstreams that do not behave."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -433,6 +434,108 @@ def test_trailers_reach_the_client_but_for_those_that_frame_the_message(tapedeck
     assert data.endswith(b"\r\n0\r\nX-Sum: 42\r\n\r\n")
     tapedeck.stop(proxy)
     assert tapedeck.run("cat", "@1", text=False) == b"".join(text_frames(2))
+
+
+class Sink:
+    """An upstream that reads a body slowly, and says what it was."""
+
+    def __init__(self, pause=0.0):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}"
+        self.pause, self.got, self.heads = pause, 0, []
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            connection, _ = self.server.accept()
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        try:
+            self.answer(connection, connection.makefile("rb"))
+        except (ConnectionError, ValueError):
+            pass
+
+    def answer(self, connection, reader):
+        while line := reader.readline():
+            head = [line.decode().strip()]
+            while (line := reader.readline()) not in (b"\r\n", b""):
+                head.append(line.decode().strip().lower())
+            self.heads.append(head)
+            digest = hashlib.sha256()
+            for piece in self.body(reader, head):
+                digest.update(piece)
+                self.got += len(piece)
+                time.sleep(self.pause)
+            answer = digest.hexdigest().encode()
+            kind = b"text/event-stream" if "stream" in head[0] else b"text/plain"
+            if kind == b"text/event-stream":
+                answer = b"data: " + answer + b"\n\n"
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(answer), answer))
+
+    @staticmethod
+    def body(reader, head):
+        if "transfer-encoding: chunked" in head:
+            while size := int(reader.readline(), 16):
+                yield reader.read(size)
+                reader.readline()
+            reader.readline()
+            return
+        left = next((int(line.split(": ")[1]) for line in head if line.startswith("content-length")), 0)
+        while left:
+            piece = reader.read(min(left, 1 << 16))
+            if not piece:
+                return
+            left -= len(piece)
+            yield piece
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_body_goes_upstream_while_it_comes_in(tapedeck, chunked):
+    sink = Sink(pause=0.001)
+    proxy = tapedeck.serve(sink.url, "--no-index", "--no-seal", "--max-body-bytes", "300M")
+    get(proxy.url + "/warm")
+    before = memory(proxy)
+    client = raw_http.Client(proxy.url)
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {100 << 20}"
+    client.socket.sendall(f"POST /v1/files HTTP/1.1\r\nHost: h\r\n{length}\r\n\r\n".encode())
+    digest = hashlib.sha256()
+    for number in range(100):
+        piece = os.urandom(1 << 10) * 1024
+        digest.update(piece)
+        client.socket.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+        if number == 20:
+            assert sink.got > 1 << 20, "nothing goes upstream before all is there"
+    if chunked:
+        client.socket.sendall(b"0\r\n\r\n")
+    assert client.answer().body.decode() == digest.hexdigest()
+    assert memory(proxy, "VmHWM") - before < 24
+    # The connection goes on, and what streams back is taped with a note instead of the body.
+    body = b"z" * (1 << 20)
+    answer = client.post(body, "/v1/stream-of-mine")
+    assert answer.body == b"data: " + hashlib.sha256(body).hexdigest().encode() + b"\n\n"
+    tapedeck.stop(proxy)
+    tapedeck.run("index")
+    [call] = tapedeck.calls()
+    assert "request:large" in str(tapedeck.run("export", "--to", "frames", call["call_id"]))
+
+
+def test_a_client_that_leaves_inside_its_large_body_and_one_that_sends_too_much(tapedeck):
+    sink = Sink()
+    proxy = tapedeck.serve(sink.url, "--no-index", "--no-seal", "--max-body-bytes", "2M")
+    client = raw_http.Client(proxy.url)
+    client.socket.sendall(b"POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 1_000_000)
+    tapedeck.wait_for(lambda: sink.got)
+    client.close()
+    large = raw_http.post(proxy.url, b"x" * ((2 << 20) + 1), "/v1/files")
+    assert large.status == 413
+    client = raw_http.Client(proxy.url)
+    client.socket.sendall(b"POST /v1/files HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(3):
+        client.socket.sendall(b"100000\r\n" + b"x" * (1 << 20) + b"\r\n")
+    assert client.answer().status == 413
+    assert get(proxy.url + "/still")[0] == 200
+    tapedeck.stop(proxy)
 
 
 def test_what_is_no_http_is_told_so_at_once(tapedeck, upstream):
