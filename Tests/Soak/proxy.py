@@ -51,6 +51,11 @@ class Received:
         self.number, self.asked, self.call, self.head, self.status = number, asked, None, False, None
         self.length, self.digest, self.end = 0, hashlib.sha256(), REFUSED
 
+    def record(self):
+        """What is kept of it on disk, for whoever looks into a failure."""
+        return {"request": self.number, "call": self.call, "status": self.status, "bytes": self.length,
+                "sha256": self.digest.hexdigest(), "end": self.end, "asked": self.asked}
+
     def take(self, data):
         self.length += len(data)
         self.digest.update(data)
@@ -84,9 +89,9 @@ class Traffic:
 
     @staticmethod
     def _plan(random_):
-        gap = random_.choice([0, 5_000, 20_000, 50_000, 100_000, 200_000])
+        gap = random_.choice([0, 10_000, 20_000, 50_000, 100_000, 200_000])
         frames = random_.randint(1, 200) if gap == 0 else random_.randint(1, max(5, 6_000_000 // gap))
-        return {"frames": frames, "gap": gap, "size": random_.choice([200, 500, 500, 2000]),
+        return {"frames": frames, "gap": gap, "size": random_.choice([200, 300, 500, 1000]),
                 "leaves": random_.randint(1, frames) if random_.random() < 0.1 else None,
                 "slow": random_.random() < 0.05, "closes": random_.random() < 0.5}
 
@@ -145,6 +150,8 @@ class Traffic:
 class Proxy:
     """`tapedeck serve` on one port, started again after each kill."""
 
+    LONGEST_STOP = 120
+
     def __init__(self, store, upstream, log):
         self.store, self.upstream, self.log, self.port = store, upstream, log, free_port()
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("TAPEDECK_", "ORQ_"))}
@@ -178,9 +185,18 @@ class Proxy:
         self.kills += 1
 
     def stop(self):
+        """The last one is told to stop. It seals first what those that were killed have left, which may take its time:
+        then it is killed, too."""
+        began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        if (code := self.process.wait(120)) != 0:
-            raise SystemExit(f"soak: told to stop, the proxy ended with {code}: {self.log.read_text()[-2000:]}")
+        try:
+            if (code := self.process.wait(self.LONGEST_STOP)) != 0:
+                raise SystemExit(f"soak: told to stop, the proxy ended with {code}: {self.log.read_text()[-2000:]}")
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return f"told to stop, it was at work still after {self.LONGEST_STOP} s, and was killed"
+        return f"stopping took {time.monotonic() - began:.1f} s"
 
 
 async def soak(proxy, traffic, minutes, streams, seed):
@@ -313,14 +329,16 @@ def main():
         traffic = Traffic(proxy.port, options.seed)
         proxy.start()
         asyncio.run(soak(proxy, traffic, options.minutes, options.streams, options.seed))
-        proxy.stop()
-    received = traffic.received
+        received = traffic.received
+        with open(scratch / "received.ndjson", "w") as lines:
+            lines.writelines(json.dumps(one.record()) + "\n" for one in received)
+        stopped = proxy.stop()
     problems, states = compare(received, proxy.environment)
     problems += check_archive(proxy.store, proxy.environment, scratch)
     ends = collections.Counter(one.end for one in received)
     print(f"{len(received)} requests ({', '.join(f'{n} {end}' for end, n in ends.most_common())}), {proxy.kills} kills, "
           f"{sum(one.length for one in received):,} bytes received; on tape: {', '.join(f'{n} {state}' for state, n in states.most_common())}; "
-          f"slowest start {proxy.slowest_start * 1000:.0f} ms, peak memory {proxy.peak_mb:.0f} MB, failures {len(problems)}")
+          f"slowest start {proxy.slowest_start * 1000:.0f} ms, peak memory {proxy.peak_mb:.0f} MB, {stopped}; failures {len(problems)}")
     for problem in problems[:50]:
         print("FAILED:", problem)
     if problems:
