@@ -159,6 +159,13 @@ def test_promtool_accepts_the_rules_and_the_configuration():
         assert done.returncode == 0 and "SUCCESS" in done.stdout, done.stdout + done.stderr
 
 
+def test_each_alert_is_raised_when_it_should_be_and_only_then():
+    done = promtool("test", "rules", DASHBOARDS / "prometheus" / "rules_test.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    alerts = set(re.findall(r"alert: (\w+)", (DASHBOARDS / "prometheus" / "rules.yml").read_text()))
+    assert alerts == set(re.findall(r"alertname=\"(\w+)\"", (DASHBOARDS / "prometheus" / "rules_test.yml").read_text()))
+
+
 @pytest.fixture
 def prometheus(tmp_path, tapedeck):
     """Starts one that scrapes an address each second; gives a function that asks it."""
