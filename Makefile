@@ -19,7 +19,7 @@ ifeq ($(shell uname -s),Linux)
 RELEASE_FLAGS += -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker -z -Xlinker pack-relative-relocs
 endif
 
-.PHONY: help deps demo build release test test-unit test-clients protos fuzz sanitize sanitize-address sanitize-thread soak faults lint format bench install clean check-tools
+.PHONY: help deps demo build release test test-unit test-clients protos fuzz sanitize sanitize-address sanitize-thread soak faults screenshots lint format bench install clean check-tools
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,10 @@ $(VENV)/ready: Tests/EndToEnd/requirements.txt
 
 test-clients: build $(VENV)/ready
 	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) $(VENV)/bin/python -m pytest -q Tests/EndToEnd
+
+screenshots: build $(VENV)/ready ## a picture of every page, in .build/screenshots
+	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) TAPEDECK_SCREENSHOTS=.build/screenshots \
+	  $(VENV)/bin/python -m pytest -q Tests/EndToEnd/test_web.py -k picture
 
 fuzz: check-tools ## look for inputs that break a decoder: make fuzz TARGET=journal SECONDS=600
 	SWIFT=$(SWIFT) SECONDS_EACH=$(or $(SECONDS),60) Tests/Fuzz/run $(TARGET)
