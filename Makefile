@@ -113,8 +113,10 @@ endif
 bench: release ## every target beside its floor and peers, as a markdown table: FLAGS='--only proxy,replay --rounds 5'
 	Tests/Bench/run $(FLAGS)
 
-screenshots: build $(VENV)/ready ## pictures of the dashboards over the demo's store, in dashboards/screenshots
+screenshots: build $(VENV)/ready ## pictures of the dashboards in dashboards/screenshots, of every page of the web UI in .build/screenshots
 	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) $(VENV)/bin/python dashboards/screenshots.py
+	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) TAPEDECK_SCREENSHOTS=.build/screenshots \
+	  $(VENV)/bin/python -m pytest -q Tests/EndToEnd/test_web.py -k picture
 
 COMPLETIONS = $(INSTALL_BIN)/tapedeck-live --generate-completion-script
 DEST = $(DESTDIR)$(PREFIX)

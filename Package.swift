@@ -132,7 +132,8 @@ let package = Package(
     .target(
       name: "TapeWeb",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeArchive", "TapeDialects", "TapeQuery", "TapeExport", crypto, logging,
+        "TapeTypes", "TapeJSON", "TapeArchive", "TapeDialects", "TapeQuery", "TapeExport", "CTapeShims", crypto,
+        logging,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -92,7 +92,9 @@ struct ServeCommand: AsyncParsableCommand {
       try configured.setting("index", flag: index, default: true),
       try configured.setting("seal", flag: seal, default: true)
     )
-    let store = try Store(path: store.path(configured), access: .writing)
+    // Who only looks at a store may do so where it cannot be written.
+    let writes = upstream != nil || indexes || seals
+    let store = try Store(path: store.path(configured), access: writes ? .writing : .reading)
     let stopping = StopFlag()
     let session = ServeSession(
       store: store, indexes: indexes, seals: seals, retention: retention, log: Console.logger)

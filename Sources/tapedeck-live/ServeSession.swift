@@ -152,6 +152,8 @@ final class ServeSession: Sendable {
 
   /// The journal is closed now: what has ended is sealed and in the catalogue before we go.
   private func finish() throws {
+    // Who only looked at a store leaves it as it is.
+    guard indexes || seals || proxy.withLock({ $0 != nil }) else { return }
     if seals { Self.seal(store, log) } else { Eraser.finish(in: store, log: log, keeper: KeepUsage.keeper) }
     if indexes { try Indexer(store: store, log: log).run() }
   }

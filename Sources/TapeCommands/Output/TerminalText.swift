@@ -11,7 +11,9 @@ package enum TerminalText {
   /// The same lines, of JSON or CSV, with JSON escapes for what a terminal would obey but for ends of lines and tabs.
   package static func escapedJSON(_ json: [UInt8]) -> [UInt8] {
     let text = String(decoding: json, as: UTF8.self)
-    func isObeyed(_ scalar: Unicode.Scalar) -> Bool { VisibleText.isUnsafe(scalar) && !["\n", "\r", "\t"].contains(scalar) }
+    func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
+      VisibleText.isUnsafe(scalar) && !["\n", "\r", "\t"].contains(scalar)
+    }
     guard text.unicodeScalars.contains(where: isObeyed) else { return json }
     var out: [UInt8] = []
     for scalar in text.unicodeScalars {

@@ -131,7 +131,7 @@ struct CallPage {
     head(&data)
     let request = RequestView(call: call, shown: shown, text: text)
     data[list: "request"] = request.messages
-    data["otherRequest"] = request.rest.map { Show.cut($0, to: 100_000) }
+    data[lines: "otherRequest"] = request.rest.map { Show.cut($0, to: 100_000) }
     data[list: "choices"] = (shown["choices"]?.array ?? []).map(choice)
     data[list: "attachments"] = Pages.media(of: call).map { medium in
       PageData([
@@ -143,7 +143,7 @@ struct CallPage {
       var data = PageData()
       data["name"] = item.at("metadata", "file_name")?.shown
       data["score"] = item.at("metadata", "search_score")?.shown
-      data["text"] = item["document"]?.shown.map { Show.cut($0, to: Self.mostText) }
+      data[lines: "text"] = item["document"]?.shown.map { Show.cut($0, to: Self.mostText) }
       return data
     }
     data[list: "defects"] = (shown["defects"]?.array ?? []).prefix(200).map { defect in
@@ -157,8 +157,8 @@ struct CallPage {
     bill(&data)
     integrity(&data)
     FrameTable(call: call, first: question.frame).fill(&data)
-    data["curl"] = CurlCommand(call: call).text
-    data["extra"] = shown.at("extra").flatMap { extra in
+    data[lines: "curl"] = CurlCommand(call: call).text
+    data[lines: "extra"] = shown.at("extra").flatMap { extra in
       extra == .object([]) ? nil : Show.cut(String(decoding: extra.pretty, as: UTF8.self), to: 100_000)
     }
     let base = Links.call(id)
@@ -213,7 +213,7 @@ struct CallPage {
       var data = PageData()
       data["name"] = tool.at("name")?.shown
       data["id"] = tool.at("id")?.shown
-      data["arguments"] = tool.at("arguments")?.string.map { Show.cut(Self.laidOut($0), to: Self.mostText) }
+      data[lines: "arguments"] = tool.at("arguments")?.string.map { Show.cut(Self.laidOut($0), to: Self.mostText) }
       return data
     }
     data[list: "images"] = (choice["image_urls"]?.array ?? []).map {

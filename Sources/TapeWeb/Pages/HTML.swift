@@ -61,6 +61,12 @@ struct PageData {
     set { values[name] = newValue.map { HTML(escaping: $0).text } ?? Nothing() as Any }
   }
 
+  /// The same with its lines.
+  subscript(lines name: String) -> String? {
+    get { values[name] as? String }
+    set { values[name] = newValue.map { HTML(escaping: $0, keepingLines: true).text } ?? Nothing() as Any }
+  }
+
   subscript(html name: String) -> HTML? {
     get { (values[name] as? String).map { HTML($0) } }
     set { values[name] = newValue?.text ?? Nothing() as Any }

@@ -7,7 +7,7 @@ extension Pages {
   func identities(_ request: WebRequest) async throws -> Response {
     let items = request.query.filled
     try items.check(known: ["identity", "age", "top"])
-    let question = try UsageQuestion(items.with("by", "identity").with("age", items.one("age") ?? "all"))
+    let question = try UsageQuestion(items.with("by", "identity").with("age", items.one("age") ?? "30d"))
     let data = try await desk.ask { engine in
       try IdentitiesPage(question: question).html(engine)
     }

@@ -64,8 +64,9 @@ struct ReplayPage {
       ])
     }
     let choice = shown["choices"]?.array?.first
-    data["text"] = (choice?.at("content")?.string ?? choice?.at("refusal")?.string).map { Show.cut($0, to: 100_000) }
-    data["reasoning"] = choice?.at("reasoning")?.string.map { Show.cut($0, to: 100_000) }
+    let text = choice?.at("content")?.string ?? choice?.at("refusal")?.string
+    data[lines: "text"] = text.map { Show.cut($0, to: 100_000) }
+    data[lines: "reasoning"] = choice?.at("reasoning")?.string.map { Show.cut($0, to: 100_000) }
     return data
   }
 }

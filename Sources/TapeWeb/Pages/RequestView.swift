@@ -22,7 +22,7 @@ struct RequestView {
       data[list: "tools"] = message.toolCalls.map { tool in
         var data = PageData()
         data["name"] = tool.name
-        data["arguments"] = Show.cut(tool.arguments, to: CallPage.mostText)
+        data[lines: "arguments"] = Show.cut(tool.arguments, to: CallPage.mostText)
         return data
       }
       return data

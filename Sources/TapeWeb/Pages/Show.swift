@@ -15,6 +15,8 @@ enum Show {
     return String(decoding: out, as: UTF8.self)
   }
 
+  static func calls(_ number: Int) -> String { "\(count(number)) \(number == 1 ? "call" : "calls")" }
+
   static func number(_ value: JSONValue?) -> Double? {
     switch value {
     case .number(let text), .string(let text): Double(text)

@@ -64,8 +64,8 @@ struct ThreadPage {
       var data = PageData()
       data["kind"] = change["kind"]?.string
       data["role"] = change.at("role")?.string
-      data["before"] = change.at("before")?.string.map(Self.cut)
-      data["after"] = change.at("after")?.string.map(Self.cut)
+      data[lines: "before"] = change.at("before")?.string.map(Self.cut)
+      data[lines: "after"] = change.at("after")?.string.map(Self.cut)
       return data
     }
     data[list: "messages"] = (call["messages"]?.array ?? []).map { message in
@@ -89,7 +89,7 @@ struct ThreadPage {
     (message["tool_calls"]?.array ?? []).map { tool in
       var data = PageData()
       data["name"] = tool.at("name")?.shown
-      data["arguments"] = tool.at("arguments")?.shown.map(cut)
+      data[lines: "arguments"] = tool.at("arguments")?.shown.map(cut)
       return data
     }
   }

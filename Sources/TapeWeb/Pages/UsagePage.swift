@@ -149,9 +149,9 @@ struct UsagePage {
     data["prompt"] = Show.count(totals.at("prompt_tokens")) ?? "–"
     data["completion"] = Show.count(totals.at("completion_tokens")) ?? "–"
     data["cached"] = Show.count(totals.at("cached_tokens")) ?? "–"
-    data["errors"] = Show.count(totals["errors"]) ?? "0"
+    data["errors"] = Show.calls(totals["errors"]?.integer ?? 0)
     data["errorRate"] = Show.share(totals["errors"]?.integer ?? 0, of: calls)
-    data["aborts"] = Show.count(totals["aborts"]) ?? "0"
+    data["aborts"] = Show.calls(totals["aborts"]?.integer ?? 0)
     data["abortRate"] = Show.share(totals["aborts"]?.integer ?? 0, of: calls)
     for key in ["ttft_p50_ms", "ttft_p95_ms", "ttft_p99_ms", "duration_p50_ms", "duration_p95_ms", "duration_p99_ms"] {
       data[key] = Show.duration(totals.at(key)) ?? "–"

@@ -34,7 +34,11 @@ struct UsageSeries {
       buckets = []
       return
     }
-    let names = Self.names(from: range.from, to: range.to, by: bucket, zone)
+    let day: Int64 = 86_400_000_000_000
+    // A few hours are seen as part of their day.
+    let isShort = bucket == .hour && range.to - range.from < day
+    let start = isShort ? range.from / day * day : range.from
+    let names = Self.names(from: start, to: isShort ? max(range.to, start + day) : range.to, by: bucket, zone)
     buckets = names.map { name in
       var href = items.without("by", "age", "top")
       if let times = Self.bounds(of: name, by: bucket, zone) {
