@@ -206,7 +206,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TapeProxyTests",
-      dependencies: ["TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging],
+      dependencies: [
+        "TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging,
+        .product(name: "NIOCore", package: "swift-nio"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TapeIndexerTests",
