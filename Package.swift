@@ -103,8 +103,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "TapeReplay", dependencies: ["TapeTypes"],
-      swiftSettings: strict),
+      name: "TapeReplay", dependencies: ["TapeTypes", "TapeArchive", "TapeQuery"], swiftSettings: strict),
     .target(
       name: "TapeReplayServer",
       dependencies: [
@@ -225,7 +224,10 @@ let package = Package(
         "TapeJSON", logging,
       ], swiftSettings: strict),
     .testTarget(
-      name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
+      name: "TapeReplayTests",
+      dependencies: [
+        "TapeTestSupport", "TapeReplay", "TapeIndexer", "TapeArchive", "TapeTypes", logging,
+      ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayServerTests",
       dependencies: [
