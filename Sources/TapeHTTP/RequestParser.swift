@@ -59,6 +59,8 @@ package final class RequestParser {
   private var request: InboundRequest?
   private var blank = BlankLineFinder()
   private var readsAhead = false
+  /// Taken of a chunked body, with all that is around its chunks.
+  private var chunkedBytes = 0
 
   package init(maxHeaderBytes: Int, maxBodyBytes: Int) {
     channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
@@ -87,6 +89,7 @@ package final class RequestParser {
       try decode(UnsafeRawBufferPointer(rebasing: rest[..<count]))
       taken += count
       if let step = try nextStep() { return (step, taken) }
+      try checkChunks(count)
     }
     return (.needsMore, taken)
   }
@@ -97,6 +100,9 @@ package final class RequestParser {
     case .head:
       let count = blank.find(in: bytes) ?? bytes.count
       headBytes += count
+      guard !blank.line.isBroken else {
+        throw RequestHeadRules.refusal("the request line is not METHOD, one space, target, one space, HTTP/1.1")
+      }
       guard !blank.sawBareLF else {
         throw RequestRefusal(
           status: 400, code: "bad_request", message: "a line of the request head ends with LF alone: CR LF is due")
@@ -110,6 +116,15 @@ package final class RequestParser {
     case .chunkedBody:
       readsAhead = true
       return bytes.count
+    }
+  }
+
+  /// Sizes, extensions and trailers of chunks are in nobody's count of the body.
+  private func checkChunks(_ count: Int) throws(RequestRefusal) {
+    guard case .chunkedBody = phase, let request else { return }
+    chunkedBytes += count
+    guard chunkedBytes - request.body.count <= maxHeaderBytes + 16 * request.body.count else {
+      throw RequestHeadRules.refusal("the chunks of the body have more around them than in them")
     }
   }
 
@@ -151,7 +166,7 @@ package final class RequestParser {
   /// - Returns: whether the client waits before it sends the body.
   private func begin(_ head: HTTPRequestHead) throws(RequestRefusal) -> Bool {
     let fields = head.headers.map { HeaderField($0.name, $0.value) }
-    try Self.check(head)
+    try RequestHeadRules.check(head)
     var request = InboundRequest(
       method: head.method.rawValue, target: head.uri, headers: fields, isVersion10: head.version == .http1_0,
       // Behind a request that wants to change the protocol NIO's decoder takes nothing more, for good.
@@ -159,8 +174,10 @@ package final class RequestParser {
     if head.headers.contains(name: "transfer-encoding") {
       request.hasBody = true
       phase = .chunkedBody
-    } else if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }) {
-      guard length <= maxBodyBytes else { throw bodyTooLarge }
+      chunkedBytes = 0
+    } else if let stated = head.headers.first(name: "content-length") {
+      // The decoder has seen that it is a number; this is one of 64 bits at the most.
+      guard let length = Int(RequestHeadRules.trimmed(stated)), length <= maxBodyBytes else { throw bodyTooLarge }
       request.hasBody = true
       request.body.reserveCapacity(length)
       phase = .fixedBody(remaining: length)
@@ -168,20 +185,6 @@ package final class RequestParser {
     self.request = request
     let expects = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
     return expects && request.hasBody && !request.isVersion10
-  }
-
-  private static func check(_ head: HTTPRequestHead) throws(RequestRefusal) {
-    if head.method == .CONNECT {
-      throw RequestRefusal(status: 405, code: "method_not_allowed", message: "this is no tunnel: CONNECT is refused")
-    }
-    guard head.uri.utf8.first == 0x2F else {
-      throw RequestRefusal(
-        status: 400, code: "bad_request", message: "the request target must be a path: this proxy has one upstream only"
-      )
-    }
-    if head.version != .http1_0, head.headers[canonicalForm: "host"].count != 1 {
-      throw RequestRefusal(status: 400, code: "bad_request", message: "the request must have exactly one Host header")
-    }
   }
 
   private func append(_ buffer: ByteBuffer) throws(RequestRefusal) {
@@ -206,6 +209,8 @@ private struct BlankLineFinder {
   private var lineIsEmpty = true
   private var sawLine = false
   private var sawCR = false
+  /// The first line with anything in it.
+  private(set) var line = RequestLineCheck()
   /// A line that is not blank ended without CR. The decoder would blame the HTTP version for it.
   private(set) var sawBareLF = false
 
@@ -214,12 +219,18 @@ private struct BlankLineFinder {
     for (index, byte) in bytes.enumerated() {
       switch byte {
       case 0x0A:
-        if sawLine, !sawCR { sawBareLF = true }
+        if sawLine {
+          line.take(byte)
+          if !sawCR { sawBareLF = true }
+        }
         if lineIsEmpty, sawLine { return index + 1 }
         lineIsEmpty = true
         sawCR = false
-      case 0x0D: sawCR = true
+      case 0x0D:
+        if sawLine { line.take(byte) }
+        sawCR = true
       default:
+        line.take(byte)
         lineIsEmpty = false
         sawCR = false
         sawLine = true

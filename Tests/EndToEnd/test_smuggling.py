@@ -111,7 +111,6 @@ SMUGGLED = {
     "underscored length": sized(b"Content_Length: 0\x00", LENGTH),
     # Chunks that are none.
     "chunk size overflow": chunked(b"%x\r\n%s\r\n0\r\n\r\n" % ((1 << 64) + len(BODY), BODY)),
-    "chunk size of 16 digits": chunked(b"ffffffffffffffff\r\n" + BODY),
     "chunk size of 17 digits": chunked(b"1" + b"0" * 16 + b"\r\n" + BODY),
     "chunk size negative": chunked(b"-1\r\n\r\n0\r\n\r\n"),
     "chunk size with 0x": chunked(b"0x%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
@@ -129,10 +128,10 @@ SMUGGLED = {
     "bare LF in a chunk extension": chunked(b"%x;a\nb\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
     "bare CR in a chunk extension": chunked(b"%x;a\rb\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
     "NUL in a chunk extension": chunked(b"%x;a\x00\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
-    "chunk extension without end": chunked(b"%x;%s\r\n%s\r\n0\r\n\r\n" % (len(BODY), b"a" * 70000, BODY)),
+    "chunk extension without end": chunked(b"%x;%s\r\n%s\r\n0\r\n\r\n" % (len(BODY), b"a" * 200000, BODY)),
     "many long chunk extensions": chunked(b"1;%s\r\n{\r\n" % (b"a" * 4000) * 64 + b"0\r\n\r\n"),
     "last chunk with LF": chunked(b"%x\r\n%s\r\n0\n\n" % (len(BODY), BODY)),
-    "length among trailers": chunked(CHUNKS[:-2] + b"Content-Length: 5\n\r\n\r\n"),
+    "length among trailers": chunked(CHUNKS[:-2] + b"Content-Length: 5\r\n\r\n"),
     "bare LF in trailers": chunked(CHUNKS[:-2] + b"X: y\n\r\n"),
     "NUL in trailers": chunked(CHUNKS[:-2] + b"X: \x00\r\n\r\n"),
     "folded trailer": chunked(CHUNKS[:-2] + b"X: y\r\n z\r\n\r\n"),
@@ -172,7 +171,7 @@ SMUGGLED = {
 # What has a status of its own.
 OTHERS = {
     "chunk extension without end": {400, 413, 431}, "many long chunk extensions": {400, 413, 431},
-    "endless trailers": {400, 413, 431}, "chunk size of 16 digits": {400, 413}, "CL of 2^63": {400, 413},
+    "endless trailers": {400, 413, 431}, "CL of 2^63": {400, 413},
     "an HTTP/2 client": {400, 505}, "HTTP/1.10": {400, 505}, "HTTP/0.9": {400, 505},
 }
 
@@ -230,12 +229,12 @@ def test_what_might_be_read_in_two_ways_is_refused(servers, server, name):
 
 TAKEN = {
     "a length": sized(LENGTH),
-    "a length with zeros and spaces": sized(b"Content-Length:  00%d \t" % len(BODY)),
+    "a length with zeros and spaces": sized(b"Content-Length:  00%d " % len(BODY)),
     "chunks": chunked(CHUNKS),
     "chunks in capitals": sized(b"TRANSFER-ENCODING:\tChunked ", body=CHUNKS),
     "chunk sizes with zeros and capitals": chunked(b"000%X\r\n%s\r\n000\r\n\r\n" % (len(BODY), BODY)),
     "a chunk extension": chunked(b'%x;a=b;c="d"\r\n%s\r\n0;e\r\n\r\n' % (len(BODY), BODY)),
-    "trailers": chunked(CHUNKS[:-2] + b"X-Checksum: 1\r\nContent-Length: 7\r\n\r\n"),
+    "trailers": chunked(CHUNKS[:-2] + b"X-Checksum: 1\r\nX-More:\r\n\r\n"),
     "empty lines in front": b"\r\n\r\n" + sized(LENGTH),
     "tabs and other bytes in values": sized(b"X: a\tb \xc3\xa9\xff", LENGTH),
     "names of all characters": sized(b"!#$%&'*+-.^_`|~0aZ: y", LENGTH),
