@@ -96,8 +96,12 @@ package final class Exchange {
   func received(head received: UpstreamHead) -> Bool {
     lastByteNs = loop.now
     if request.zeroNs == nil { sent() }
-    let head = withoutCoding(received)
-    guard let head else { return false }
+    var fault = ""
+    guard let checked = UpstreamHeadRules.checked(received, fault: &fault) else {
+      verdict = ExchangeOutcome(cause: .upstreamFailed, detail: "\(request.upstream.origin) \(fault)")
+      return false
+    }
+    guard let head = withoutCoding(checked) else { return false }
     self.head = head
     let isStream = HeaderRules.mediaType(head.headers.first("content-type")) == "text/event-stream"
     if isStream, tape == nil {
