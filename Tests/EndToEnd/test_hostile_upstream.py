@@ -26,20 +26,23 @@ class Scripted:
                 connection, _ = self.server.accept()
             except OSError:
                 return
-            with connection:
-                head = b""
-                while b"\r\n\r\n" not in head:
-                    if not (piece := connection.recv(65536)):
-                        break
-                    head += piece
-                self.requests.append(head)
-                try:
-                    connection.sendall(self.answer)
-                    connection.shutdown(socket.SHUT_WR)
-                    while connection.recv(65536):
-                        pass
-                except OSError:
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                if not (piece := connection.recv(65536)):
+                    break
+                head += piece
+            self.requests.append(head)
+            try:
+                connection.sendall(self.answer)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
                     pass
+            except OSError:
+                pass
 
 
 @pytest.fixture
@@ -183,7 +186,7 @@ def test_interim_responses_are_no_final_ones(scripted, proxy):
     assert (answer.status, answer.body) == (200, BODY) and answer.header("link") is None
 
 
-@pytest.mark.parametrize("answer", [b"hello there\n", b"HTTP/2.0 200 OK\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"ICY 200 OK\r\n\r\n",
+@pytest.mark.parametrize("answer", [b"hello there\n", b"HTTP/1.1 abc OK\r\n\r\n", b"ICY 200 OK\r\n\r\n",
                                     b"HTTP/1.1 999999 OK\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b""])
 def test_what_is_no_http_is_502_with_a_reason(tapedeck, scripted, proxy, answer):
     scripted.answer = answer
