@@ -111,8 +111,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "TapeReplay", dependencies: ["TapeTypes"],
-      swiftSettings: strict),
+      name: "TapeReplay", dependencies: ["TapeTypes", "TapeArchive", "TapeQuery"], swiftSettings: strict),
     .target(
       name: "TapeReplayServer",
       dependencies: [
@@ -215,7 +214,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TapeProxyTests",
-      dependencies: ["TapeProxy", "TapeHTTP", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging],
+      dependencies: [
+        "TapeProxy", "TapeHTTP", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging,
+        .product(name: "NIOCore", package: "swift-nio"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TapeIndexerTests",
@@ -231,7 +233,10 @@ let package = Package(
         "TapeJSON", logging,
       ], swiftSettings: strict),
     .testTarget(
-      name: "TapeReplayTests", dependencies: ["TapeReplay", "TapeArchive", "TapeTypes"], swiftSettings: strict),
+      name: "TapeReplayTests",
+      dependencies: [
+        "TapeTestSupport", "TapeReplay", "TapeIndexer", "TapeArchive", "TapeTypes", logging,
+      ], swiftSettings: strict),
     .testTarget(
       name: "TapeReplayServerTests",
       dependencies: [

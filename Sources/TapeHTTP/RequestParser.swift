@@ -74,6 +74,8 @@ package final class RequestParser {
   private var readsAhead = false
   /// What the decoder was told otherwise.
   private var prepared = RequestHead.Prepared()
+  /// Taken of a chunked body, with all that is around its chunks.
+  private var chunkedBytes = 0
 
   package init(
     maxHeaderBytes: Int, maxBodyBytes: Int, streams: @escaping (InboundRequest) -> Bool = { _ in false }
@@ -111,8 +113,10 @@ package final class RequestParser {
         readsAhead = true
         try decode(rest)
         taken += rest.count
+        chunkedBytes += rest.count
       }
       if let step = try nextStep() { return (step, taken) }
+      try checkChunks()
     }
     return (.needsMore, taken)
   }
@@ -124,6 +128,12 @@ package final class RequestParser {
     let end = blank.find(in: bytes)
     let count = end ?? bytes.count
     head.append(contentsOf: bytes[..<count])
+    guard head.first.map(RequestHead.canBegin(with:)) ?? true else {
+      throw RequestHeadRules.refusal("this is no HTTP: plain HTTP is spoken here")
+    }
+    guard !blank.line.isBroken else {
+      throw RequestHeadRules.refusal("the request line is not METHOD, one space, target, one space, HTTP/1.1")
+    }
     guard !blank.sawBareLF else {
       throw RequestRefusal(
         status: 400, code: "bad_request", message: "a line of the request head ends with LF alone: CR LF is due")
@@ -132,15 +142,21 @@ package final class RequestParser {
       throw RequestRefusal(
         status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
     }
-    guard head.first.map(RequestHead.canBegin(with:)) ?? true else {
-      throw RequestRefusal(status: 400, code: "bad_request", message: "this is no HTTP: plain HTTP/1.1 is spoken here")
-    }
     guard end != nil else { return count }
     prepared = RequestHead.prepared(head)
     try decode(channel.allocator.buffer(bytes: prepared.bytes ?? head))
     prepared.bytes = nil
     head.removeAll(keepingCapacity: true)
     return count
+  }
+
+  /// Sizes, extensions and trailers of chunks are in nobody's count of the body.
+  private func checkChunks() throws(RequestRefusal) {
+    guard case .chunkedBody = phase, let request else { return }
+    let inside = streamedBytes ?? request.body.count
+    guard chunkedBytes - inside <= maxHeaderBytes + 16 * inside else {
+      throw RequestHeadRules.refusal("the chunks of the body have more around them than in them")
+    }
   }
 
   private func decode(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) {
@@ -184,7 +200,7 @@ package final class RequestParser {
   /// - Returns: whether the client waits before it sends the body.
   private func begin(_ head: HTTPRequestHead) throws(RequestRefusal) -> Bool {
     let fields = head.headers.map { HeaderField($0.name, $0.value) }
-    try Self.check(head)
+    try RequestHeadRules.check(head)
     var request = InboundRequest(
       method: prepared.method ?? head.method.rawValue, target: prepared.target ?? head.uri, headers: fields,
       isVersion10: head.version == .http1_0,
@@ -193,8 +209,10 @@ package final class RequestParser {
     if head.headers.contains(name: "transfer-encoding") {
       request.hasBody = true
       phase = .chunkedBody
-    } else if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }) {
-      guard length <= maxBodyBytes else { throw bodyTooLarge }
+      chunkedBytes = 0
+    } else if let stated = head.headers.first(name: "content-length") {
+      // The decoder has seen that it is a number; this is one of 64 bits at the most.
+      guard let length = Int(RequestHeadRules.trimmed(stated)), length <= maxBodyBytes else { throw bodyTooLarge }
       request.hasBody = true
       request.length = length
       if length <= Self.wholeBytes || !streams(request) { request.body.reserveCapacity(length) }
@@ -203,20 +221,6 @@ package final class RequestParser {
     self.request = request
     let expects = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
     return expects && request.hasBody && !request.isVersion10
-  }
-
-  private static func check(_ head: HTTPRequestHead) throws(RequestRefusal) {
-    if head.method == .CONNECT {
-      throw RequestRefusal(status: 405, code: "method_not_allowed", message: "this is no tunnel: CONNECT is refused")
-    }
-    guard head.uri.utf8.first == 0x2F else {
-      throw RequestRefusal(
-        status: 400, code: "bad_request", message: "the request target must be a path: this proxy has one upstream only"
-      )
-    }
-    if head.version != .http1_0, head.headers[canonicalForm: "host"].count != 1 {
-      throw RequestRefusal(status: 400, code: "bad_request", message: "the request must have exactly one Host header")
-    }
   }
 
   /// - Returns: what is to be done with a body that is streamed.

@@ -319,9 +319,6 @@ final class CurlTransfer {
     var slice = bytes[...]
     while let first = slice.first, first == 0x20 || first == 0x09 { slice = slice.dropFirst() }
     while let last = slice.last, last == 0x20 || last == 0x09 { slice = slice.dropLast() }
-    // RFC 9110 §5.5: what could be taken for the end of a line becomes a space.
-    let isPlain = !slice.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 }
-    return isPlain
-      ? HeaderText.text(slice) : HeaderText.text(slice.map { $0 == 0x0D || $0 == 0x0A || $0 == 0 ? 0x20 : $0 })
+    return HeaderText.text(slice)
   }
 }

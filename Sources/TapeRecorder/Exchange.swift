@@ -113,8 +113,12 @@ package final class Exchange {
     lastByteNs = loop.now
     if request.zeroNs == nil { sent() }
     if request.zeroNs == nil { request.zeroNs = loop.now }
-    let head = withoutCoding(received)
-    guard let head else { return false }
+    var fault = ""
+    guard let checked = UpstreamHeadRules.checked(received, fault: &fault) else {
+      verdict = ExchangeOutcome(cause: .upstreamFailed, detail: "\(request.upstream.origin) \(fault)")
+      return false
+    }
+    guard let head = withoutCoding(checked) else { return false }
     hasHead = true
     let isStream = HeaderRules.mediaType(head.headers.first("content-type")) == "text/event-stream"
     if isStream, tape == nil {

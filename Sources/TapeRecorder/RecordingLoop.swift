@@ -27,6 +27,8 @@ package final class RecordingLoop: @unchecked Sendable {
   private let log: Logger
   private let lastID = Mutex<CallID?>(nil)
   private var exchanges: [Exchange] = []
+  /// What others receive and this loop tapes.
+  let bodies = BodyTapes()
   @exclusivity(unchecked) private var touchedClients: ContiguousArray<any ExchangeClient> = []
   /// Those that get their bytes right now.
   private var flushingClients: ContiguousArray<any ExchangeClient> = []
@@ -188,6 +190,7 @@ package final class RecordingLoop: @unchecked Sendable {
 
   private func stopTapedCalls() {
     for exchange in exchanges where exchange.isTaped { stop(exchange) }
+    bodies.stopAll(archiveFailure)
   }
 
   // MARK: Deadlines
@@ -241,9 +244,9 @@ package final class RecordingLoop: @unchecked Sendable {
     events.poster.post { work(self) }
   }
 
-  /// Ends `run` once the last exchange has ended.
+  /// Ends `run` once the last exchange and the last body have ended.
   package func finishWhenIdle() {
-    afterBatch = { [unowned self] in if self.exchanges.isEmpty { self.finish() } }
+    afterBatch = { [unowned self] in if self.exchanges.isEmpty, self.bodies.isEmpty { self.finish() } }
   }
 
   /// Ends `run`. Calls that are open stay without an end record.

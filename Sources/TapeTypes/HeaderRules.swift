@@ -48,6 +48,12 @@ package enum HeaderRules {
     return trimmed(type).lowercased()
   }
 
+  /// How the body is encoded, in lower case; nil if it is not.
+  package static func contentCoding(_ headers: [HeaderField]) -> String? {
+    guard let coding = headers.first("content-encoding").map({ trimmed($0[...]).lowercased() }) else { return nil }
+    return coding.isEmpty || coding == "identity" ? nil : coding
+  }
+
   private static func lower(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte }
 
   private static func trimmed(_ text: Substring) -> String {

@@ -29,7 +29,7 @@ class Answer:
 class Client:
     def __init__(self, url):
         host, port = url.removeprefix("http://").split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=30)
+        self.socket = socket.create_connection((host, int(port)), timeout=15)
         self.buffer = b""
 
     def close(self):

@@ -1,4 +1,4 @@
-public import TapeTypes
+package import TapeTypes
 
 #if canImport(Glibc)
   internal import Glibc
@@ -6,19 +6,19 @@ public import TapeTypes
   internal import Darwin
 #endif
 
-/// Plays a recorded call: hands out each frame when it is due, never early.
-public struct Player: Sendable {
+/// Plays a recorded call on the calling thread: hands out each frame when it is due, never early.
+package struct BlockingPlayer: Sendable {
   /// How a replay went.
-  public struct Report: Sendable, Equatable {
-    public var frames = 0
-    public var bytes = 0
+  package struct Report: Sendable, Equatable {
+    package var frames = 0
+    package var bytes = 0
     /// The latest that a frame was handed out, ns behind its due time.
-    public var worstLatenessNs: Int64 = 0
+    package var worstLatenessNs: Int64 = 0
   }
 
-  public let pace: ReplayPace
+  package let pace: ReplayPace
 
-  public init(pace: ReplayPace) {
+  package init(pace: ReplayPace) {
     self.pace = pace
   }
 
@@ -29,7 +29,7 @@ public struct Player: Sendable {
   ///
   /// - Parameter frame: gets the index of the frame and its bytes; what it throws ends the replay.
   @discardableResult
-  public func play(_ call: RecordedCall, frame: (Int, ArraySlice<UInt8>) throws -> Void) rethrows -> Report {
+  package func play(_ call: RecordedCall, frame: (Int, ArraySlice<UInt8>) throws -> Void) rethrows -> Report {
     var report = Report()
     let start = Self.monotonicNs()
     for index in 0..<call.frameCount {
