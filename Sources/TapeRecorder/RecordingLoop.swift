@@ -10,7 +10,7 @@ package import TapeTypes
 ///
 /// A turn handles all events that are ready. Then what they staged goes to the journal in one
 /// write, and only then does each client get its bytes, in one send. So nobody ever has a
-/// byte that is not on tape. Everything but `post`, `newCallID` and `counters` belongs to the loop's thread;
+/// byte that is not on tape. Everything but `post`, `newCallID`, `counters` and `syncReadings` belongs to the loop's thread;
 /// `@unchecked Sendable` says no more than that the reference may be handed to that thread.
 package final class RecordingLoop: @unchecked Sendable {
   package let events: EventLoop
@@ -27,11 +27,15 @@ package final class RecordingLoop: @unchecked Sendable {
   private let log: Logger
   private let lastID = Mutex<CallID?>(nil)
   private var exchanges: [Exchange] = []
+  /// What others receive and this loop tapes.
+  let bodies = BodyTapes()
   @exclusivity(unchecked) private var touchedClients: ContiguousArray<any ExchangeClient> = []
   /// Those that get their bytes right now.
   private var flushingClients: ContiguousArray<any ExchangeClient> = []
   private var deferred: [(RecordingLoop) -> Void] = []
-  private(set) var isArchiveFailing = false
+  package private(set) var isArchiveFailing = false
+  /// What the archive failed with last.
+  package var archiveFailure: String { journal.counters.lastError?.description ?? "the archive takes no writes" }
   private var sweepTimer: LoopTimer?
   private var sweepers: [(_ now: Int64) -> Void] = []
 
@@ -71,6 +75,9 @@ package final class RecordingLoop: @unchecked Sendable {
     return exchange
   }
 
+  /// How the journal's syncing is doing; from any thread.
+  package var syncReadings: SyncReadings { journal.syncReadings }
+
   package var openExchanges: Int { exchanges.count }
 
   func forget(_ exchange: Exchange) {
@@ -85,8 +92,7 @@ package final class RecordingLoop: @unchecked Sendable {
   /// Ends a call that the archive cannot take.
   func stop(_ exchange: Exchange) {
     exchange.out.dropUncommitted()
-    let reason = journal.counters.lastError?.description ?? "the archive takes no writes"
-    exchange.stop(ExchangeOutcome(cause: .archiveStopped, detail: reason))
+    exchange.stop(ExchangeOutcome(cause: .archiveStopped, detail: archiveFailure))
   }
 
   // MARK: Names
@@ -184,6 +190,7 @@ package final class RecordingLoop: @unchecked Sendable {
 
   private func stopTapedCalls() {
     for exchange in exchanges where exchange.isTaped { stop(exchange) }
+    bodies.stopAll(archiveFailure)
   }
 
   // MARK: Deadlines
@@ -237,9 +244,9 @@ package final class RecordingLoop: @unchecked Sendable {
     events.poster.post { work(self) }
   }
 
-  /// Ends `run` once the last exchange has ended.
+  /// Ends `run` once the last exchange and the last body have ended.
   package func finishWhenIdle() {
-    afterBatch = { [unowned self] in if self.exchanges.isEmpty { self.finish() } }
+    afterBatch = { [unowned self] in if self.exchanges.isEmpty, self.bodies.isEmpty { self.finish() } }
   }
 
   /// Ends `run`. Calls that are open stay without an end record.

@@ -1,15 +1,15 @@
 import Synchronization
 public import TapeArchive
-import TapeRedaction
 import TapeLoop
-import TapeTypes
+import TapeRedaction
+@_exported public import TapeTypes
 
 /// Makes HTTP calls and tapes their responses while they stream.
 ///
 /// One recorder is one writer of the store, with a thread of its own. Any number of
 /// calls may run at a time.
 public final class TapeRecorder: Sendable {
-  private let loop: RecordingLoop
+  let loop: RecordingLoop
   private let thread: LoopThread
   private let isClosed = Mutex(false)
 
@@ -36,27 +36,38 @@ public final class TapeRecorder: Sendable {
   public func stream(_ request: TapeRequest) -> TapeStream {
     let id = loop.newCallID(wallNs: loop.wallNow)
     let pipe = StreamPipe()
-    let refusal = isClosed.withLock { isClosed -> TapeError? in
-      if isClosed { return TapeError(.failed, "the recorder is closed") }
-      // Inside the lock: behind the post that closes, nothing would run.
-      loop.post { loop in Self.start(request, id: id, pipe: pipe, on: loop) }
-      return nil
-    }
-    if let refusal { pipe.finish(nil, failure: refusal) }
+    let isOpen = post { Self.start(request, id: id, pipe: pipe, on: $0) }
+    if !isOpen { pipe.finish(nil, failure: TapeError(.failed, "the recorder is closed")) }
     return TapeStream(callID: id, pipe: pipe)
   }
 
   /// Waits for the calls that run, syncs and closes the journal. No call can be started afterwards.
+  ///
+  /// Blocks its thread: whoever reads a stream has to get on meanwhile. Bodies that nobody has begun to read are left.
   public func close() {
     beginToClose()
     thread.join()
+  }
+
+  /// Has the loop's thread do something.
+  ///
+  /// - Returns: false if the recorder is closed: then it is not done.
+  func post(_ work: @escaping @Sendable (RecordingLoop) -> Void) -> Bool {
+    isClosed.withLock { isClosed in
+      // Inside the lock: behind the post that closes, nothing would run.
+      if !isClosed { loop.post(work) }
+      return !isClosed
+    }
   }
 
   private func beginToClose() {
     isClosed.withLock { isClosed in
       guard !isClosed else { return }
       isClosed = true
-      loop.post { $0.finishWhenIdle() }
+      loop.post { loop in
+        loop.bodies.leaveUnread()
+        loop.finishWhenIdle()
+      }
     }
   }
 

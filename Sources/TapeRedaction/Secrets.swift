@@ -61,6 +61,14 @@ package struct Secrets: Sendable {
     }
   }
 
+  /// What an error says of itself, for the tape: not more than its type where that has a credential in it.
+  package static func describing(_ error: any Error) -> String {
+    let text = String("\(error)".prefix(1000))
+    var url = SecretURL(isTarget: false)
+    let cleaned = url.cleaned(text) ?? text
+    return SecretRules.isSecret(value: cleaned.utf8) ? "\(type(of: error))" : cleaned
+  }
+
   /// First 16 hex digits of the HMAC-SHA256 of a credential, without its scheme: `Bearer x` and `x` are one key.
   package func fingerprint(_ credential: String) -> String {
     let value = credential.split(separator: " ").last.map(String.init) ?? credential

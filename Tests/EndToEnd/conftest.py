@@ -54,14 +54,19 @@ class Tapedeck:
 
     def serve(self, upstream, *flags, prefix=()):
         """Starts the proxy; gives its process, with `.url` and `.log` set."""
-        log = self.store.parent / f"serve-{len(self.running)}.log"
-        process = self.popen(
-            "serve", "--upstream", upstream, "--listen", "127.0.0.1:0", *([] if "--ui" in flags else ["--ui", "off"]), *flags,
-            prefix=prefix, stderr=open(log, "wb"), stdout=subprocess.DEVNULL,
-        )
+        ui = [] if "--ui" in flags else ["--ui", "off"]
+        return self.listening("proxy", "serve", "--upstream", upstream, "--listen", "127.0.0.1:0", *ui, *flags, prefix=prefix)
+
+    def replay_server(self, *flags):
+        """Starts the replay server; gives its process, with `.url` and `.log` set."""
+        return self.listening("replay", "replay", "--listen", "127.0.0.1:0", *flags)
+
+    def listening(self, what, *arguments, prefix=()):
+        log = self.store.parent / f"{what}-{len(self.running)}.log"
+        process = self.popen(*arguments, prefix=prefix, stderr=open(log, "wb"), stdout=subprocess.DEVNULL)
         process.log = log
         deadline = time.monotonic() + 20
-        while not (found := re.search(r"proxy listening on (http://\S+)", log.read_text())):
+        while not (found := re.search(what + r" listening on (http://\S+)", log.read_text())):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
         process.url = found[1]

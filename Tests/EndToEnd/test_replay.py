@@ -23,16 +23,7 @@ from conftest import BIN, KEY, curl, request
 
 
 def replay(deck, *flags):
-    """Starts the server; gives its process, with `.url` and `.log` set."""
-    log = deck.store.parent / f"replay-{len(deck.running)}.log"
-    process = deck.popen("replay", "--listen", "127.0.0.1:0", *flags, stderr=open(log, "wb"), stdout=subprocess.DEVNULL)
-    process.log = log
-    deadline = time.monotonic() + 20
-    while not (found := re.search(r"replay listening on (http://\S+)", log.read_text())):
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-        time.sleep(0.02)
-    process.url = found[1]
-    return process
+    return deck.replay_server(*flags)
 
 
 def recorded(deck, upstream, *bodies):

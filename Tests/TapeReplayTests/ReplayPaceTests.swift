@@ -38,7 +38,7 @@ import Testing
     let clock = ContinuousClock()
     let start = clock.now
     var arrivals: [Duration] = []
-    let report = Player(pace: .original).play(call) { _, bytes in
+    let report = BlockingPlayer(pace: .original).play(call) { _, bytes in
       pieces.append(String(decoding: bytes, as: UTF8.self))
       arrivals.append(clock.now - start)
     }
@@ -55,11 +55,11 @@ import Testing
     call.end = CallEnd(offsetNs: 40_000_000, cause: .timeout, frames: 1, bytes: 1, sha256: nil)
     let clock = ContinuousClock()
     let start = clock.now
-    Player(pace: .factor(2)).play(call) { _, _ in }
+    BlockingPlayer(pace: .factor(2)).play(call) { _, _ in }
     #expect(clock.now - start >= .milliseconds(20))
     call.end?.offsetNs = .max
-    Player(pace: .instant).play(call) { _, _ in }
-    Player(pace: .fixed(nanoseconds: 1)).play(call) { _, _ in }
+    BlockingPlayer(pace: .instant).play(call) { _, _ in }
+    BlockingPlayer(pace: .fixed(nanoseconds: 1)).play(call) { _, _ in }
   }
 
   @Test func anErrorOfTheSinkEndsTheReplay() {
@@ -68,7 +68,7 @@ import Testing
       frameEnds: [1, 2])
     var count = 0
     #expect(throws: CancellationError.self) {
-      try Player(pace: .instant).play(call) { _, _ in
+      try BlockingPlayer(pace: .instant).play(call) { _, _ in
         count += 1
         throw CancellationError()
       }

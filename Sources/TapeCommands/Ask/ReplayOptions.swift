@@ -125,7 +125,7 @@ package struct ReplayOptions: ParsableArguments {
       StandardOutput.note("tapedeck: this capture has no times; it is played at once")
     }
     switch form ?? (StandardOutput.isTerminal ? .text : .raw) {
-    case .raw: Player(pace: pace).play(recorded) { _, bytes in StandardOutput.write(bytes) }
+    case .raw: BlockingPlayer(pace: pace).play(recorded) { _, bytes in StandardOutput.write(bytes) }
     case .text:
       playText(recorded, pace)
       if ![.done, .open].contains(entry.state) {
@@ -141,7 +141,7 @@ package struct ReplayOptions: ParsableArguments {
     // The first choice is the one that an application shows.
     let shown = texts.choices.first
     var typed = TypedMessage(isEscaped: StandardOutput.isTerminal, isColoured: StandardOutput.usesColour)
-    Player(pace: pace).play(recorded) { index, _ in
+    BlockingPlayer(pace: pace).play(recorded) { index, _ in
       for piece in texts.pieces(ofFrame: index) where piece.choice == shown {
         StandardOutput.write(typed.text(of: piece))
       }
