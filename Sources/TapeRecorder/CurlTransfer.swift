@@ -130,7 +130,8 @@ final class CurlTransfer {
   private func setConnection(_ upstream: UpstreamURL, _ options: RecorderOptions) {
     tape_easy_long(easy, CURLOPT_NOSIGNAL, 1)
     tape_easy_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
-    tape_easy_long(easy, CURLOPT_BUFFERSIZE, 16 << 10)
+    // Each transfer has one of its own: larger ones cost memory by the stream, and the processor's caches.
+    tape_easy_long(easy, CURLOPT_BUFFERSIZE, 4 << 10)
     tape_easy_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
     // Wait for a connection that may turn out to carry many calls rather than open many. Only
     // over TLS, where libcurl speaks HTTP/2.
