@@ -123,14 +123,18 @@ private struct GroupedNumbers: Sendable {
   private var chunks: [(groups: [Int32], numbers: [Int])] = []
 
   mutating func add(_ column: UnsafePointer<Int>, _ members: [GroupMember], _ calls: [Int]) {
-    var (groups, numbers): ([Int32], [Int]) = ([], [])
-    groups.reserveCapacity(members.count)
-    numbers.reserveCapacity(members.count)
-    for member in members {
-      let value = column[calls[member.place]]
-      guard value != UsageBlock.none else { continue }
-      groups.append(Int32(truncatingIfNeeded: member.group))
-      numbers.append(value)
+    var groups: [Int32] = []
+    let numbers = [Int](unsafeUninitializedCapacity: members.count) { numbers, count in
+      groups = [Int32](unsafeUninitializedCapacity: members.count) { groups, known in
+        for member in members {
+          let value = column[calls[member.place]]
+          if value == UsageBlock.none { continue }
+          groups[count] = Int32(truncatingIfNeeded: member.group)
+          numbers[count] = value
+          count += 1
+        }
+        known = count
+      }
     }
     chunks.append((groups, numbers))
   }
