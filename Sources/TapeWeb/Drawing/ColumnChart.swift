@@ -23,6 +23,9 @@ struct ColumnChart {
   let unit: (Double) -> String
   let columns: [Column]
 
+  /// What the upper line stands for.
+  var peak: String { unit(columns.reduce(0) { max($0, $1.highest) }) }
+
   /// nil for nothing to show.
   var svg: HTML? {
     let most = columns.reduce(0) { max($0, $1.highest) }
@@ -38,11 +41,6 @@ struct ColumnChart {
       text += self.column(column, x: Double(place) * width, width: width, most: most)
     }
     text += "<line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"\(Int(Self.height) + 1)\" y2=\"\(Int(Self.height) + 1)\"/>"
-    // What the lines stand for.
-    for line in [0.0, 0.5] {
-      text +=
-        "<text class=\"scale\" x=\"2\" y=\"\(Show.plain(Self.height * line + 12))\">\(unit(most * (1 - line)))</text>"
-    }
     return HTML(text + "</svg>")
   }
 

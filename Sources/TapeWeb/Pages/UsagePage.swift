@@ -202,7 +202,8 @@ struct UsagePage {
     let calls = row["calls"]?.integer ?? 0
     line["calls"] = Show.count(calls)
     line["errors"] = Show.share(row["errors"]?.integer ?? 0, of: calls)
-    line[flag: "hasErrors"] = (row["errors"]?.integer ?? 0) > 0
+    // One in ten: what is worth a look.
+    line[flag: "hasErrors"] = (row["errors"]?.integer ?? 0) * 10 >= max(calls, 1)
     line["aborts"] = Show.share(row["aborts"]?.integer ?? 0, of: calls)
     line["prompt"] = Show.count(row.at("prompt_tokens")) ?? "–"
     line["completion"] = Show.count(row.at("completion_tokens")) ?? "–"

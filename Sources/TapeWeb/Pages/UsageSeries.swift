@@ -97,7 +97,10 @@ struct UsageSeries {
         "ttftChart", chart("Time to first token", unit: Show.duration, [("a", "ttft_p50_ms"), ("line", "ttft_p95_ms")])
       ),
     ]
-    for (name, chart) in charts { data[html: name] = chart.svg }
+    for (name, chart) in charts {
+      data[html: name] = chart.svg
+      data["\(name)Peak"] = chart.peak
+    }
     data["first"] = buckets.first.map { Self.shortName($0.name) }
     data["last"] = buckets.last.map { Self.shortName($0.name) }
   }
