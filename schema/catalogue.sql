@@ -184,7 +184,7 @@ CREATE VIRTUAL TABLE call_fts USING fts5 (
 
 -- The facts of `calls` that usage is added up from once more, by columns: sums over many calls read these few bytes a
 -- call instead of whole rows. Every call is in exactly one of the two tables. Blocks do not overlap, and have up to 2048
--- calls that have ended, in the order of their keys; a call that changes takes its whole block among the loose ones.
+-- calls that have ended, by identity; a call that changes takes its whole block among the loose ones.
 --
 -- data: u32 number of calls; the name columns state, identity_id, thread_tags, deployment, provider, model,
 -- usage_unknown_reason, usage_contradiction; the number columns started_ns, has_usage + 2 * mock, prompt_tokens,

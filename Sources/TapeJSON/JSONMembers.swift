@@ -2,12 +2,27 @@
 ///
 /// So that what writes thousands of rows says once what they have, and does not make a tree of each.
 package protocol JSONMembers {
-  mutating func number(_ key: String, _ value: Int?)
+  mutating func number(_ key: JSONKey, _ value: Int?)
   /// A number that is written as this text.
-  mutating func number(_ key: String, text: String?)
-  mutating func string(_ key: String, _ value: String?)
-  mutating func strings(_ key: String, _ values: [String])
-  mutating func object(_ key: String, _ members: (inout Self) -> Void)
+  mutating func number(_ key: JSONKey, text: String?)
+  mutating func string(_ key: JSONKey, _ value: String?)
+  mutating func strings(_ key: JSONKey, _ values: [String])
+  mutating func object(_ key: JSONKey, _ members: (inout Self) -> Void)
+}
+
+/// The name of a member: one that is written in the source has nothing to be escaped, and is not looked through.
+package enum JSONKey: ExpressibleByStringLiteral {
+  case fixed(StaticString)
+  case named(String)
+
+  package init(stringLiteral value: StaticString) { self = .fixed(value) }
+
+  fileprivate var text: String {
+    switch self {
+    case .fixed(let text): text.description
+    case .named(let text): text
+    }
+  }
 }
 
 /// Members as values.
@@ -16,22 +31,22 @@ package struct JSONTree: JSONMembers {
 
   package init() {}
 
-  package mutating func number(_ key: String, _ value: Int?) { members.append(.init(key, .int(value))) }
+  package mutating func number(_ key: JSONKey, _ value: Int?) { members.append(.init(key.text, .int(value))) }
 
-  package mutating func number(_ key: String, text: String?) {
-    members.append(.init(key, text.map { .number($0) } ?? .null))
+  package mutating func number(_ key: JSONKey, text: String?) {
+    members.append(.init(key.text, text.map { .number($0) } ?? .null))
   }
 
-  package mutating func string(_ key: String, _ value: String?) { members.append(.init(key, .string(value))) }
+  package mutating func string(_ key: JSONKey, _ value: String?) { members.append(.init(key.text, .string(value))) }
 
-  package mutating func strings(_ key: String, _ values: [String]) {
-    members.append(.init(key, .array(values.map { .string($0) })))
+  package mutating func strings(_ key: JSONKey, _ values: [String]) {
+    members.append(.init(key.text, .array(values.map { .string($0) })))
   }
 
-  package mutating func object(_ key: String, _ members: (inout JSONTree) -> Void) {
+  package mutating func object(_ key: JSONKey, _ members: (inout JSONTree) -> Void) {
     var inner = JSONTree()
     members(&inner)
-    self.members.append(.init(key, .object(inner.members)))
+    self.members.append(.init(key.text, .object(inner.members)))
   }
 }
 
@@ -57,28 +72,32 @@ package struct JSONText: JSONMembers {
     swap(&out, &bytes)
   }
 
-  package mutating func number(_ key: String, _ value: Int?) {
+  package mutating func number(_ key: JSONKey, _ value: Int?) {
     begin(key)
     guard let value else { return append("null") }
     append(value)
   }
 
-  package mutating func number(_ key: String, text: String?) {
+  package mutating func number(_ key: JSONKey, text: String?) {
     begin(key)
     append(text ?? "null")
   }
 
-  package mutating func string(_ key: String, _ value: String?) {
+  package mutating func string(_ key: JSONKey, _ value: String?) {
     begin(key)
     if let value { JSONValue.write(string: value, into: &out) } else { append("null") }
   }
 
-  package mutating func strings(_ key: String, _ values: [String]) {
+  package mutating func strings(_ key: JSONKey, _ values: [String]) {
     begin(key)
-    JSONValue.array(values.map { .string($0) }).write(into: &out, indent: indent)
+    if values.isEmpty {
+      append("[]")
+    } else {
+      JSONValue.array(values.map { .string($0) }).write(into: &out, indent: indent)
+    }
   }
 
-  package mutating func object(_ key: String, _ members: (inout JSONText) -> Void) {
+  package mutating func object(_ key: JSONKey, _ members: (inout JSONText) -> Void) {
     begin(key)
     out.append(0x7B)
     indent = indent.map { $0 + 1 }
@@ -89,11 +108,17 @@ package struct JSONText: JSONMembers {
     isFirst = false
   }
 
-  private mutating func begin(_ key: String) {
+  private mutating func begin(_ key: JSONKey) {
     if !isFirst { out.append(0x2C) }
     isFirst = false
     newline(indent)
-    JSONValue.write(string: key, into: &out)
+    switch key {
+    case .fixed(let text):
+      out.append(0x22)
+      out.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+      out.append(0x22)
+    case .named(let text): JSONValue.write(string: text, into: &out)
+    }
     out.append(0x3A)
     if indent != nil { out.append(0x20) }
   }

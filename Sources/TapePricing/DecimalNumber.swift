@@ -69,9 +69,9 @@ package struct DecimalNumber: Sendable, Hashable, Comparable, CustomStringConver
     self.init(mantissa: isNegative ? -value : value, exponent: exponent)
   }
 
-  /// Can be the price of a million tokens or a thousand calls: under 10⁹, and with at most 12 places behind the point, so
-  /// that each token costs a whole number of 10⁻¹⁸ and no sum loses any of them.
-  package var isInPriceRange: Bool { self < DecimalNumber(1_000_000_000) && exponent >= -12 }
+  /// Can be the price of a million tokens or a thousand calls: under 9,000,000, and with at most 12 places behind the
+  /// point, so that each token costs a whole number of 10⁻¹⁸ that fits into 64 bits, and no sum loses any of them.
+  package var isInPriceRange: Bool { self < DecimalNumber(9_000_000) && exponent >= -12 }
 
   package var isZero: Bool { mantissa == 0 }
 

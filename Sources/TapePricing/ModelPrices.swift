@@ -36,7 +36,7 @@ struct Rate: Sendable {
     }
     guard price >= .zero else { throw PriceProblem("is negative: \(text)") }
     guard price.isInPriceRange else {
-      throw PriceProblem("is 10⁹ USD or more, or has more than 12 decimal places: \(text)")
+      throw PriceProblem("is 9,000,000 USD or more, or has more than 12 decimal places: \(text)")
     }
     return price
   }

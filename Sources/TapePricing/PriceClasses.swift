@@ -10,8 +10,6 @@ package struct PriceClasses {
   package private(set) var classes: [PriceClass] = []
   /// Why calls of a class have no cost; nil if they have one.
   private var problems: [Unpriced?] = []
-  /// The prices of classes whose prices are no whole numbers of units, or too large for that.
-  private var oddPrices: [Int: CallPrices] = [:]
   /// The classes by their model with the parts of their usage, and by their place among its prices.
   private var numbers = PairNumbers()
 
@@ -33,16 +31,13 @@ package struct PriceClasses {
 
   /// The class of a call, and what of its usage is billed.
   ///
-  /// - Parameters:
-  ///   - model: as `model(provider:model:)` numbered it.
-  ///   - at: ns since 1970.
+  /// - Parameter model: as `model(provider:model:)` numbered it.
   /// - Returns: nil for a usage that is impossible or not whole.
   package mutating func sort(
-    model: Int, prompt: Int?, completion: Int?, cached: Int?, reasoning: Int?, total: Int?, at: Int64
+    _ call: Int, of columns: UsageColumnPointers, model: Int
   ) -> (number: Int, usage: BillableUsage)? {
-    let reading = BillableUsage.read(
-      prompt: prompt, completion: completion, cached: cached, reasoning: reasoning, total: total)
-    guard case .usage(let usage) = reading else { return nil }
+    guard case .usage(let usage) = columns.usage(call) else { return nil }
+    let at = Int64(columns.started[call])
     let place = models[model].schedule.place(prompt: usage.prompt, atNs: at)
     let number = numbers.number(model << 5 | usage.parts, place)
     // One call of it stands for all, as far as dates and sizes decide.
@@ -53,12 +48,7 @@ package struct PriceClasses {
   private mutating func addClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) {
     do {
       let pricing = try search.pricing(of: usage, at: at, version: table.version).get()
-      let prices = try pricing.prices().get()
-      let units = CallUnits(prices)
-      if units == nil { oddPrices[classes.count] = prices }
-      classes.append(
-        PriceClass(
-          units: units ?? CallUnits(), isOdd: units == nil, notInUsage: names.bits(pricing.notInUsage)))
+      classes.append(PriceClass(prices: try pricing.prices().get(), notInUsage: names.bits(pricing.notInUsage)))
       problems.append(nil)
     } catch {
       // What has no cost has nothing that its cost leaves out.
@@ -70,27 +60,47 @@ package struct PriceClasses {
   /// Why calls of a class have no cost; nil if they have one.
   package func problem(_ number: Int) -> Unpriced? { problems[number] }
 
-  /// Adds what a call of a class whose prices are odd costs.
-  package func addOdd(_ usage: BillableUsage, _ number: Int, to parts: inout CostParts) {
-    if let prices = oddPrices[number] { parts.add(usage, at: prices) }
-  }
-
   /// The names of a class's `notInUsage`, or of several together; sorted.
   package func names(_ notInUsage: UInt64) -> [String] { names.names(notInUsage) }
 }
 
+/// Where the usages of many calls are, a column for each number; `Int.min` stands for none.
+package struct UsageColumnPointers {
+  private let prompt: UnsafePointer<Int>
+  private let completion: UnsafePointer<Int>
+  private let cached: UnsafePointer<Int>
+  private let reasoning: UnsafePointer<Int>
+  private let total: UnsafePointer<Int>
+  /// ns since 1970.
+  fileprivate let started: UnsafePointer<Int>
+
+  package init(
+    prompt: UnsafePointer<Int>, completion: UnsafePointer<Int>, cached: UnsafePointer<Int>,
+    reasoning: UnsafePointer<Int>, total: UnsafePointer<Int>, started: UnsafePointer<Int>
+  ) {
+    (self.prompt, self.completion, self.cached) = (prompt, completion, cached)
+    (self.reasoning, self.total, self.started) = (reasoning, total, started)
+  }
+
+  fileprivate func usage(_ call: Int) -> BillableUsage.Reading {
+    BillableUsage.read(
+      prompt: known(prompt[call]), completion: known(completion[call]), cached: known(cached[call]),
+      reasoning: known(reasoning[call]), total: known(total[call]))
+  }
+
+  private func known(_ number: Int) -> Int? { number == Int.min ? nil : number }
+}
+
 /// What calls of a class cost. No references in it: they would be counted for each of a million calls.
 package struct PriceClass: Sendable {
-  fileprivate var units = CallUnits()
-  /// Its prices are no whole numbers of units that fit: `PriceClasses.addOdd` adds what a call costs.
-  package fileprivate(set) var isOdd = false
+  fileprivate var prices = CallPrices()
   /// Why they have no cost; nil if they have one.
   package fileprivate(set) var unpriced: Unpriced.Reason?
   /// What their model bills for that a usage does not tell: a set of names.
   package fileprivate(set) var notInUsage: UInt64 = 0
 
-  /// Adds what a call costs, if that is known and not odd.
-  package func add(_ usage: BillableUsage, to parts: inout CostParts) { parts.add(usage, at: units) }
+  /// Adds what a call costs, if that is known.
+  package func add(_ usage: BillableUsage, to parts: inout CostParts) { parts.add(usage, at: prices) }
 }
 
 extension BillableUsage {

@@ -28,14 +28,15 @@ struct Pricing {
         input: price(row.input), cached: price(row.cached ?? row.input), output: price(row.output),
         reasoning: price(row.reasoning ?? row.output),
         // Per thousand.
-        request: UnitPrice(row.requests?.price(prompt: usage.prompt).shifted(by: -3) ?? .zero)))
+        request: row.requests?.price(prompt: usage.prompt).shifted(by: -3).units ?? 0))
   }
 
   private var isFree: Bool { row.isEmpty && name.hasSuffix(":free") }
 
   /// Prices are per million tokens; the tier is that of the whole prompt.
-  private func price(_ rate: Rate?) -> UnitPrice {
-    rate.map { UnitPrice($0.price(prompt: usage.prompt).shifted(by: -6)) } ?? .free
+  private func price(_ rate: Rate?) -> Int {
+    // In range (`DecimalNumber.isInPriceRange`), so that it is whole and fits.
+    Int(clamping: rate?.price(prompt: usage.prompt).shifted(by: -6).units ?? 0)
   }
 
   var cost: CostResult {

@@ -9,12 +9,7 @@ enum JSONPieces {
   static func milliseconds(_ ns: Int64?) -> JSONValue { ns.map { .number(millisecondsText($0)) } ?? .null }
 
   static func millisecondsText(_ ns: Int64) -> String {
-    var (digits, places) = (ns.magnitude, 6)
-    while places > 0, digits % 10 == 0 {
-      digits /= 10
-      places -= 1
-    }
-    return DecimalText.text(UInt128(digits), isNegative: ns < 0, exponent: -places)
+    DecimalText.trimmed(UInt128(ns.magnitude), isNegative: ns < 0, places: 6)
   }
 
   static func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }

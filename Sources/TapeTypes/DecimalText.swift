@@ -1,5 +1,24 @@
 /// Decimal numbers in plain notation, written without intermediate strings: reports have tens of thousands of them.
 package enum DecimalText {
+  /// `digits` × 10^-`places` without the zeros at its end: (12_340, 3) is `12.34`.
+  package static func trimmed(_ digits: UInt128, isNegative: Bool = false, places: Int) -> String {
+    var places = places
+    // Divisions of 128 bits are slow, and mostly there are none.
+    if var small = UInt64(exactly: digits) {
+      while places > 0, small % 10 == 0 {
+        small /= 10
+        places -= 1
+      }
+      return text(UInt128(small), isNegative: isNegative, exponent: -places)
+    }
+    var digits = digits
+    while places > 0, digits % 10 == 0 {
+      digits /= 10
+      places -= 1
+    }
+    return text(digits, isNegative: isNegative, exponent: -places)
+  }
+
   /// `digits` × 10^`exponent`, with all the places that the exponent says: (12_340, -3) is `12.340`.
   package static func text(_ digits: UInt128, isNegative: Bool = false, exponent: Int) -> String {
     // 39 digits, a sign, a point and a zero before it, and the zeros that the exponent adds.

@@ -1,11 +1,11 @@
 /// Numbers pairs of numbers from 0 in the order in which they first come: a table for sums over millions of calls, where
 /// hashing by the standard library was most of the work.
-package struct PairNumbers: Sendable {
-  package struct Pair: Sendable, Equatable {
-    package let first: Int
-    package let second: Int
+public struct PairNumbers: Sendable {
+  public struct Pair: Sendable, Equatable {
+    public let first: Int
+    public let second: Int
 
-    @inlinable package init(first: Int, second: Int) {
+    @inlinable public init(first: Int, second: Int) {
       self.first = first
       self.second = second
     }
@@ -16,12 +16,12 @@ package struct PairNumbers: Sendable {
   /// The numbers by hash, -1 for none; linear probing, at most half full. A power of two of them.
   @usableFromInline var slots = [Int32](repeating: -1, count: 16)
 
-  package init() {}
+  public init() {}
 
   package var count: Int { pairs.count }
 
   /// The number of a pair; `count` as it was before if it is new. No more than 2³⁰ pairs.
-  @inlinable package mutating func number(_ first: Int, _ second: Int) -> Int {
+  @inlinable public mutating func number(_ first: Int, _ second: Int) -> Int {
     var slot = Self.hash(first, second) & (slots.count - 1)
     while slots[slot] >= 0 {
       let number = Int(slots[slot])

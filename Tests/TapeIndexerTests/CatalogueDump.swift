@@ -1,4 +1,5 @@
 import TapeCatalogue
+import TapeTypes
 
 /// Everything a catalogue says: each table and view with its rows, full text by what it finds, usage by call. Lists of
 /// lines, so that a difference shows.
@@ -49,12 +50,16 @@ private func usage(_ snapshot: CatalogueSnapshot) throws -> [String] {
 extension UsageBlock {
   /// Each call's place in the texts of a name column.
   func places(_ name: UsageRow.Name) -> [Int] {
-    withColumns { Array(UnsafeBufferPointer(start: $0[name], count: count)) }
+    var places: [Int] = []
+    withColumns { places = Array(UnsafeBufferPointer(start: $0[name], count: count)) }
+    return places
   }
 
   /// What a number column has of each call.
   func numbers(_ number: UsageRow.Number) -> [Int] {
-    withColumns { Array(UnsafeBufferPointer(start: $0[number], count: count)) }
+    var numbers: [Int] = []
+    withColumns { numbers = Array(UnsafeBufferPointer(start: $0[number], count: count)) }
+    return numbers
   }
 }
 

@@ -131,13 +131,30 @@ struct UsagePackingTests {
     return (sizes, loose)
   }
 
-  @Test func theLatestStayLooseUntilTheyFillABlock() throws {
-    try put(0..<2047)
+  @Test func theLatestStayLooseUntilThereAreEnoughForABlock() throws {
+    try put(0..<255)
     try pack()
-    #expect(try facts() == ([], 2047))
+    #expect(try facts() == ([], 255))
+    try put(255..<2047)
+    try pack()
+    #expect(try facts() == ([2047], 0))
     try put(2047..<5000)
     try pack()
-    #expect(try facts() == ([2048, 2048], 904))
+    #expect(try facts() == ([2048, 2048, 904], 0))
+    try put(5000..<5903)
+    try pack()
+    #expect(try facts() == ([2048, 2048, 904, 903], 0))
+    try put(5903..<5904)
+    try pack()
+    #expect(try facts() == ([2048, 2048, 904, 903], 1))
+  }
+
+  @Test func smallBlocksGrowTogether() throws {
+    for start in stride(from: 0, to: 256 * 9, by: 256) {
+      try put(start..<(start + 256))
+      try pack()
+    }
+    #expect(try facts() == ([2048, 256], 0))
   }
 
   @Test func aCallThatChangesTakesItsBlockApartAndPackingPutsItTogether() throws {
@@ -154,10 +171,10 @@ struct UsagePackingTests {
     try put([3000], state: "open")
     try put(3001..<6000)
     try pack()
-    #expect(try facts() == ([2048, 2048], 1904))
+    #expect(try facts() == ([2048, 952, 2048, 951], 1))
     try put([3000])
     try pack()
-    #expect(try facts() == ([2048, 953, 2048], 951))
+    #expect(try facts() == ([2048, 953, 2048, 951], 0))
   }
 
   @Test func aCallBetweenTwoBlocksGoesToOneOfThem() throws {

@@ -14,7 +14,7 @@ import Testing
     {"id":"dated","match":["dated"],"prices":[{"input":1,"output":1},{"from":"2026-03-01","input":{"base":2,"above":[[50,4]]},"output":2}]},
     {"id":"clock","match":["clock"],"prices":[{"input":1,"output":1},{"utc":["22:00","02:30"],"input":2,"output":2}]},
     {"id":"input-only","match":["input-only"],"prices":[{"input":4,"output":null}]},
-    {"id":"odd","match":["odd"],"prices":[{"input":20000000.000000000001,"output":{"base":0.1,"above":[[100,30000000.7]]},"cached":0.2}]},
+    {"id":"dear","match":["dear"],"prices":[{"input":8999999.000000000001,"output":{"base":0.1,"above":[[100,8000000.7]]},"cached":0.2,"requests":8999999.9}]},
     {"id":"reasoner","match":["reasoner"],"prices":[{"input":1,"output":2,"reasoning":3}]}
     ]}}}
     """#
@@ -48,11 +48,23 @@ import Testing
     var reasoning: Int?
     var total: Int?
     var at: Int64
+
+    /// As the only one of its columns.
+    func columns<Result>(_ body: (UsageColumnPointers) -> Result) -> Result {
+      let numbers = [prompt, completion, cached, reasoning, total, Int(at)].map { $0 ?? Int.min }
+      return numbers.withUnsafeBufferPointer { numbers in
+        let column = { UnsafePointer(numbers.baseAddress! + $0) }
+        return body(
+          UsageColumnPointers(
+            prompt: column(0), completion: column(1), cached: column(2), reasoning: column(3), total: column(4),
+            started: column(5)))
+      }
+    }
   }
 
   private func calls(_ seed: UInt64) -> [Call] {
     var random = SeededNumbers(seed)
-    let models = ["plain", "tiered", "dated", "clock", "input-only", "reasoner", "odd", "own", "nobody"]
+    let models = ["plain", "tiered", "dated", "clock", "input-only", "reasoner", "dear", "own", "nobody"]
     let start = nanoseconds("2026-02-20T00:00:00Z")
     return (0..<4_000).map { _ in
       func count(_ limit: Int) -> Int? {
@@ -72,7 +84,7 @@ import Testing
       let isHuge = [prompt, completion, reasoning].contains { $0 ?? 0 > 1 << 40 }
       let model = models.randomElement(using: &random) ?? "plain"
       return Call(
-        model: model == "odd" && isHuge ? "plain" : model, prompt: prompt, completion: completion,
+        model: model == "dear" && isHuge ? "plain" : model, prompt: prompt, completion: completion,
         cached: Bool.random(using: &random) ? count(80) : nil, reasoning: reasoning,
         total: Bool.random(using: &random) ? total : nil,
         at: start + Int64.random(in: 0..<20 * 86_400, using: &random) * 1_000_000_000)
@@ -100,9 +112,7 @@ import Testing
       let result = table.cost(
         provider: "p", model: call.model, prompt: call.prompt, completion: call.completion, cached: call.cached,
         reasoning: call.reasoning, total: call.total, at: call.at)
-      let sorted = classes.sort(
-        model: model, prompt: call.prompt, completion: call.completion, cached: call.cached, reasoning: call.reasoning,
-        total: call.total, at: call.at)
+      let sorted = call.columns { classes.sort(0, of: $0, model: model) }
       guard let sorted else {
         #expect(result.cost == nil)
         unusable += 1
@@ -112,8 +122,7 @@ import Testing
       summed.add(classes.problem(sorted.number), calls: 1)
       let price = classes.classes[sorted.number]
       #expect(price.unpriced == classes.problem(sorted.number)?.reason)
-      if price.isOdd { classes.addOdd(sorted.usage, sorted.number, to: &parts) }
-      if price.unpriced == nil, !price.isOdd { price.add(sorted.usage, to: &parts) }
+      if price.unpriced == nil { price.add(sorted.usage, to: &parts) }
     }
     summed.sums = [
       parts.total.value, parts.input.value, parts.cached.value, parts.output.value, parts.reasoning?.value ?? .zero,

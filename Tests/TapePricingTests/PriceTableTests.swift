@@ -189,7 +189,7 @@ import Testing
         "row 2 of prices has no rate for output"
       ),
       (#"{"id":"a","match":["a"],"prices":[{"input":-1,"output":1}]}"#, "a rate for input that is negative: -1"),
-      (#"{"id":"a","match":["a"],"prices":[{"input":1e9,"output":1}]}"#, "10⁹ USD or more, or has more than 12"),
+      (#"{"id":"a","match":["a"],"prices":[{"input":9e6,"output":1}]}"#, "9,000,000 USD or more, or has more than 12"),
       (#"{"id":"a","match":["a"],"prices":[{"input":1,"output":1e-13}]}"#, "more than 12 decimal places: 1e-13"),
       (#"{"id":"a","match":["a"],"prices":[{"input":1,"output":1,"cached":-0.1}]}"#, "cached that is negative"),
       (

@@ -23,22 +23,30 @@ extension CatalogueSnapshot {
     let statement = try database.cachedStatement(
       sql: "SELECT \(columns) FROM usage_blocks WHERE last_started_ns >= ? AND first_started_ns < ?")
     let rows = try Row.fetchCursor(statement, arguments: [from ?? Int64.min, to ?? Int64.max])
+    var block = UsageBlock([])
     while let row = try rows.next() {
-      let block = try row.withUnsafeData(atIndex: 0) { data in
-        try row.withUnsafeData(atIndex: 1) { threads in
-          data.flatMap { data in
-            data.withUnsafeBytes { data in
-              if let threads { return threads.withUnsafeBytes { UsageBlock(data, threads: $0, names: names) } }
-              return UsageBlock(data, threads: nil, names: names)
-            }
-          }
-        }
+      let isRead = try row.withUnsafeData(atIndex: 0) { data in
+        try row.withUnsafeData(atIndex: 1) { threads in Self.read(data, threads, names, into: &block) }
       }
-      guard let block else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a block of usage is damaged") }
+      guard isRead else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a block of usage is damaged") }
       try body(block)
     }
+    // A cross join, or all calls of the time are looked up by an index: loose ones are few.
     try usageBlocks(
-      "SELECT \(UsageRow.columns) FROM usage_loose l JOIN calls c ON c.call_key = l.call_key", [], body)
+      """
+      SELECT \(UsageRow.columns) FROM usage_loose l CROSS JOIN calls c ON c.call_key = l.call_key
+      WHERE c.started_ns >= ? AND c.started_ns < ?
+      """, [.integer(from ?? Int64.min), .integer(to ?? Int64.max)], body)
+  }
+
+  private static func read(
+    _ data: Data?, _ threads: Data?, _ names: Set<UsageRow.Name>, into block: inout UsageBlock
+  ) -> Bool {
+    guard let data else { return false }
+    return data.withUnsafeBytes { data in
+      guard let threads else { return block.read(data, threads: nil, names: names) }
+      return threads.withUnsafeBytes { block.read(data, threads: $0, names: names) }
+    }
   }
 
   /// The usage facts that a statement selects, as blocks.

@@ -10,7 +10,7 @@ internal import GRDB
 extension CatalogueTransaction {
   /// Calls of a full block.
   package static let usageBlockSize = 2048
-  /// Of a stretch between two blocks, fewer calls than these go into a block with those before them.
+  /// Fewer calls than these make no block: the latest wait for more, others go to those before them.
   private static let fewCalls = 256
 
   /// The call's facts are new or have changed: it is in no block.
@@ -37,33 +37,67 @@ extension CatalogueTransaction {
     try execute("DELETE FROM usage_blocks WHERE first_key = ?", [.integer(first)])
   }
 
-  /// Puts loose calls that have ended into blocks. The latest, and those around open ones, stay loose until they are
-  /// enough for a full block.
+  /// Puts loose calls that have ended into blocks, but for the few latest ones and those before open ones.
   package func packUsage() throws {
     for stretch in try looseStretches() {
       var keys = stretch.keys[...]
-      if !stretch.endsAtBlock {
-        keys = keys.prefix(keys.count / Self.usageBlockSize * Self.usageBlockSize)
-      } else if keys.count < Self.fewCalls, let neighbour = stretch.blockBefore, let first = keys.first {
-        try dissolveBlock(around: neighbour)
-        keys =
-          try Int64.fetchAll(
-            database, sql: "SELECT call_key FROM calls WHERE call_key >= ? AND call_key < ? ORDER BY call_key",
-            arguments: [neighbour, first])[...] + keys
+      if keys.count < Self.fewCalls, !stretch.endsAtBlock { continue }
+      while let first = keys.first, let block = try block(before: first) {
+        // A block grows as long as it is no larger than what comes to it, so that calls are packed a few times at most.
+        let grows = block.calls < Self.usageBlockSize && block.calls <= keys.count
+        guard grows || keys.count < Self.fewCalls else { break }
+        keys = try dissolve(block)[...] + keys
       }
-      let blocks = (keys.count + Self.usageBlockSize - 1) / Self.usageBlockSize
-      for block in 0..<blocks {
-        let (from, to) = (keys.count * block / blocks, keys.count * (block + 1) / blocks)
-        try pack(keys[(keys.startIndex + from)..<(keys.startIndex + to)])
+      if stretch.endsAtBlock {
+        try pack(evenly: keys)
+      } else {
+        let full = keys.prefix(keys.count / Self.usageBlockSize * Self.usageBlockSize)
+        try pack(evenly: full)
+        if keys.count - full.count >= Self.fewCalls { try pack(keys[full.endIndex...]) }
       }
     }
+  }
+
+  private func pack(evenly keys: ArraySlice<Int64>) throws {
+    let blocks = (keys.count + Self.usageBlockSize - 1) / Self.usageBlockSize
+    for block in 0..<blocks {
+      let (from, to) = (keys.count * block / blocks, keys.count * (block + 1) / blocks)
+      try pack(keys[(keys.startIndex + from)..<(keys.startIndex + to)])
+    }
+  }
+
+  private struct Block {
+    let first: Int64
+    let last: Int64
+    let calls: Int
+  }
+
+  /// The block that ends where `key` begins.
+  private func block(before key: Int64) throws -> Block? {
+    let latest = try database.cachedStatement(
+      sql: """
+        SELECT first_key, last_key, calls FROM usage_blocks WHERE first_key < ? ORDER BY first_key DESC LIMIT 1
+        """)
+    guard let row = try Row.fetchOne(latest, arguments: [key]) else { return nil }
+    let block = Block(first: row[0], last: row[1], calls: row[2])
+    let between = try database.cachedStatement(
+      sql: "SELECT EXISTS (SELECT 1 FROM calls WHERE call_key > ? AND call_key < ?)")
+    return try Bool.fetchOne(between, arguments: [block.last, key]) == true ? nil : block
+  }
+
+  /// Puts the calls of a block among the loose ones.
+  ///
+  /// - Returns: their keys.
+  private func dissolve(_ block: Block) throws -> [Int64] {
+    try dissolveBlock(around: block.first)
+    return try Int64.fetchAll(
+      database, sql: "SELECT call_key FROM calls WHERE call_key BETWEEN ? AND ? ORDER BY call_key",
+      arguments: [block.first, block.last])
   }
 
   /// Loose calls without a block or an open call between them.
   private struct Stretch {
     var keys: [Int64] = []
-    /// The first key of the block that ends where this begins.
-    var blockBefore: Int64?
     /// Nothing comes between this and the block behind it.
     var endsAtBlock = false
   }
@@ -75,7 +109,7 @@ extension CatalogueTransaction {
     func close(before block: Int64?) {
       current.endsAtBlock = block != nil
       if !current.keys.isEmpty { stretches.append(current) }
-      current = Stretch(blockBefore: block)
+      current = Stretch()
     }
     let loose = try Row.fetchCursor(
       database,
@@ -98,8 +132,12 @@ extension CatalogueTransaction {
   private func pack(_ keys: ArraySlice<Int64>) throws {
     guard let first = keys.first, let last = keys.last else { return }
     var rows: [UsageRow] = []
+    // Calls of the same identities meet the same sums, and what is near in those should be near here.
     let statement = try database.cachedStatement(
-      sql: "SELECT \(UsageRow.columns) FROM calls c WHERE c.call_key BETWEEN ? AND ? ORDER BY c.call_key")
+      sql: """
+        SELECT \(UsageRow.columns) FROM calls c WHERE c.call_key BETWEEN ? AND ?
+        ORDER BY c.identity_id, c.provider, c.model
+        """)
     let found = try Row.fetchCursor(statement, arguments: [first, last])
     while let row = try found.next() { rows.append(UsageRow(SQLRow(row: row))) }
     let started = rows.compactMap { $0.numbers[UsageRow.Number.started.rawValue] }

@@ -1,18 +1,18 @@
-internal import TapeTypes
+package import TapeTypes
 
 /// The usage facts of many calls by columns, so that sums read a few bytes a call instead of its row.
 ///
 /// Names are numbers into a list of the block's own. Where a call has no value, a column has `none`.
-package struct UsageBlock: Sendable {
+public struct UsageBlock: Sendable {
   /// No value. Nothing that is counted comes near it.
-  @inlinable package static var none: Int { Int.min }
+  @inlinable public static var none: Int { Int.min }
 
   /// What a column has of a call; nil for `none`.
-  @inlinable package static func known(_ value: Int) -> Int? { value == none ? nil : value }
+  @inlinable public static func known(_ value: Int) -> Int? { value == none ? nil : value }
 
-  package let count: Int
+  package private(set) var count: Int
   /// For each name column the texts that it has. Columns behind the fixed ones are what else was selected.
-  package private(set) var texts: [[String]] = []
+  package private(set) var texts: [TextList] = []
   /// For each name column, then for each number column: for each call the place in `texts`, the number, or `none`.
   private var values: [Int] = []
 
@@ -26,12 +26,11 @@ package struct UsageBlock: Sendable {
     for column in UsageRow.Number.allCases.indices { values += rows.map { $0.numbers[column] ?? Self.none } }
   }
 
-  /// Reads the columns without copying them.
-  package func withColumns<Result>(_ body: (UsageColumns) throws -> Result) rethrows -> Result {
-    // There is a base even without calls.
-    try (values.isEmpty ? [0] : values).withUnsafeBufferPointer { values in
-      guard let base = values.baseAddress else { preconditionFailure("an array that is not empty has a base") }
-      return try body(UsageColumns(base: base, count: count, names: texts.count))
+  /// Reads the columns without copying them; those of no calls are not read.
+  package func withColumns(_ body: (UsageColumns) throws -> Void) rethrows {
+    try values.withUnsafeBufferPointer { values in
+      guard count > 0, let base = values.baseAddress else { return }
+      try body(UsageColumns(base: base, count: count, names: texts.count))
     }
   }
 
@@ -82,9 +81,12 @@ extension UsageBlock {
 
   private func append(_ name: UsageRow.Name, to out: inout [UInt8]) {
     out.append(number: UInt32(texts[name.rawValue].count))
-    for text in texts[name.rawValue] {
-      out.append(number: UInt32(text.utf8.count))
-      out += text.utf8
+    let texts = texts[name.rawValue]
+    for place in texts.indices {
+      texts.withBytes(of: place) { text in
+        out.append(number: UInt32(text.count))
+        out += text
+      }
     }
     Self.append(column(name.rawValue), to: &out)
   }
@@ -113,51 +115,48 @@ extension UsageBlock {
   package init?(
     _ data: UnsafeRawBufferPointer, threads: UnsafeRawBufferPointer?, names wanted: Set<UsageRow.Name>
   ) {
-    var reader = BlockReader(bytes: data)
-    guard let count = reader.number(UInt32.self).map(Int.init), count <= data.count else { return nil }
-    self.count = count
-    let size = (UsageRow.Name.allCases.count + UsageRow.Number.allCases.count) * count
-    var texts: [[String]]?
-    values = Array(unsafeUninitializedCapacity: size) { values, filled in
-      texts = values.baseAddress.flatMap { Self.read(&reader, threads, count, wanted, into: $0) }
-      filled = texts == nil ? 0 : size
-    }
-    guard let texts else { return nil }
-    self.texts = texts
+    self.init([])
+    guard read(data, threads: threads, names: wanted) else { return nil }
   }
 
-  /// Reads all columns.
+  /// Becomes another block, in the memory of this one: touching new memory for each would be a third of the work.
   ///
-  /// - Parameter values: room for them.
-  /// - Returns: the texts of the name columns.
-  private static func read(
-    _ reader: inout BlockReader, _ threads: UnsafeRawBufferPointer?, _ count: Int, _ wanted: Set<UsageRow.Name>,
-    into values: UnsafeMutablePointer<Int>
-  ) -> [[String]]? {
-    var texts: [[String]] = []
-    var column = values
-    for name in UsageRow.Name.allCases {
-      let isWanted = wanted.contains(name)
-      let read =
-        name == .thread
-        ? readThreads(threads, count, into: column) : reader.names(count, skipping: !isWanted, into: column)
-      guard let read else { return nil }
-      texts.append(read)
-      column += count
+  /// - Returns: false if the bytes are no block; nothing may be read then.
+  mutating func read(
+    _ data: UnsafeRawBufferPointer, threads: UnsafeRawBufferPointer?, names wanted: Set<UsageRow.Name>
+  ) -> Bool {
+    var reader = BlockReader(bytes: data)
+    guard let count = reader.number(UInt32.self).map(Int.init), count <= data.count else { return false }
+    self.count = count
+    texts.removeAll(keepingCapacity: true)
+    let size = (UsageRow.Name.allCases.count + UsageRow.Number.allCases.count) * count
+    // One at least, so that there is a base.
+    if values.count <= size { values += repeatElement(0, count: size + 1 - values.count) }
+    return values.withUnsafeMutableBufferPointer { values in
+      guard var column = values.baseAddress else { return false }
+      for name in UsageRow.Name.allCases {
+        let isWanted = wanted.contains(name)
+        let read =
+          name == .thread
+          ? Self.readThreads(threads, count, into: column) : reader.names(count, skipping: !isWanted, into: column)
+        guard let read else { return false }
+        texts.append(read)
+        column += count
+      }
+      for _ in UsageRow.Number.allCases {
+        guard reader.column(count, skipping: false, into: column) else { return false }
+        column += count
+      }
+      return reader.isAtEnd
     }
-    for _ in UsageRow.Number.allCases {
-      guard reader.column(count, skipping: false, into: column) else { return nil }
-      column += count
-    }
-    return reader.isAtEnd ? texts : nil
   }
 
   private static func readThreads(
     _ bytes: UnsafeRawBufferPointer?, _ count: Int, into column: UnsafeMutablePointer<Int>
-  ) -> [String]? {
+  ) -> TextList? {
     guard let bytes else {
       column.initialize(repeating: none, count: count)
-      return []
+      return TextList()
     }
     var reader = BlockReader(bytes: bytes)
     guard reader.number(UInt32.self).map(Int.init) == count,
@@ -181,22 +180,21 @@ private struct BlockReader {
     return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: Number.self))
   }
 
-  mutating func texts(skipping: Bool) -> [String]? {
+  mutating func texts(skipping: Bool) -> TextList? {
     guard let count = number(UInt32.self).map(Int.init), count <= bytes.count else { return nil }
-    var texts: [String] = []
-    if !skipping { texts.reserveCapacity(count) }
+    var texts = TextList()
+    // Names are short; the room grows for those that are not.
+    if !skipping { texts.reserve(texts: count, bytes: 16 * count) }
     for _ in 0..<count {
       guard let length = number(UInt32.self).map(Int.init), length <= bytes.count - position else { return nil }
-      if !skipping {
-        texts.append(String(decoding: bytes[position..<(position + length)], as: UTF8.self))
-      }
+      if !skipping { texts.append(UnsafeRawBufferPointer(rebasing: bytes[position..<(position + length)])) }
       position += length
     }
     return texts
   }
 
   /// A name column: its texts, and each call's place in them.
-  mutating func names(_ count: Int, skipping: Bool, into column: UnsafeMutablePointer<Int>) -> [String]? {
+  mutating func names(_ count: Int, skipping: Bool, into column: UnsafeMutablePointer<Int>) -> TextList? {
     guard let texts = texts(skipping: skipping), self.column(count, skipping: skipping, into: column) else {
       return nil
     }

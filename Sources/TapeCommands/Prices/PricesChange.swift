@@ -120,7 +120,7 @@ struct PricesSet: ParsableCommand {
     }
     guard rate >= .zero else { throw TapeError(.usage, "\(flag) is negative: \(text)") }
     guard rate.isInPriceRange else {
-      throw TapeError(.usage, "\(flag) takes less than 10⁹ USD, with at most 12 decimal places, not \(text)")
+      throw TapeError(.usage, "\(flag) takes less than 9,000,000 USD, with at most 12 decimal places, not \(text)")
     }
     return rate
   }

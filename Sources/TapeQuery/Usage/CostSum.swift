@@ -26,9 +26,9 @@ struct CostSum: Sendable {
   }
 
   /// A call of a class.
-  mutating func add(_ usage: BillableUsage, _ number: Int, at price: PriceClass, of classes: PriceClasses) {
+  mutating func add(_ usage: BillableUsage, at price: PriceClass) {
     if let reason = price.unpriced { return addUnpriced(reason, hasUsage: true) }
-    if price.isOdd { classes.addOdd(usage, number, to: &parts) } else { price.add(usage, to: &parts) }
+    price.add(usage, to: &parts)
     isKnown = true
     notInUsage |= price.notInUsage
   }
@@ -48,15 +48,15 @@ struct CostSum: Sendable {
   var unpricedCalls: Int { unpriced.reduce(0, +) }
 
   func write(into members: inout some JSONMembers) {
-    func part(_ sum: ExactSum?) -> String? { isKnown ? sum?.value.description : nil }
+    func part(_ sum: ExactSum?) -> String? { isKnown ? sum?.text : nil }
     members.string("input_usd", part(parts.input))
     members.string("cached_usd", part(parts.cached))
     members.string("output_usd", part(parts.output))
     members.string("reasoning_usd", part(parts.reasoning))
     members.string("request_usd", part(parts.request))
     members.object("unpriced") { members in
-      for reason in Unpriced.Reason.allCases {
-        members.number(reason.rawValue, unpriced.isEmpty ? 0 : unpriced[reason.place])
+      for (place, reason) in Unpriced.Reason.allCases.enumerated() {
+        members.number(.named(reason.rawValue), unpriced.isEmpty ? 0 : unpriced[place])
       }
     }
   }

@@ -36,19 +36,22 @@ struct UsageFilter {
   var columns: Set<UsageRow.Name> { Set(names.map(\.column)) }
 
   /// The calls of a block that it lets through.
-  func calls(of block: UsageBlock, _ columns: UsageColumns) -> [Int] {
+  ///
+  /// - Parameter calls: what was there goes; its memory is used again.
+  func select(from block: UsageBlock, _ columns: UsageColumns, into calls: inout [Int]) {
+    calls.removeAll(keepingCapacity: true)
     var wanted: [(places: UnsafePointer<Int>, place: Int)] = []
     for (name, text) in names {
-      guard let place = block.texts[name.rawValue].firstIndex(where: text.hasSameBytes) else { return [] }
+      guard let place = block.texts[name.rawValue].place(of: text) else { return }
       wanted.append((columns[name], place))
     }
     let (started, flags, durations) = (columns[.started], columns[.flags], columns[.duration])
-    return (0..<block.count).filter { call in
-      if hidesMocks, flags[call] & UsageRow.mockFlag != 0 { return false }
-      if let from, started[call] < from { return false }
-      if let to, started[call] >= to { return false }
-      if let minDuration, durations[call] < minDuration { return false }
-      return wanted.allSatisfy { $0.places[call] == $0.place }
+    for call in 0..<block.count {
+      if hidesMocks, flags[call] & UsageRow.mockFlag != 0 { continue }
+      if let from, started[call] < from { continue }
+      if let to, started[call] >= to { continue }
+      if let minDuration, durations[call] < minDuration { continue }
+      if wanted.allSatisfy({ $0.places[call] == $0.place }) { calls.append(call) }
     }
   }
 }

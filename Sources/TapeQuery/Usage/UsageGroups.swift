@@ -12,14 +12,18 @@ struct UsageGroups {
 
     var count: Int { numbers.texts.count + (unknown == nil ? 0 : 1) }
 
-    mutating func number(_ text: String?) -> Int {
-      guard let text else {
-        unknown = unknown ?? numbers.texts.count
-        return unknown ?? 0
-      }
-      let number = numbers.number(text)
-      return number >= unknown ?? Int.max ? number + 1 : number
+    /// The number of no value.
+    mutating func numberOfUnknown() -> Int {
+      let number = unknown ?? numbers.texts.count
+      unknown = number
+      return number
     }
+
+    mutating func number(_ text: UnsafeRawBufferPointer) -> Int { behindUnknown(numbers.number(text)) }
+
+    mutating func number(_ text: String) -> Int { behindUnknown(numbers.number(text)) }
+
+    private func behindUnknown(_ number: Int) -> Int { number >= unknown ?? Int.max ? number + 1 : number }
 
     func text(_ number: Int) -> String? {
       if number == unknown { return nil }
@@ -98,32 +102,46 @@ struct UsageGroups {
   }
 
   /// The groups that calls of a block belong to. Columns behind the fixed ones are `trace` and metadata, in their order.
-  mutating func members(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) -> [GroupMember] {
+  ///
+  /// - Parameter members: what was there goes; its memory is used again.
+  mutating func group(
+    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns, into members: inout [GroupMember]
+  ) {
     enter(block, columns)
-    var members = calls.indices.map { GroupMember(place: $0, group: 0) }
+    members.removeAll(keepingCapacity: true)
     for depth in dimensions.indices {
       switch values[depth] {
       case .one(let values) where depth == 0:
         firsts += repeatElement(-1, count: axes[0].count - firsts.count)
-        for index in members.indices {
-          let value = values[calls[members[index].place]]
-          if firsts[value] < 0 { firsts[value] = combinations[0].number(0, value) }
-          members[index].group = firsts[value]
-        }
+        Self.group(calls, values, &firsts, &combinations[0], into: &members)
       case .one(let values):
         for index in members.indices {
           let value = values[calls[members[index].place]]
           members[index].group = combinations[depth].number(members[index].group, value)
         }
       case .several(let values):
-        members = members.flatMap { member in
+        let before = depth == 0 ? calls.indices.map { GroupMember(place: $0, group: 0) } : members
+        members = before.flatMap { member in
           values[calls[member.place]].map { value in
             GroupMember(place: member.place, group: combinations[depth].number(member.group, value))
           }
         }
       }
     }
-    return members
+  }
+
+  /// The groups by the first dimension alone.
+  private static func group(
+    _ calls: [Int], _ values: [Int], _ numbers: inout [Int], _ combinations: inout PairNumbers,
+    into members: inout [GroupMember]
+  ) {
+    numbers.withUnsafeMutableBufferPointer { numbers in
+      for (place, call) in calls.enumerated() {
+        let value = values[call]
+        if numbers[value] < 0 { numbers[value] = combinations.number(0, value) }
+        members.append(GroupMember(place: place, group: numbers[value]))
+      }
+    }
   }
 
   private mutating func enter(_ block: UsageBlock, _ columns: UsageColumns) {
@@ -135,10 +153,11 @@ struct UsageGroups {
         let started = columns[.started]
         entered = .one((0..<block.count).map { axes[index].number(buckets[index].name(ns: Int64(started[$0]))) })
       case .tag:
-        let lists = block.texts[UsageRow.Name.threadTags.rawValue].map { json in
-          Self.tags(json).map { axes[index].number($0) }
+        let none = [axes[index].numberOfUnknown()]
+        let lists = block.texts[UsageRow.Name.threadTags.rawValue].strings.map { json in
+          let tags = Self.tags(json)
+          return tags.isEmpty ? none : tags.map { axes[index].number($0) }
         }
-        let none = [axes[index].number(nil)]
         let places = columns[.threadTags]
         entered = .several((0..<block.count).map { places[$0] == UsageBlock.none ? none : lists[places[$0]] })
       case .trace, .metadata:
@@ -154,16 +173,16 @@ struct UsageGroups {
 
   /// The numbers that a dimension has for the values of a name column.
   private mutating func numbers(_ name: Int, _ axis: Int, _ block: UsageBlock, _ columns: UsageColumns) -> [Int] {
-    var numbers = block.texts[name].map { axes[axis].number($0) }
+    let texts = block.texts[name]
+    var numbers = texts.indices.map { texts.withBytes(of: $0) { axes[axis].number($0) } }
     let places = UnsafeBufferPointer(start: columns[name: name], count: block.count)
-    if places.contains(UsageBlock.none) { numbers.append(axes[axis].number(nil)) }
+    if places.contains(UsageBlock.none) { numbers.append(axes[axis].numberOfUnknown()) }
     let unknown = numbers.count - 1
     return places.map { numbers[$0 == UsageBlock.none ? unknown : $0] }
   }
 
-  private static func tags(_ json: String) -> [String?] {
-    let tags = QueryEngine.parsed(json)?.array?.compactMap(\.string) ?? []
-    return tags.isEmpty ? [nil] : Array(Set(tags))
+  private static func tags(_ json: String) -> Set<String> {
+    Set(QueryEngine.parsed(json)?.array?.compactMap(\.string) ?? [])
   }
 }
 

@@ -80,7 +80,7 @@ struct CountedStates {
   private let kinds: [Kind]
 
   init(_ block: UsageBlock) {
-    kinds = block.texts[UsageRow.Name.state.rawValue].map { text in
+    kinds = block.texts[UsageRow.Name.state.rawValue].strings.map { text in
       let state = CallState(rawValue: text) ?? .lost
       return state == .clientAbort ? .abort : state.isError ? .error : .other
     }
@@ -137,22 +137,26 @@ private struct GroupedNumbers: Sendable {
 
   /// Of each group.
   func ranks(groups count: Int) -> [CallRanks] {
+    // Where each group's numbers end, once they are sorted in.
     var ends = [Int](repeating: 0, count: count + 1)
-    for chunk in chunks {
-      for group in chunk.groups { ends[Int(group) + 1] += 1 }
-    }
-    for group in 0..<count { ends[group + 1] += ends[group] }
-    // Each group's place moves from its start to its end, the start of the next one.
-    var sorted = [Int](repeating: 0, count: ends[count])
-    for chunk in chunks {
-      for (group, number) in zip(chunk.groups, chunk.numbers) {
-        sorted[ends[Int(group)]] = number
-        ends[Int(group)] += 1
+    var sorted = [Int](repeating: 0, count: chunks.reduce(0) { $0 + $1.numbers.count })
+    return ends.withUnsafeMutableBufferPointer { ends in
+      for chunk in chunks {
+        for group in chunk.groups { ends[Int(group) + 1] += 1 }
       }
-    }
-    return sorted.withUnsafeMutableBufferPointer { sorted in
-      (0..<count).map { group in
-        CallRanks(UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]]))
+      for group in 0..<count { ends[group + 1] += ends[group] }
+      return sorted.withUnsafeMutableBufferPointer { sorted in
+        for chunk in chunks {
+          // Each group's place moves from its start to its end, the start of the next one.
+          for place in chunk.groups.indices {
+            let group = Int(chunk.groups[place])
+            sorted[ends[group]] = chunk.numbers[place]
+            ends[group] += 1
+          }
+        }
+        return (0..<count).map { group in
+          CallRanks(UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]]))
+        }
       }
     }
   }

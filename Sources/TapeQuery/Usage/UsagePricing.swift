@@ -1,5 +1,6 @@
 internal import TapeCatalogue
 internal import TapePricing
+internal import TapeTypes
 
 /// Sorts calls by what decides on their cost: a class of prices, or why there is none.
 struct UsagePricing: Sendable {
@@ -8,6 +9,8 @@ struct UsagePricing: Sendable {
   private var modelNames: [ModelName] = []
   /// The model of each class.
   private var classModels: [Int] = []
+  /// All calls so far, by number.
+  private var counts: [Int] = []
 
   private struct ModelName: Hashable {
     var provider: String?
@@ -21,50 +24,50 @@ struct UsagePricing: Sendable {
     1 + 2 * reason.place + (hasUsage ? 1 : 0)
   }
 
-  private static let noUsage = number(.noUsage, hasUsage: false)
-  private static let badUsage = [number(.badUsage, hasUsage: false), number(.badUsage, hasUsage: true)]
-
   init(_ prices: PriceTable) { classes = PriceClasses(prices) }
 
   static let names: Set<UsageRow.Name> = [.provider, .model, .usageContradiction, .usageUnknownReason]
 
-  /// For each of these calls of a block a number, and what of its usage is billed.
+  /// For each of these calls of a block what decides on its cost.
   ///
   /// - Parameter sorted: what was there goes; its memory is used again.
   mutating func sort(
-    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns, into sorted: inout SortedUsages
+    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns, into sorted: inout [SortedUsage]
   ) {
     let models = modelNumbers(block, columns)
     let facts = PricedColumns(columns)
-    sorted.numbers.removeAll(keepingCapacity: true)
-    sorted.usages.removeAll(keepingCapacity: true)
+    sorted.removeAll(keepingCapacity: true)
     for call in calls {
-      let (number, usage) = sort(call, facts, model: models[call])
-      sorted.numbers.append(number)
-      sorted.usages.append(usage)
+      let usage = sort(call, facts, model: models[call])
+      sorted.append(usage)
+      while counts.count <= usage.number { counts.append(0) }
+      counts[usage.number] += 1
     }
   }
 
-  private mutating func sort(_ call: Int, _ facts: PricedColumns, model: Int) -> (Int, BillableUsage) {
+  private mutating func sort(_ call: Int, _ facts: PricedColumns, model: Int) -> SortedUsage {
     let hasUsage = facts.flags[call] & UsageRow.hasUsageFlag != 0
     // Costs nothing.
-    if facts.flags[call] & UsageRow.mockFlag != 0 { return (0, .nothing) }
-    if facts.contradicted[call] != UsageBlock.none { return (Self.badUsage[hasUsage ? 1 : 0], .nothing) }
-    if !hasUsage { return (facts.unknown[call] == UsageBlock.none ? Self.noUsage : Self.badUsage[0], .nothing) }
-    guard let found = facts.sort(call, model: model, into: &classes) else { return (Self.badUsage[1], .nothing) }
+    if facts.flags[call] & UsageRow.mockFlag != 0 { return SortedUsage(number: 0) }
+    if facts.contradicted[call] != UsageBlock.none || (!hasUsage && facts.unknown[call] != UsageBlock.none) {
+      return SortedUsage(number: Self.number(.badUsage, hasUsage: hasUsage))
+    }
+    if !hasUsage { return SortedUsage(number: Self.number(.noUsage, hasUsage: false)) }
+    guard let found = classes.sort(call, of: facts.usage, model: model) else {
+      return SortedUsage(number: Self.number(.badUsage, hasUsage: true))
+    }
     if found.number == classModels.count { classModels.append(model) }
-    return (Self.firstClass + found.number, found.usage)
+    return SortedUsage(number: Self.firstClass + found.number, usage: found.usage)
   }
 
   /// Adds what calls cost to the sums of their groups.
-  func add(_ sorted: SortedUsages, _ members: [GroupMember], to costs: inout [CostSum]) {
+  func add(_ sorted: [SortedUsage], _ members: [GroupMember], to costs: inout [CostSum]) {
     classes.classes.withUnsafeBufferPointer { prices in
       costs.withUnsafeMutableBufferPointer { costs in
         for member in members {
-          let number = sorted.numbers[member.place]
+          let number = sorted[member.place].number
           if number >= Self.firstClass {
-            let place = number - Self.firstClass
-            costs[member.group].add(sorted.usages[member.place], place, at: prices[place], of: classes)
+            costs[member.group].add(sorted[member.place].usage, at: prices[number - Self.firstClass])
           } else if number == 0 {
             costs[member.group].addMock()
           } else {
@@ -80,9 +83,7 @@ struct UsagePricing: Sendable {
   func notInUsage(_ cost: CostSum) -> [String] { classes.names(cost.notInUsage) }
 
   /// The models that could not be priced for want of a price, most calls first.
-  ///
-  /// - Parameter counts: calls by number.
-  func unpricedModels(_ counts: [Int]) -> [(name: String, calls: Int, why: String)] {
+  var unpricedModels: [(name: String, calls: Int, why: String)] {
     var found: [String: (calls: Int, why: String)] = [:]
     for (number, count) in counts.enumerated().dropFirst(Self.firstClass) where count > 0 {
       guard let why = classes.problem(number - Self.firstClass) else { continue }
@@ -102,10 +103,14 @@ struct UsagePricing: Sendable {
     let width = names.count + 1
     var known = [Int](repeating: -1, count: (providers.count + 1) * width)
     return (0..<block.count).map { call in
-      let (provider, model) = (UsageBlock.known(providerPlaces[call]), UsageBlock.known(namePlaces[call]))
-      let place = (provider ?? providers.count) * width + (model ?? names.count)
+      let provider = providerPlaces[call] == UsageBlock.none ? providers.count : providerPlaces[call]
+      let model = namePlaces[call] == UsageBlock.none ? names.count : namePlaces[call]
+      let place = provider * width + model
       if known[place] < 0 {
-        known[place] = number(ModelName(provider: provider.map { providers[$0] }, model: model.map { names[$0] }))
+        known[place] = number(
+          ModelName(
+            provider: provider == providers.count ? nil : providers[provider],
+            model: model == names.count ? nil : names[model]))
       }
       return known[place]
     }
@@ -120,10 +125,10 @@ struct UsagePricing: Sendable {
   }
 }
 
-/// Calls of a block by what decides on their cost.
-struct SortedUsages: Sendable {
-  fileprivate(set) var numbers: [Int] = []
-  fileprivate(set) var usages: [BillableUsage] = []
+/// What decides on the cost of a call: a number of `UsagePricing`'s, and what of its usage is billed.
+struct SortedUsage: Sendable {
+  fileprivate let number: Int
+  fileprivate var usage = BillableUsage.nothing
 }
 
 /// What decides on the costs of a block's calls.
@@ -131,29 +136,14 @@ private struct PricedColumns {
   let flags: UnsafePointer<Int>
   let contradicted: UnsafePointer<Int>
   let unknown: UnsafePointer<Int>
-  private let started: UnsafePointer<Int>
-  private let prompt: UnsafePointer<Int>
-  private let completion: UnsafePointer<Int>
-  private let total: UnsafePointer<Int>
-  private let cached: UnsafePointer<Int>
-  private let reasoning: UnsafePointer<Int>
+  let usage: UsageColumnPointers
 
   init(_ columns: UsageColumns) {
     flags = columns[.flags]
     contradicted = columns[.usageContradiction]
     unknown = columns[.usageUnknownReason]
-    started = columns[.started]
-    prompt = columns[.prompt]
-    completion = columns[.completion]
-    total = columns[.total]
-    cached = columns[.cached]
-    reasoning = columns[.reasoning]
-  }
-
-  func sort(_ call: Int, model: Int, into classes: inout PriceClasses) -> (number: Int, usage: BillableUsage)? {
-    classes.sort(
-      model: model, prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]),
-      cached: UsageBlock.known(cached[call]), reasoning: UsageBlock.known(reasoning[call]),
-      total: UsageBlock.known(total[call]), at: Int64(started[call]))
+    usage = UsageColumnPointers(
+      prompt: columns[.prompt], completion: columns[.completion], cached: columns[.cached],
+      reasoning: columns[.reasoning], total: columns[.total], started: columns[.started])
   }
 }

@@ -11,16 +11,19 @@ struct UsageReport: Sendable {
   private var pricing: UsagePricing
   /// Of each group.
   private var costs: [CostSum] = []
-  /// Of the calls of the block at hand.
-  private var prices = SortedUsages()
+
+  // Of the block at hand; the memory is used again for the next one.
+  private var selected: [Int] = []
+  private var prices: [SortedUsage] = []
+  private var members: [GroupMember] = []
 
   /// Sums over all calls, in which a call with two tags counts once; their measures only if they are asked for.
   private let hasTotals: Bool
   private var totals = UsageMeasures()
   private var totalCosts = [CostSum()]
-  /// All calls by the numbers of their prices.
-  private var pricedCalls: [Int] = []
   private(set) var calls = 0
+  /// What sums leave out, by their sets of it: there are few.
+  private var namesNotInUsage: [UInt64: [String]] = [:]
 
   init(dimensions: [UsageDimension], totals: Bool, timeZone: TimeZoneRules, prices: PriceTable) {
     self.dimensions = dimensions
@@ -38,28 +41,29 @@ struct UsageReport: Sendable {
   /// Adds those calls of a block that `filter` lets through; all without one.
   mutating func add(_ block: UsageBlock, filter: UsageFilter?) {
     block.withColumns { columns in
-      let calls = filter?.calls(of: block, columns) ?? Array(0..<block.count)
-      if !calls.isEmpty { add(calls, of: block, columns) }
+      if let filter {
+        filter.select(from: block, columns, into: &selected)
+      } else {
+        selected.removeAll(keepingCapacity: true)
+        selected += 0..<block.count
+      }
+      if !selected.isEmpty { addSelected(of: block, columns) }
     }
   }
 
-  private mutating func add(_ calls: [Int], of block: UsageBlock, _ columns: UsageColumns) {
-    self.calls += calls.count
-    pricing.sort(calls, of: block, columns, into: &prices)
-    for number in prices.numbers {
-      while pricedCalls.count <= number { pricedCalls.append(0) }
-      pricedCalls[number] += 1
-    }
+  private mutating func addSelected(of block: UsageBlock, _ columns: UsageColumns) {
+    calls += selected.count
+    pricing.sort(selected, of: block, columns, into: &prices)
     let states = CountedStates(block)
     if needsTotalCost || hasTotals {
-      let all = calls.indices.map { GroupMember(place: $0, group: 0) }
+      let all = selected.indices.map { GroupMember(place: $0, group: 0) }
       if needsTotalCost { pricing.add(prices, all, to: &totalCosts) }
-      if hasTotals { totals.add(all, calls, states, columns) }
+      if hasTotals { totals.add(all, selected, states, columns) }
     }
     guard !dimensions.isEmpty else { return }
-    let members = grouping.members(calls, of: block, columns)
+    grouping.group(selected, of: block, columns, into: &members)
     measures.grow(to: grouping.count)
-    measures.add(members, calls, states, columns)
+    measures.add(members, selected, states, columns)
     costs += repeatElement(CostSum(), count: grouping.count - costs.count)
     pricing.add(prices, members, to: &costs)
   }
@@ -74,6 +78,9 @@ struct UsageReport: Sendable {
     }
     measures.finish()
     totals.finish()
+    for cost in costs + totalCosts where namesNotInUsage[cost.notInUsage] == nil {
+      namesNotInUsage[cost.notInUsage] = pricing.notInUsage(cost)
+    }
   }
 
   // MARK: What came out
@@ -89,7 +96,7 @@ struct UsageReport: Sendable {
 
   private func sum(_ group: Int, of measures: UsageMeasures, _ cost: CostSum) -> UsageSum {
     UsageSum(
-      sum: measures.sums[group], cost: cost, notInUsage: pricing.notInUsage(cost),
+      sum: measures.sums[group], cost: cost, notInUsage: namesNotInUsage[cost.notInUsage] ?? [],
       firstContents: measures.firstContentRanks[group], durations: measures.durationRanks[group])
   }
 
@@ -97,13 +104,13 @@ struct UsageReport: Sendable {
   var notInUsage: [String] { pricing.notInUsage(totalCost) }
 
   /// The models that could not be priced for want of a price, most calls first.
-  var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels(pricedCalls) }
+  var unpricedModels: [(name: String, calls: Int, why: String)] { pricing.unpricedModels }
 
   /// The row of a group.
   func write(_ group: Int, into members: inout some JSONMembers) {
     let texts = texts(group)
     members.object("group") { members in
-      for (dimension, text) in zip(dimensions, texts) { members.string(dimension.name, text) }
+      for (dimension, text) in zip(dimensions, texts) { members.string(.named(dimension.name), text) }
     }
     sum(group).write(into: &members)
   }
@@ -121,20 +128,35 @@ struct UsageReport: Sendable {
   func order(top: Int?) -> [Int] {
     // Of values by their names; mostly no two groups are alike in all else.
     lazy var ranks = grouping.ranks()
-    let costs = costs.map { $0.total ?? ExactSum() }
-    var order = (0..<groupCount).sorted { left, right in
-      if costs[left] != costs[right] { return costs[right] < costs[left] }
-      let (leftSum, rightSum) = (measures.sums[left], measures.sums[right])
-      let (leftTokens, rightTokens) = (leftSum.total.value ?? 0, rightSum.total.value ?? 0)
-      if leftTokens != rightTokens { return leftTokens > rightTokens }
-      if leftSum.calls != rightSum.calls { return leftSum.calls > rightSum.calls }
-      return ranks[left].lexicographicallyPrecedes(ranks[right])
+    var keys = (0..<groupCount).map { group in
+      OrderKey(
+        group: group, cost: costs[group].total ?? ExactSum(), tokens: measures.sums[group].total.value ?? 0,
+        calls: measures.sums[group].calls)
     }
+    keys.sort { left, right in
+      left.decides(over: right) ?? ranks[left.group].lexicographicallyPrecedes(ranks[right.group])
+    }
+    var order = keys.map(\.group)
     if let top { order = Array(order.prefix(max(0, top))) }
     if dimensions.contains(where: \.isTime) {
       order.sort { ranks[$0].lexicographicallyPrecedes(ranks[$1]) }
     }
     return order
+  }
+}
+
+/// What a group's place among the others depends on.
+private struct OrderKey {
+  let group: Int
+  let cost: ExactSum
+  let tokens: Int
+  let calls: Int
+
+  /// Whether it comes before another one; nil if they are alike.
+  func decides(over other: OrderKey) -> Bool? {
+    if cost != other.cost { return other.cost < cost }
+    if tokens != other.tokens { return tokens > other.tokens }
+    return calls == other.calls ? nil : calls > other.calls
   }
 }
 

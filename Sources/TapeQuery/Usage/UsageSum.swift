@@ -21,7 +21,7 @@ struct UsageSum {
     members.number("total_tokens", sum.total.value)
     members.number("cached_tokens", sum.cached.value)
     members.number("reasoning_tokens", sum.reasoning.value)
-    members.string("cost_usd", cost.total?.value.description)
+    members.string("cost_usd", cost.total?.text)
     members.number("calls_without_usage", sum.calls - sum.withUsage)
     members.number("calls_without_price", cost.withoutPrice)
     members.number("ttft_p50_ms", text: Self.milliseconds(firstContents.p50))
