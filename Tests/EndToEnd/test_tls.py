@@ -59,7 +59,9 @@ def tls(tmp_path, upstream):
     certificate(directory, "good", "127.0.0.1")
     certificate(directory, "elsewhere", "example.com")
     certificate(directory, "expired", "127.0.0.1", expired=True)
-    ports = {name: free_port() for name in ("good", "elsewhere", "expired")}
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "self.key", "-out", "self.pem", "-days", "30", "-subj", "/CN=127.0.0.1",
+            "-addext", "subjectAltName=IP:127.0.0.1", cwd=directory)
+    ports = {name: free_port() for name in ("good", "elsewhere", "expired", "self")}
     servers = "".join(
         f"""server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {directory}/{name}.pem;
             ssl_certificate_key {directory}/{name}.key; access_log {directory}/access.log seen;
@@ -100,6 +102,8 @@ def test_tls_and_http2_upstream_work(tapedeck, tls):
     ("good", "other.pem", ["certificate"]),
     ("elsewhere", "ca.pem", ["127.0.0.1"]),
     ("expired", "ca.pem", ["expired"]),
+    ("self", None, ["certificate", "trusted authority"]),
+    ("self", "ca.pem", ["certificate", "does not have its CA"]),
 ])
 def test_a_certificate_that_is_not_right_is_refused_and_the_error_says_why(tapedeck, tls, upstream, name, ca, words):
     directory, urls = tls
@@ -112,3 +116,16 @@ def test_a_certificate_that_is_not_right_is_refused_and_the_error_says_why(taped
     assert shown["state"] == "upstream_error"
     assert all(word in shown["error"]["message"] for word in words), shown["error"]
     assert not upstream.requests
+
+
+def test_the_authority_may_come_from_the_configuration_and_holds_for_record_too(tapedeck, tls, tmp_path):
+    directory, urls = tls
+    config = tmp_path / "config.toml"
+    config.write_text(f'ca-file = "{directory}/ca.pem"\n')
+    body = request("text", n=3)
+    for name, flags, code in [("good", ["--config", config], 0), ("good", ["--ca-file", directory / "ca.pem"], 0), ("good", [], 2),
+                              ("elsewhere", ["--config", config], 2), ("expired", ["--config", config], 2), ("self", ["--config", config], 2)]:
+        out = tapedeck.run("record", "--url", urls[name] + "/v2/deployments/stream", "-d", body, *flags, code=code, text=False)
+        assert (out == b"".join(text_frames(3))) == (code == 0)
+        assert code == 0 or "certificate" in tapedeck.stderr
+        assert tapedeck.show("@1")["state"] == ("done" if code == 0 else "upstream_error")
