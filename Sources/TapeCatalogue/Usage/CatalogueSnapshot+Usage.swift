@@ -18,10 +18,10 @@ extension CatalogueSnapshot {
   package func usageBlocks(
     from: Int64?, to: Int64?, names: Set<UsageRow.Name>, _ body: (UsageBlock) throws -> Void
   ) throws {
-    // Blocks are read once, in long rows: from mapped memory they need no copy and no cache. Only here, since a file that
-    // somebody cuts short while it is mapped ends the process. 2 GiB is what SQLite maps at most.
-    try database.execute(sql: "PRAGMA mmap_size = 2147418112")
-    defer { try? database.execute(sql: "PRAGMA mmap_size = 0") }
+    // Blocks are long rows that are read once: of their pages none is worth keeping, and each that is kept is a page of
+    // new memory.
+    try database.execute(sql: "PRAGMA cache_size = 16")
+    defer { try? database.execute(sql: "PRAGMA cache_size = -2000") }
     // The threads are read only if they are selected.
     let columns = names.contains(.thread) ? "data, threads" : "data, NULL"
     let statement = try database.cachedStatement(
