@@ -48,6 +48,9 @@ package struct WebServer: Sendable {
     let dispatcher = Dispatcher(
       routes: Assets.routes + Pages(desk: desk).routes + API(desk: desk).routes + Login(token: token).routes + more,
       token: token, hostName: host)
+    // Its server takes clients that go away, and its own end, for errors.
+    var quiet = log
+    quiet.logLevel = .critical
     let application = Application(
       responder: CallbackResponder<BasicRequestContext> { request, _ in await dispatcher.respond(to: request) },
       // Who asks nothing for a minute is let go; a live tail writes more often.
@@ -58,7 +61,7 @@ package struct WebServer: Sendable {
         address: .hostname(host, port: port), serverName: "tapedeck",
         availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)),
       onServerRunning: { channel in onListening(channel.localAddress?.port ?? port) },
-      logger: log)
+      logger: quiet)
     do {
       try await application.run()
     } catch {
