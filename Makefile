@@ -17,6 +17,10 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=
 # packs them into a few kilobytes; the default one cannot.
 ifeq ($(shell uname -s),Linux)
 RELEASE_FLAGS += -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker -z -Xlinker pack-relative-relocs
+# Half of another is the loading of the C++ library that the Swift runtime is built on: it is linked in like the runtime,
+# from a folder that is searched first and has nothing but the archive.
+LIBRARIES := $(CURDIR)/.build/libraries
+RELEASE_FLAGS += -Xswiftc -L -Xswiftc $(LIBRARIES) -Xlinker -l:libgcc_eh.a -Xlinker --as-needed
 endif
 
 .PHONY: help deps demo build release test test-unit test-clients protos fuzz sanitize sanitize-address sanitize-thread soak faults lint format bench install clean check-tools
@@ -96,6 +100,9 @@ format: check-tools
 	$(SWIFT) format -i -r Package.swift Sources Tests
 
 release: check-tools ## optimised binaries in .build/release
+ifdef LIBRARIES
+	@mkdir -p $(LIBRARIES) && ln -sf $$($(CC) -print-file-name=libstdc++.a) $(LIBRARIES)/
+endif
 	$(SWIFT) build $(RELEASE_FLAGS)
 
 bench: release ## the recording proxy beside a C relay, replay lateness, archive ratio, index speed
