@@ -55,7 +55,7 @@ let package = Package(
     .target(
       name: "TapeHTTP",
       dependencies: [
-        "TapeTypes", "TapeLoop", "CTapeShims",
+        "TapeTypes", "TapeJSON", "TapeLoop", "CTapeShims",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -77,8 +77,7 @@ let package = Package(
     .target(
       name: "TapeProxy",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeRecorder", "CTapeShims",
-        logging, .product(name: "NIOHTTP1", package: "swift-nio"),
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeRecorder", logging,
       ],
       swiftSettings: strict),
     .target(name: "TapeDialects", dependencies: ["TapeTypes", "TapeJSON", "TapeSSE", crypto], swiftSettings: strict),
@@ -107,8 +106,7 @@ let package = Package(
     .target(
       name: "TapeReplayServer",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeReplay", "CTapeShims",
-        crypto, logging, .product(name: "NIOHTTP1", package: "swift-nio"),
+        "TapeTypes", "TapeJSON", "TapeRedaction", "TapeLoop", "TapeHTTP", "TapeArchive", "TapeReplay", crypto, logging,
       ],
       swiftSettings: strict),
     .target(
@@ -157,8 +155,7 @@ let package = Package(
       dependencies: [
         "TapeCommands", "TapeTypes", "TapeJSON", "TapeArchive", "TapeRecorder", "TapeProxy", "TapeIndexer", "TapeQuery",
         "TapePricing", "TapeReplay", "TapeReplayServer", "TapeWeb", "TapeDemo", "TapeConfiguration", "TapeRedaction",
-        "TapeOTLP", arguments,
-        logging,
+        "TapeOTLP", "CTapeShims", arguments, logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
 
@@ -206,7 +203,7 @@ let package = Package(
     .testTarget(
       name: "TapeProxyTests",
       dependencies: [
-        "TapeProxy", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging,
+        "TapeProxy", "TapeHTTP", "TapeRecorder", "TapeArchive", "TapeTypes", "TapeJSON", logging,
         .product(name: "NIOCore", package: "swift-nio"),
       ],
       swiftSettings: strict),

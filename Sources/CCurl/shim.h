@@ -20,6 +20,8 @@ typedef int (*tape_socket_cb)(CURL *, curl_socket_t, int, void *, void *);
 typedef int (*tape_timer_cb)(CURLM *, long, void *);
 static inline CURLMcode tape_multi_socket_cb(CURLM *m, tape_socket_cb f) { return curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, f); }
 static inline CURLMcode tape_multi_timer_cb(CURLM *m, tape_timer_cb f) { return curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, f); }
+typedef curl_socket_t (*tape_opensocket_cb)(void *, curlsocktype, struct curl_sockaddr *);
+static inline CURLcode tape_easy_opensocket_cb(CURL *h, tape_opensocket_cb f) { return curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, f); }
 typedef int (*tape_seek_cb)(void *, curl_off_t, int);
 static inline CURLcode tape_easy_seek_cb(CURL *h, tape_seek_cb f) { return curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, f); }
 typedef int (*tape_prereq_cb)(void *, char *, char *, int, int);

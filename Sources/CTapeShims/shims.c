@@ -60,6 +60,28 @@ void tape_keep_freed_memory(void) {}
 #endif
 
 #if defined(__linux__)
+#include <link.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+// Only what is mapped from a file and can never have been written.
+static int forget_object(struct dl_phdr_info *object, size_t size, void *vdso) {
+  (void)size;
+  long page = sysconf(_SC_PAGESIZE);
+  for (int i = 0; i < object->dlpi_phnum; i++) {
+    const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+    if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+    uintptr_t start = (object->dlpi_addr + part->p_vaddr) & ~(uintptr_t)(page - 1);
+    uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_filesz) & ~(uintptr_t)(page - 1);
+    if (start <= (uintptr_t)vdso && (uintptr_t)vdso < end) continue;
+    if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+void tape_forget_startup_code(void) { dl_iterate_phdr(forget_object, (void *)getauxval(AT_SYSINFO_EHDR)); }
+
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>

@@ -24,7 +24,12 @@ struct ConfigCommand: ParsableCommand {
           .usage, "there is no configuration file: name one, or see schema/config.md for where it is read")
       }
       for key in Configuration.keys {
-        if let value = loaded.text(key.name) { StandardOutput.write("\(key.name) = \(TerminalText.escaped(value))\n") }
+        guard let value = loaded.text(key.name) else { continue }
+        let shown = key.name == "upstream" ? Route.withoutUser(value) : value
+        StandardOutput.write("\(key.name) = \(TerminalText.escaped(shown))\n")
+      }
+      for route in loaded.routes {
+        StandardOutput.write("route: \(route.prefix) -> \(TerminalText.escaped(route.shownUpstream))\n")
       }
       if !loaded.redactions.isEmpty { StandardOutput.write("redact: \(loaded.redactions.count) rules\n") }
       StandardOutput.note("tapedeck: \(path) is fine")

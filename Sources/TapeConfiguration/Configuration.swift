@@ -3,9 +3,9 @@ package import TapeTypes
 
 /// What the configuration file says: see `schema/config.md`. Flags come before the environment, that before the file.
 package struct Configuration: Sendable, Equatable {
-  /// A key of the file, but for `[[redact]]`.
+  /// A key of the file, but for `[[route]]` and `[[redact]]`.
   package struct Key: Sendable, Equatable {
-    package enum Kind: String, Sendable { case text, switched }
+    package enum Kind: String, Sendable { case text, switched, number }
     package var name: String
     package var kind: Kind
     /// Values that can be given, if they are few.
@@ -33,12 +33,17 @@ package struct Configuration: Sendable, Equatable {
     Key(name: "ca-file", kind: .text),
     Key(name: "keep", kind: .text),
     Key(name: "keep-bytes", kind: .text),
+    Key(name: "max-connections", kind: .number),
+    Key(name: "max-header-bytes", kind: .number),
+    Key(name: "max-body-bytes", kind: .number),
   ]
   package static let ruleKeys = ["name", "path", "pattern", "replace", "in"]
 
   /// Where it was read; nil for none.
   package private(set) var path: String?
   package private(set) var values: [String: String] = [:]
+  /// Longest prefix first.
+  package private(set) var routes: [Route] = []
   package private(set) var redactions: [RedactionRule] = []
 
   package init() {}
@@ -66,8 +71,12 @@ package struct Configuration: Sendable, Equatable {
   }
 
   private mutating func read(_ table: TOMLTable) throws(TOMLError) {
-    let names = Self.keys.map(\.name) + ["redact"]
+    let names = Self.keys.map(\.name) + ["route", "redact"]
     for entry in table.entries {
+      if entry.key == "route" {
+        routes = try Route.read(entry)
+        continue
+      }
       if entry.key == "redact" {
         try readRules(entry)
         continue
@@ -80,6 +89,8 @@ package struct Configuration: Sendable, Equatable {
   private static func text(_ entry: TOMLTable.Entry, _ key: Key) throws(TOMLError) -> String {
     switch (key.kind, entry.value.content) {
     case (.switched, .bool(let flag)): return flag ? "true" : "false"
+    case (.number, .integer(let number)): return String(number)
+    case (.number, .string(let text)): return text
     case (.text, .string(let text)):
       guard key.values.isEmpty || key.values.contains(text) else {
         throw TOMLError(
@@ -87,7 +98,12 @@ package struct Configuration: Sendable, Equatable {
       }
       return text
     default:
-      let wanted = key.kind == .switched ? "true or false" : "a text in quotes"
+      let wanted =
+        switch key.kind {
+        case .switched: "true or false"
+        case .number: "a number, or a text in quotes such as \"64K\""
+        case .text: "a text in quotes"
+        }
       throw TOMLError(place: entry.value.place, message: "\(key.name) takes \(wanted), not \(entry.value.kind)")
     }
   }
@@ -147,7 +163,7 @@ package struct Configuration: Sendable, Equatable {
 
   // MARK: Keys that are none
 
-  private static func unknown(_ entry: TOMLTable.Entry, among names: [String]) -> TOMLError {
+  static func unknown(_ entry: TOMLTable.Entry, among names: [String]) -> TOMLError {
     let near = Spelling.nearest(to: entry.key, among: names)
     let hint = near.map { "did you mean \($0)?" } ?? "there are \(names.joined(separator: ", "))"
     return TOMLError(place: entry.place, message: "there is no key '\(entry.key)'; \(hint)")

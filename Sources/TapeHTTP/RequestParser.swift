@@ -11,6 +11,8 @@ package struct InboundRequest {
   package var headers: [HeaderField]
   package var body: [UInt8] = []
   package var hasBody = false
+  /// Of a body that goes on behind what is in `body`: how long it is as a whole, if that is known.
+  package var length: Int?
   /// HTTP/1.0: no chunks, and the connection closes unless told otherwise.
   package var isVersion10: Bool
   /// Another request may follow, on this connection and through the parser that read this one.
@@ -43,6 +45,10 @@ package final class RequestParser {
     /// The client waits for leave to send its body.
     case expectsContinue
     case request(InboundRequest)
+    /// A request whose body is large: what has come of it is with it, the rest follows as `body`, then `bodyEnd`.
+    case begun(InboundRequest)
+    case body([UInt8])
+    case bodyEnd(keepsAlive: Bool)
   }
 
   private enum Phase {
@@ -54,15 +60,27 @@ package final class RequestParser {
   private let channel: EmbeddedChannel
   private let maxHeaderBytes: Int
   private let maxBodyBytes: Int
+  /// Whether a request's large body is to be handed on while it comes in.
+  private let streams: (InboundRequest) -> Bool
+  /// Larger bodies are streamed, where they may be.
+  private static let wholeBytes = 256 << 10
+  /// Bytes of the body that is being streamed; nil for none.
+  private var streamedBytes: Int?
   private var phase = Phase.head
-  private var headBytes = 0
+  /// What has come of a head.
+  private var head: [UInt8] = []
   private var request: InboundRequest?
   private var blank = BlankLineFinder()
   private var readsAhead = false
-  /// Taken of a chunked body, with all that is around its chunks.
-  private var chunkedBytes = 0
+  /// Bytes of a chunked body, with all that is around its chunks and without.
+  private var chunked = (taken: 0, body: 0)
+  /// What the decoder was told otherwise.
+  private var prepared = RequestHead.Prepared()
 
-  package init(maxHeaderBytes: Int, maxBodyBytes: Int) {
+  package init(
+    maxHeaderBytes: Int, maxBodyBytes: Int, streams: @escaping (InboundRequest) -> Bool = { _ in false }
+  ) {
+    self.streams = streams
     channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
     self.maxHeaderBytes = maxHeaderBytes
     self.maxBodyBytes = maxBodyBytes
@@ -72,10 +90,10 @@ package final class RequestParser {
   deinit { _ = try? channel.finish(acceptAlreadyClosed: true) }
 
   /// Nothing of a request is in it, so another connection may have it.
-  package var isReusable: Bool { request == nil && headBytes == 0 && !readsAhead }
+  package var isReusable: Bool { request == nil && head.isEmpty && !readsAhead }
 
   /// Whether a request has begun to come in.
-  package var isInRequest: Bool { request != nil || headBytes > 0 }
+  package var isInRequest: Bool { request != nil || !head.isEmpty }
 
   /// Takes bytes from the front of `bytes` until something is to be done.
   ///
@@ -85,52 +103,63 @@ package final class RequestParser {
     if let step = try nextStep() { return (step, 0) }
     while taken < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
-      let count = try share(of: rest)
-      try decode(UnsafeRawBufferPointer(rebasing: rest[..<count]))
-      taken += count
+      switch phase {
+      case .head: taken += try takeHead(rest)
+      case .fixedBody(let remaining):
+        let count = min(remaining, rest.count)
+        try decode(UnsafeRawBufferPointer(rebasing: rest[..<count]))
+        taken += count
+      case .chunkedBody:
+        readsAhead = true
+        try checkChunks()
+        try decode(rest)
+        chunked.taken += rest.count
+        taken += rest.count
+      }
       if let step = try nextStep() { return (step, taken) }
-      try checkChunks(count)
     }
     return (.needsMore, taken)
   }
 
-  /// How many of the bytes surely belong to the request at hand.
-  private func share(of bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> Int {
-    switch phase {
-    case .head:
-      let count = blank.find(in: bytes) ?? bytes.count
-      headBytes += count
-      guard !blank.line.isBroken else {
-        throw RequestHeadRules.refusal("the request line is not METHOD, one space, target, one space, HTTP/1.1")
-      }
-      guard !blank.sawBareLF else {
-        throw RequestRefusal(
-          status: 400, code: "bad_request", message: "a line of the request head ends with LF alone: CR LF is due")
-      }
-      guard headBytes <= maxHeaderBytes else {
-        throw RequestRefusal(
-          status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
-      }
-      return count
-    case .fixedBody(let remaining): return min(remaining, bytes.count)
-    case .chunkedBody:
-      readsAhead = true
-      return bytes.count
+  /// Collects a head, and has it decoded when it is whole.
+  private func takeHead(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> Int {
+    // Blank lines in front of a request say nothing (RFC 9112 §2.2), and are no beginning of one.
+    if head.isEmpty, let first = bytes.first, first == 0x0D || first == 0x0A { return 1 }
+    let end = blank.find(in: bytes)
+    let count = end ?? bytes.count
+    head.append(contentsOf: bytes[..<count])
+    guard !blank.sawBareLF else {
+      throw RequestRefusal(
+        status: 400, code: "bad_request", message: "a line of the request head ends with LF alone: CR LF is due")
     }
+    guard head.count <= maxHeaderBytes else {
+      throw RequestRefusal(
+        status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
+    }
+    guard head.first.map(RequestHead.canBegin(with:)) ?? true else {
+      throw RequestRefusal(status: 400, code: "bad_request", message: "this is no HTTP: plain HTTP/1.1 is spoken here")
+    }
+    guard end != nil else { return count }
+    try RequestHeadRules.check(lineOf: head)
+    prepared = RequestHead.prepared(head)
+    try decode(channel.allocator.buffer(bytes: prepared.bytes ?? head))
+    prepared.bytes = nil
+    head.removeAll(keepingCapacity: true)
+    return count
   }
 
   /// Sizes, extensions and trailers of chunks are in nobody's count of the body.
-  private func checkChunks(_ count: Int) throws(RequestRefusal) {
-    guard case .chunkedBody = phase, let request else { return }
-    chunkedBytes += count
-    guard chunkedBytes - request.body.count <= maxHeaderBytes + 16 * request.body.count else {
+  private func checkChunks() throws(RequestRefusal) {
+    guard chunked.taken - chunked.body <= maxHeaderBytes + 16 * chunked.body else {
       throw RequestHeadRules.refusal("the chunks of the body have more around them than in them")
     }
   }
 
   private func decode(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) {
-    var buffer = channel.allocator.buffer(capacity: bytes.count)
-    buffer.writeBytes(bytes)
+    try decode(channel.allocator.buffer(bytes: bytes))
+  }
+
+  private func decode(_ buffer: ByteBuffer) throws(RequestRefusal) {
     do {
       try channel.writeInbound(buffer)
     } catch HTTPParserError.headerOverflow {
@@ -150,14 +179,15 @@ package final class RequestParser {
         let waits = try begin(head)
         if waits { return .expectsContinue }
       case .body(let buffer):
-        try append(buffer)
+        if let step = try append(buffer) { return step }
       case .end:
         guard let done = request else { continue }
         request = nil
         phase = .head
-        headBytes = 0
         blank = BlankLineFinder()
-        return .request(done)
+        guard streamedBytes != nil else { return .request(done) }
+        streamedBytes = nil
+        return .bodyEnd(keepsAlive: done.keepsAlive)
       }
     }
     return nil
@@ -168,18 +198,20 @@ package final class RequestParser {
     let fields = head.headers.map { HeaderField($0.name, $0.value) }
     try RequestHeadRules.check(head)
     var request = InboundRequest(
-      method: head.method.rawValue, target: head.uri, headers: fields, isVersion10: head.version == .http1_0,
+      method: prepared.method ?? head.method.rawValue, target: prepared.target ?? head.uri, headers: fields,
+      isVersion10: head.version == .http1_0,
       // Behind a request that wants to change the protocol NIO's decoder takes nothing more, for good.
       keepsAlive: head.isKeepAlive && !head.headers.contains(name: "upgrade"))
     if head.headers.contains(name: "transfer-encoding") {
       request.hasBody = true
       phase = .chunkedBody
-      chunkedBytes = 0
+      chunked = (0, 0)
     } else if let stated = head.headers.first(name: "content-length") {
       // The decoder has seen that it is a number; this is one of 64 bits at the most.
       guard let length = Int(RequestHeadRules.trimmed(stated)), length <= maxBodyBytes else { throw bodyTooLarge }
       request.hasBody = true
-      request.body.reserveCapacity(length)
+      request.length = length
+      if length <= Self.wholeBytes || !streams(request) { request.body.reserveCapacity(length) }
       phase = .fixedBody(remaining: length)
     }
     self.request = request
@@ -187,55 +219,34 @@ package final class RequestParser {
     return expects && request.hasBody && !request.isVersion10
   }
 
-  private func append(_ buffer: ByteBuffer) throws(RequestRefusal) {
-    guard var current = request else { return }
+  /// - Returns: what is to be done with a body that is streamed.
+  private func append(_ buffer: ByteBuffer) throws(RequestRefusal) -> Step? {
+    if case .fixedBody(let remaining) = phase { phase = .fixedBody(remaining: remaining - buffer.readableBytes) }
+    chunked.body += buffer.readableBytes
+    if let before = streamedBytes {
+      streamedBytes = before + buffer.readableBytes
+      if before + buffer.readableBytes > maxBodyBytes { throw bodyTooLarge }
+      return .body(Array(buffer.readableBytesView))
+    }
+    guard var current = request else { return nil }
     // Not two owners of the body while it grows.
     request = nil
     current.body.append(contentsOf: buffer.readableBytesView)
-    if case .fixedBody(let remaining) = phase { phase = .fixedBody(remaining: remaining - buffer.readableBytes) }
     let size = current.body.count
-    request = current
     if size > maxBodyBytes { throw bodyTooLarge }
+    let isLarge = (current.length ?? size) > Self.wholeBytes
+    guard isLarge, streams(current), size < current.length ?? .max else {
+      request = current
+      return nil
+    }
+    streamedBytes = size
+    let begun = current
+    current.body = []
+    request = current
+    return .begun(begun)
   }
 
   private var bodyTooLarge: RequestRefusal {
     RequestRefusal(status: 413, code: "body_too_large", message: "the request body is over \(maxBodyBytes) bytes")
-  }
-}
-
-/// Finds the end of a head, the blank line, over bytes that come in pieces.
-private struct BlankLineFinder {
-  /// The last line so far has no bytes but perhaps a CR.
-  private var lineIsEmpty = true
-  private var sawLine = false
-  private var sawCR = false
-  /// The first line with anything in it.
-  private(set) var line = RequestLineCheck()
-  /// A line that is not blank ended without CR. The decoder would blame the HTTP version for it.
-  private(set) var sawBareLF = false
-
-  /// Where the blank line ends; nil if it is not in these bytes. Blank lines in front of the request do not count.
-  mutating func find(in bytes: UnsafeRawBufferPointer) -> Int? {
-    for (index, byte) in bytes.enumerated() {
-      switch byte {
-      case 0x0A:
-        if sawLine {
-          line.take(byte)
-          if !sawCR { sawBareLF = true }
-        }
-        if lineIsEmpty, sawLine { return index + 1 }
-        lineIsEmpty = true
-        sawCR = false
-      case 0x0D:
-        if sawLine { line.take(byte) }
-        sawCR = true
-      default:
-        line.take(byte)
-        lineIsEmpty = false
-        sawCR = false
-        sawLine = true
-      }
-    }
-    return nil
   }
 }

@@ -48,15 +48,36 @@ package final class OutBuffer {
 
   package var isEmpty: Bool { unsent == 0 }
 
+  /// There are bytes that may be sent.
+  package var hasCommitted: Bool { state.pointee.committed > state.pointee.head }
+
   /// From here on what is appended is the body in HTTP/1.1 chunks, one a batch.
   package func beginChunked() { state.pointee.isChunked = true }
 
   /// Closes the body: with the last chunk if it is chunked and `isClean`.
-  package func endBody(isClean: Bool) {
+  ///
+  /// - Parameter trailers: lines behind the last chunk.
+  package func endBody(isClean: Bool, trailers: [UInt8] = []) {
     closeChunk()
     guard state.pointee.isChunked else { return }
     state.pointee.isChunked = false
-    if isClean { append("0\r\n\r\n") }
+    guard isClean else { return }
+    append("0\r\n")
+    append(trailers)
+    append("\r\n")
+  }
+
+  /// Adds a zero, to be sent at once, in front of the size of the chunk that comes next, where it changes nothing.
+  ///
+  /// - Returns: false if the body is not chunked, or something is waiting to be sent.
+  package func padChunkSize() -> Bool {
+    guard state.pointee.isChunked, isEmpty else { return false }
+    reserve(1)
+    guard let base = state.pointee.base else { return false }
+    base.storeBytes(of: 0x30, toByteOffset: state.pointee.tail, as: UInt8.self)
+    state.pointee.tail += 1
+    state.pointee.committed = state.pointee.tail
+    return true
   }
 
   package func append(_ text: StaticString) {

@@ -1,97 +1,64 @@
 import Logging
 import TapeHTTP
+import TapeJSON
 import TapeRecorder
 import TapeRedaction
 import TapeTypes
 
 /// What all connections of one proxy share. Owned by the loop's thread.
-final class ProxyCore: ListenerOwner {
+final class ProxyCore {
   let options: ProxyOptions
   let loop: RecordingLoop
   let log: Logger
-  /// Where sockets are read into; nothing stays in it beyond one event.
-  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-  private(set) var isStopping = false
-  private var connections: [ClientConnection] = []
-  private var parsers: [RequestParser] = []
-  private var listener: Listener?
-  private static let keptParsers = 32
+  private let connections: ConnectionSet
 
   init(options: ProxyOptions, loop: RecordingLoop) {
     self.options = options
     self.loop = loop
     log = options.recorder.logger
-    loop.hasOtherDeadlines = { [unowned self] in !self.connections.isEmpty }
-    loop.addSweeper { [unowned self] in self.sweep(now: $0) }
+    var limits = options.limits
+    limits.filesPerConnection = 2
+    limits.stuckNs = Int64(options.recorder.idleTimeoutSeconds * 1e9)
+    connections = ConnectionSet(limits: limits, loop: loop.events, buffers: loop.buffers)
+    connections.makeHandler = { [unowned self] in ProxiedClient($0, of: self) }
+    connections.streams = { [unowned self] in self.isPassedThrough($0) }
+    connections.later = { work in loop.later { _ in work() } }
+    connections.warn = { [log] in log.warning("\($0)") }
+    connections.countChanged = { count in
+      loop.counters.setConnections(count)
+      if count > 0 { loop.keepSweeping() }
+    }
+    loop.hasOtherDeadlines = { [unowned self] in self.connections.count > 0 }
+    loop.addSweeper { [unowned self] in self.connections.sweep(now: $0) }
     loop.afterBatch = { [unowned self] in self.endIfIdle() }
   }
 
-  deinit { scratch.deallocate() }
-
-  // MARK: Connections
-
-  func listen(on listener: Listener) {
-    self.listener = listener
-    listener.join(loop.events, owner: self)
-  }
-
-  func accepted(_ descriptor: CInt) {
-    let connection = ClientConnection(descriptor, proxy: self)
-    connection.index = connections.count
-    connections.append(connection)
-    loop.counters.setConnections(connections.count)
-    connection.join()
-    loop.keepSweeping()
-    if connections.count > options.maxConnections {
-      connection.refuse(
-        RequestRefusal(
-          status: 503, code: "too_many_connections",
-          message: "there are \(options.maxConnections) connections already: try again later"))
-    }
-  }
-
-  func cannotAccept(_ reason: String) { log.warning("cannot accept a connection: \(reason)") }
-
-  func forget(_ connection: ClientConnection) {
-    guard connection.index >= 0, let last = connections.popLast() else { return }
-    if last !== connection {
-      last.index = connection.index
-      connections[connection.index] = last
-    }
-    connection.index = -1
-    loop.counters.setConnections(connections.count)
-    listener?.resume()
-  }
-
-  func takeParser() -> RequestParser {
-    parsers.popLast()
-      ?? RequestParser(maxHeaderBytes: options.maxHeaderBytes, maxBodyBytes: options.maxBodyBytes)
-  }
-
-  func give(_ parser: RequestParser) {
-    if parsers.count < Self.keptParsers { parsers.append(parser) }
-  }
-
-  var openConnections: Int { connections.count }
-
-  private func sweep(now: Int64) {
-    listener?.resume()
-    // Backwards, since closing moves the last one to the closed one's place.
-    for index in connections.indices.reversed() where index < connections.count {
-      connections[index].checkDeadlines(now: now)
-    }
-  }
+  func listen(on listener: Listener) { connections.listen(on: listener) }
 
   // MARK: Requests
 
-  /// What goes upstream for a client's request, and what of it goes on tape.
-  func upstreamRequest(_ request: InboundRequest, now: Int64) -> UpstreamRequest {
-    let target = options.upstream.prefix + request.target
+  /// Whether a request's body is of no interest for the tape: a generation's is on it, as a whole.
+  private func isPassedThrough(_ request: InboundRequest) -> Bool {
+    guard let route = options.routes.first(where: { $0.target(for: request.target) != nil }),
+      let target = route.target(for: request.target)
+    else { return false }
+    return !GenerationEndpoints.contains(method: request.method, target: target)
+  }
+
+  /// What goes upstream for a client's request, and what of it goes on tape; nil if nobody is there for its path.
+  func upstreamRequest(_ request: InboundRequest, now: Int64) -> UpstreamRequest? {
+    var found: (upstream: UpstreamURL, target: String)?
+    for route in options.routes {
+      guard let target = route.target(for: request.target) else { continue }
+      found = (route.upstream, target)
+      break
+    }
+    guard let (upstream, target) = found else { return nil }
     let wallNs = loop.wallNow
     let isGeneration = GenerationEndpoints.contains(method: request.method, target: target)
     var body = request.body
     var open = CallOpen(
-      id: loop.newCallID(wallNs: wallNs), startedAtNs: wallNs, origin: .proxy, upstream: options.upstream.origin,
+      id: loop.newCallID(wallNs: wallNs), startedAtNs: wallNs, origin: .proxy, upstream: upstream.origin,
       method: request.method, path: target, headers: request.headers, salt: RecordingLoop.newSalt())
     loop.secrets.clean(&open)
     if options.ensureUsage, isGeneration, let asking = EnsureUsage.applied(to: body, target: target) {
@@ -101,37 +68,34 @@ final class ProxyCore: ListenerOwner {
     open.body = body
     loop.redactor?.clean(&open)
     return UpstreamRequest(
-      upstream: options.upstream, method: request.method, target: target,
-      headers: UpstreamRequest.forwarded(request.headers, to: options.upstream), body: body, hasBody: request.hasBody,
+      upstream: upstream, method: request.method, target: target,
+      headers: UpstreamRequest.forwarded(request.headers, to: upstream), body: body, hasBody: request.hasBody,
       open: open, isGeneration: isGeneration, zeroNs: now)
+  }
+
+  /// What `/healthz` says.
+  var health: (status: Int, json: JSONValue) {
+    guard loop.isArchiveFailing else { return (200, ["status": "ok"]) }
+    let reason = JSONValue.string(loop.archiveFailure)
+    return options.recorder.onArchiveFailure == .pass
+      ? (200, ["status": "not_recording", "reason": reason]) : (503, ["status": "failing", "reason": reason])
   }
 
   // MARK: The end
 
   /// No new connections; the loop ends when the last response is out.
-  func stop() {
-    isStopping = true
-    listener?.close()
-    listener = nil
-    for connection in connections where connection.phase == .reading && connection.parser?.isInRequest != true {
-      connection.close()
-    }
-  }
+  func stop() { connections.stop() }
 
   /// Ends the loop where it stands.
   func stopNow() {
-    listener?.close()
-    listener = nil
+    connections.stopListening()
     loop.finish()
   }
 
   /// On the loop's thread, behind its last turn.
-  func dismantle() {
-    for connection in connections.reversed() { connection.close() }
-    parsers = []
-  }
+  func dismantle() { connections.dismantle(telling: false) }
 
   private func endIfIdle() {
-    if isStopping, connections.isEmpty, loop.openExchanges == 0 { loop.finish() }
+    if connections.isStopping, connections.count == 0, loop.openExchanges == 0 { loop.finish() }
   }
 }

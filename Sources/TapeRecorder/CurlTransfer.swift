@@ -1,4 +1,5 @@
 import CCurl
+import TapeLoop
 import TapeTypes
 
 #if canImport(Glibc)
@@ -15,6 +16,8 @@ final class CurlTransfer {
   private var headers: UnsafeMutablePointer<curl_slist>?
   private let errorText: UnsafeMutablePointer<CChar>
   private var isReleased = false
+  private var lacksDescriptors = false
+  private var isPaused = false
   /// The request body, where the moment of its last byte must be known; empty otherwise.
   private let upload: [UInt8]
   private var uploaded = 0
@@ -48,7 +51,8 @@ final class CurlTransfer {
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     setConnection(request.upstream, loop.options)
     setRequest(request)
-    setCallbacks(marksSent: request.zeroNs == nil)
+    setCallbacks(marksSent: request.zeroNs == nil && request.upload == nil)
+    if let queue = request.upload { setUpload(queue) }
     guard multi.add(easy) else {
       release()
       return nil
@@ -70,16 +74,43 @@ final class CurlTransfer {
     headers = nil
   }
 
-  func pause() { curl_easy_pause(easy, CURLPAUSE_RECV) }
+  /// Streams go on for long behind their heads, and nothing of the request is sent again.
+  private func forgetRequest() {
+    tape_easy_slist(easy, CURLOPT_HTTPHEADER, nil)
+    curl_slist_free_all(headers)
+    headers = nil
+  }
 
-  func resume() { curl_easy_pause(easy, CURLPAUSE_CONT) }
+  /// Nothing more is read from upstream until `resume`.
+  func pause() {
+    isPaused = true
+    curl_easy_pause(easy, CURLPAUSE_RECV)
+  }
+
+  func resume() {
+    isPaused = false
+    curl_easy_pause(easy, CURLPAUSE_CONT)
+  }
+
+  /// There is more of the body to send. Not from inside a callback.
+  func sendOn() { curl_easy_pause(easy, isPaused ? CURLPAUSE_RECV : CURLPAUSE_CONT) }
 
   func failure(_ code: CURLcode, origin: String, options: RecorderOptions) -> UpstreamFailure {
     var systemError = 0
     tape_info_long(easy, CURLINFO_OS_ERRNO, &systemError)
     return UpstreamFailure(
       code: code, message: String(cString: errorText),
-      systemError: systemError == 0 ? Self.descriptorError(code) : CInt(systemError), origin: origin, options: options)
+      systemError: lacksDescriptors ? EMFILE : systemError == 0 ? Self.descriptorError(code) : CInt(systemError),
+      origin: origin, options: options)
+  }
+
+  /// The last descriptors are the archive's: without them a journal could not follow on a full one.
+  private func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
+    let made = socket(address.family, address.socktype | CInt(SOCK_CLOEXEC.rawValue), address.protocol)
+    guard made >= 0, DescriptorLimit.isNearlyReached(by: made) else { return made }
+    close(made)
+    lacksDescriptors = true
+    return CURL_SOCKET_BAD
   }
 
   /// `errno` if no descriptor can be had, which libcurl does not tell when it is a socket or the
@@ -109,6 +140,11 @@ final class CurlTransfer {
     tape_easy_long(easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(options.connectTimeoutSeconds * 1000)))
     tape_easy_long(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     if let file = options.caFile { tape_easy_string(easy, CURLOPT_CAINFO, file) }
+    tape_easy_pointer(easy, CURLOPT_OPENSOCKETDATA, Unmanaged.passUnretained(self).toOpaque())
+    tape_easy_opensocket_cb(easy) { me, _, address in
+      guard let me, let address else { return CURL_SOCKET_BAD }
+      return Unmanaged<CurlTransfer>.fromOpaque(me)._withUnsafeGuaranteedRef { $0.openSocket(address.pointee) }
+    }
     if upstream.isLoopback { tape_easy_string(easy, CURLOPT_PROXY, "") }
   }
 
@@ -116,14 +152,15 @@ final class CurlTransfer {
     tape_easy_string(easy, CURLOPT_URL, request.upstream.origin + "/")
     tape_easy_long(easy, CURLOPT_PATH_AS_IS, 1)
     // Byte for byte what the client asked for; in the URL, libcurl would tidy it.
-    tape_easy_string(easy, CURLOPT_REQUEST_TARGET, request.target)
+    _ = Self.withCString(request.target) { tape_easy_string(easy, CURLOPT_REQUEST_TARGET, $0) }
     // Empty: decode whatever comes. The header below still asks for none.
     tape_easy_string(easy, CURLOPT_ACCEPT_ENCODING, "")
     if request.method == "HEAD" {
       tape_easy_long(easy, CURLOPT_NOBODY, 1)
     } else if request.hasBody {
       tape_easy_long(easy, CURLOPT_POST, 1)
-      tape_easy_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(request.body.count))
+      let length = request.upload.map { $0.length ?? -1 } ?? request.body.count
+      tape_easy_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(length))
       if request.zeroNs != nil {
         _ = request.body.withUnsafeBytes { body in
           tape_easy_pointer(easy, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
@@ -135,13 +172,25 @@ final class CurlTransfer {
     if request.method != "HEAD" { tape_easy_string(easy, CURLOPT_CUSTOMREQUEST, request.method) }
     for field in request.headers {
       // libcurl drops `Name:`, and sends `Name;` as a field without value.
-      headers = curl_slist_append(headers, field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
+      let line = field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)"
+      headers = Self.withCString(line) { curl_slist_append(headers, $0) }
     }
     // What libcurl would add of its own.
     for name in ["Accept", "Content-Type", "Expect", "User-Agent"] where request.headers.first(name) == nil {
       headers = curl_slist_append(headers, "\(name):")
     }
+    if let queue = request.upload, queue.length == nil {
+      headers = curl_slist_append(headers, "Transfer-Encoding: chunked")
+    }
     tape_easy_slist(easy, CURLOPT_HTTPHEADER, headers)
+  }
+
+  /// The bytes that the text stands for.
+  private static func withCString<Result>(_ text: String, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    guard let bytes = HeaderText.bytes(text) else { return text.withCString(body) }
+    return (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
+      buffer.baseAddress.map(body) ?? text.withCString(body)
+    }
   }
 
   private func setCallbacks(marksSent: Bool) {
@@ -165,6 +214,19 @@ final class CurlTransfer {
       return goesOn ? count : 0
     }
     if marksSent { setUpload(me) }
+  }
+
+  /// Feeds a body that still comes in. It cannot be sent twice, so it does not go to a connection that may turn out to be
+  /// closed.
+  private func setUpload(_ queue: UploadQueue) {
+    tape_easy_long(easy, CURLOPT_FRESH_CONNECT, 1)
+    tape_easy_pointer(easy, CURLOPT_READDATA, Unmanaged.passUnretained(queue).toOpaque())
+    tape_easy_callback(easy, CURLOPT_READFUNCTION) { buffer, size, count, queue in
+      guard let buffer, let queue else { return 0 }
+      return Unmanaged<UploadQueue>.fromOpaque(queue)._withUnsafeGuaranteedRef {
+        $0.take(into: UnsafeMutableRawBufferPointer(start: buffer, count: size * count)) ?? Int(CURL_READFUNC_PAUSE)
+      }
+    }
   }
 
   /// Feeds the body by callback, to learn when its last byte goes out.
@@ -205,16 +267,20 @@ final class CurlTransfer {
 
   /// One line of a response head, with its line end.
   private func header(_ line: UnsafeRawBufferPointer) -> Bool {
-    // Trailer fields come here as well.
-    guard !isHeadDone else { return true }
     headBytes += line.count
-    guard headBytes <= Self.maxHeadBytes else { return false }
+    guard isHeadDone || headBytes <= Self.maxHeadBytes else { return false }
     var end = line.count
     while end > 0, line[end - 1] == 0x0A || line[end - 1] == 0x0D { end -= 1 }
     let text = UnsafeRawBufferPointer(rebasing: line[..<end])
+    if isHeadDone {
+      if let colon = text.firstIndex(of: 0x3A), headBytes <= Self.maxHeadBytes {
+        owner.received(trailer: Self.field(text, colon))
+      }
+      return true
+    }
     if end == 0 { return headEnded() }
     if text.starts(with: "HTTP/".utf8), !text.prefix(while: { $0 != 0x3A }).contains(0x3A), fields.isEmpty {
-      readStatus(String(decoding: text, as: UTF8.self))
+      readStatus(HeaderText.text(text))
       return true
     }
     if text[0] == 0x20 || text[0] == 0x09, let last = fields.indices.last {
@@ -222,11 +288,14 @@ final class CurlTransfer {
       return true
     }
     guard let colon = text.firstIndex(of: 0x3A) else { return true }
-    fields.append(
-      HeaderField(
-        Self.trimmed(UnsafeRawBufferPointer(rebasing: text[..<colon])),
-        Self.trimmed(UnsafeRawBufferPointer(rebasing: text[(colon + 1)...]))))
+    fields.append(Self.field(text, colon))
     return true
+  }
+
+  private static func field(_ line: UnsafeRawBufferPointer, _ colon: Int) -> HeaderField {
+    HeaderField(
+      trimmed(UnsafeRawBufferPointer(rebasing: line[..<colon])),
+      trimmed(UnsafeRawBufferPointer(rebasing: line[(colon + 1)...])))
   }
 
   private func readStatus(_ line: String) {
@@ -241,6 +310,7 @@ final class CurlTransfer {
     // 100 Continue, 103 Early Hints: the real one follows.
     guard status >= 200 else { return true }
     isHeadDone = true
+    forgetRequest()
     return owner.received(
       head: UpstreamHead(status: status, reason: reason, version: version, headers: fields, decoded: nil))
   }
@@ -249,6 +319,9 @@ final class CurlTransfer {
     var slice = bytes[...]
     while let first = slice.first, first == 0x20 || first == 0x09 { slice = slice.dropFirst() }
     while let last = slice.last, last == 0x20 || last == 0x09 { slice = slice.dropLast() }
-    return String(decoding: slice, as: UTF8.self)
+    // RFC 9110 §5.5: what could be taken for the end of a line becomes a space.
+    let isPlain = !slice.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 }
+    return isPlain
+      ? HeaderText.text(slice) : HeaderText.text(slice.map { $0 == 0x0D || $0 == 0x0A || $0 == 0 ? 0x20 : $0 })
   }
 }

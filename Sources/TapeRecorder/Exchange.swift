@@ -13,7 +13,8 @@ package final class Exchange {
   package let id: CallID
   /// Where the response body goes.
   package let out: OutBuffer
-  package private(set) var head: UpstreamHead?
+  /// The final head has come.
+  private var hasHead = false
   /// When upstream was last heard of, monotonic ns.
   @exclusivity(unchecked) private(set) var lastByteNs: Int64
   /// When the client went away although upstream was still at it.
@@ -52,6 +53,9 @@ package final class Exchange {
 
   package var isTaped: Bool { tape != nil }
 
+  /// Fields behind the body.
+  package private(set) var trailers: [HeaderField] = []
+
   // MARK: Start
 
   /// Opens the tape where that is due already, and hands the request to libcurl.
@@ -67,6 +71,7 @@ package final class Exchange {
       return loop.later { _ in self.finish(CURLE_OUT_OF_MEMORY) }
     }
     self.transfer = transfer
+    request.upload?.goOn = { [weak self, loop] in loop.later { _ in self?.transfer?.sendOn() } }
     // libcurl and the tape have copies.
     if request.zeroNs != nil { request.body = [] }
     request.headers = []
@@ -75,7 +80,11 @@ package final class Exchange {
   private func openTape(zeroNs: Int64) {
     guard tape == nil else { return }
     var open = request.open
-    if request.zeroNs == nil { open.startedAtNs = loop.wallNow }
+    if request.zeroNs == nil, request.upload == nil { open.startedAtNs = loop.wallNow }
+    if let upload = request.upload {
+      open.body = Redactor.placeholder(bytes: upload.total, isEvent: false)
+      open.redactions.append("request:large")
+    }
     tape = CallTape(
       open, zeroNs: zeroNs, journal: loop.journal, tally: loop.tally, redactor: loop.redactor, clock: loop.clock)
     loop.counters.opened()
@@ -87,22 +96,30 @@ package final class Exchange {
 
   /// The request's last byte is sent.
   func sent() {
-    guard request.zeroNs == nil, tape == nil else { return }
+    guard request.zeroNs == nil, tape == nil, request.upload == nil else { return }
     openTape(zeroNs: loop.now)
     request.zeroNs = loop.now
+  }
+
+  /// The client has sent the last byte of a body that went upstream while it came in.
+  package func bodyEnded(now: Int64) {
+    if request.zeroNs == nil { request.zeroNs = now }
+    lastByteNs = now
+    request.upload?.end()
   }
 
   /// - Returns: false if the transfer must not go on.
   func received(head received: UpstreamHead) -> Bool {
     lastByteNs = loop.now
     if request.zeroNs == nil { sent() }
+    if request.zeroNs == nil { request.zeroNs = loop.now }
     var fault = ""
     guard let checked = UpstreamHeadRules.checked(received, fault: &fault) else {
       verdict = ExchangeOutcome(cause: .upstreamFailed, detail: "\(request.upstream.origin) \(fault)")
       return false
     }
     guard let head = withoutCoding(checked) else { return false }
-    self.head = head
+    hasHead = true
     let isStream = HeaderRules.mediaType(head.headers.first("content-type")) == "text/event-stream"
     if isStream, tape == nil {
       openTape(zeroNs: request.zeroNs ?? loop.now)
@@ -116,7 +133,8 @@ package final class Exchange {
       tape.head(
         CallHead(
           offsetNs: headOffsetNs, status: head.status, httpVersion: head.version,
-          headers: Secrets.clean(head.headers), decoded: head.decoded))
+          headers: Secrets.clean(head.headers.filter { !HeaderRules.equal($0.name, "x-tapedeck-call") }),
+          decoded: head.decoded))
     }
     client?.responded(self, head)
     touch()
@@ -136,19 +154,24 @@ package final class Exchange {
     }
   }
 
+  func received(trailer: HeaderField) {
+    if HeaderRules.isTrailer(trailer.name) { trailers.append(trailer) }
+  }
+
   /// libcurl is done with the transfer.
   func finish(_ code: CURLcode) {
     if let verdict { return close(verdict) }
     if code == CURLE_OK {
       // libcurl takes the end of the connection inside of a head for the end of a response.
-      guard head == nil else { return close(ExchangeOutcome(cause: .endOfBody)) }
+      guard !hasHead else { return close(ExchangeOutcome(cause: .endOfBody)) }
       let detail = "\(request.upstream.origin) closed the connection inside the head of its answer"
       return close(ExchangeOutcome(cause: .upstreamFailed, detail: detail))
     }
     let failure = transfer?.failure(code, origin: request.upstream.origin, options: loop.options)
     let cause: CallEnd.Cause =
-      head != nil ? .upstreamClosed : failure?.isTimeout == true ? .timeout : .upstreamFailed
-    close(ExchangeOutcome(cause: cause, detail: failure?.sentence))
+      hasHead ? .upstreamClosed : failure?.isTimeout == true ? .timeout : .upstreamFailed
+    close(
+      ExchangeOutcome(cause: cause, detail: failure?.sentence, isOverload: failure?.isDescriptorShortage ?? false))
   }
 
   /// What upstream compressed although asked not to is decoded by libcurl; the head then says so.
@@ -218,6 +241,8 @@ package final class Exchange {
       return stop(ExchangeOutcome(cause: .clientClosed, detail: nil))
     }
     let limit = loop.options.idleTimeoutSeconds
+    // While the request comes in it is the client that is waited for.
+    if let upload = request.upload, !upload.isEnded { return }
     guard limit > 0, !isPaused, Double(now - lastByteNs) > limit * 1e9 else { return }
     stop(
       ExchangeOutcome(

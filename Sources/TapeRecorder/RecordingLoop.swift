@@ -33,7 +33,9 @@ package final class RecordingLoop: @unchecked Sendable {
   /// Those that get their bytes right now.
   private var flushingClients: ContiguousArray<any ExchangeClient> = []
   private var deferred: [(RecordingLoop) -> Void] = []
-  private(set) var isArchiveFailing = false
+  package private(set) var isArchiveFailing = false
+  /// What the archive failed with last.
+  package var archiveFailure: String { journal.counters.lastError?.description ?? "the archive takes no writes" }
   private var sweepTimer: LoopTimer?
   private var sweepers: [(_ now: Int64) -> Void] = []
 
@@ -87,10 +89,8 @@ package final class RecordingLoop: @unchecked Sendable {
   /// Ends a call that the archive cannot take.
   func stop(_ exchange: Exchange) {
     exchange.out.dropUncommitted()
-    exchange.stop(ExchangeOutcome(cause: .archiveStopped, detail: stopReason))
+    exchange.stop(ExchangeOutcome(cause: .archiveStopped, detail: archiveFailure))
   }
-
-  private var stopReason: String { journal.counters.lastError?.description ?? "the archive takes no writes" }
 
   // MARK: Names
 
@@ -187,7 +187,7 @@ package final class RecordingLoop: @unchecked Sendable {
 
   private func stopTapedCalls() {
     for exchange in exchanges where exchange.isTaped { stop(exchange) }
-    bodies.stopAll(stopReason)
+    bodies.stopAll(archiveFailure)
   }
 
   // MARK: Deadlines

@@ -25,10 +25,13 @@ package struct UpstreamFailure {
     self.options = options
   }
 
+  /// It is not upstream's fault.
+  package var isDescriptorShortage: Bool { systemError == EMFILE || systemError == ENFILE }
+
   package var isTimeout: Bool { code == CURLE_OPERATION_TIMEDOUT }
 
   package var sentence: String {
-    if systemError == EMFILE || systemError == ENFILE { return descriptorSentence }
+    if isDescriptorShortage { return descriptorSentence }
     switch code {
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
       return "cannot resolve the host name of \(origin): check the upstream URL and the DNS"

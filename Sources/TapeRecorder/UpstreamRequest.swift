@@ -17,6 +17,8 @@ package struct UpstreamRequest {
   package var isGeneration: Bool
   /// Monotonic ns of offset 0; nil: when the request's last byte has been sent.
   package var zeroNs: Int64?
+  /// The body, where it still comes in; `body` is empty then.
+  package var upload: UploadQueue?
 
   package init(
     upstream: UpstreamURL, method: String, target: String, headers: [HeaderField], body: [UInt8], hasBody: Bool,
@@ -69,6 +71,8 @@ package struct ExchangeOutcome {
   package var cause: CallEnd.Cause
   /// One sentence on what failed; nil when nothing did.
   package var detail: String?
+  /// It was this process that had no descriptor left.
+  package var isOverload = false
 }
 
 /// Whoever made the request: a proxied client, or a task of this program.

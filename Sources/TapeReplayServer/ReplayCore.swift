@@ -7,27 +7,20 @@ internal import TapeTypes
 
 /// What all connections of one replay server share. Owned by the loop's thread; `@unchecked Sendable` says no more than
 /// that the reference may be handed to that thread.
-final class ReplayCore: ListenerOwner, @unchecked Sendable {
+final class ReplayCore: @unchecked Sendable {
   let options: ReplayServerOptions
   let loop: EventLoop
   let log: Logger
-  let buffers = BufferPool()
-  /// Where sockets are read into; nothing stays in it beyond one event.
-  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-  private(set) var isStopping = false
   private(set) var totals = ReplayTotals()
   private let matcher: Matcher
-  private var listener: Listener?
-  private var connections: [ReplayConnection] = []
-  private var parsers: [RequestParser] = []
-  private static let keptParsers = 32
+  private let connections: ConnectionSet
   private var timer: PreciseTimer?
   private var sweepTimer: LoopTimer?
-  private var due = DueQueue<(connection: ReplayConnection, turn: Int)>()
-  private var deferred: [ReplayConnection] = []
+  private var due = DueQueue<(client: ReplayClient, turn: Int)>()
+  private var deferred: [() -> Void] = []
   private var lastTicket = 0
   /// Those whose request is being looked at.
-  private var waiting: [Int: ReplayConnection] = [:]
+  private var waiting: [Int: ReplayClient] = [:]
   /// For each recording that is being read, who waits for it.
   private var reading: [CallID: [Int]] = [:]
   private var played: PlayedCalls
@@ -38,62 +31,28 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
     self.matcher = matcher
     log = options.logger
     played = PlayedCalls(mostBytes: options.cacheBytes)
+    connections = ConnectionSet(limits: options.limits, loop: loop, buffers: BufferPool())
+    connections.makeHandler = { [unowned self] in ReplayClient($0, of: self) }
+    connections.later = { [unowned self] in self.deferred.append($0) }
+    connections.warn = { [log] in log.warning("\($0)") }
     timer = try PreciseTimer(loop) { [unowned self] in self.play(now: $0) }
     sweepTimer = loop.makeTimer { [unowned self] in self.sweep(now: $0) }
     sweepTimer?.set(loop.now + Self.sweepNs)
     loop.endOfBatch = { [unowned self] _ in self.endBatch() }
   }
 
-  deinit { scratch.deallocate() }
-
-  // MARK: Connections
-
   func listen(on listener: Listener) {
-    self.listener = listener
-    listener.join(loop, owner: self)
+    connections.listen(on: listener)
     timer?.join()
-  }
-
-  func accepted(_ descriptor: CInt) {
-    let connection = ReplayConnection(descriptor, core: self)
-    connection.index = connections.count
-    connections.append(connection)
-    connection.join()
-    if connections.count > options.maxConnections {
-      connection.refuse(
-        RequestRefusal(
-          status: 503, code: "too_many_connections",
-          message: "there are \(options.maxConnections) connections already: try again later"))
-    }
-  }
-
-  func cannotAccept(_ reason: String) { log.warning("cannot accept a connection: \(reason)") }
-
-  func forget(_ connection: ReplayConnection) {
-    guard connection.index >= 0, let last = connections.popLast() else { return }
-    if last !== connection {
-      last.index = connection.index
-      connections[connection.index] = last
-    }
-    connection.index = -1
-    listener?.resume()
-  }
-
-  func takeParser() -> RequestParser {
-    parsers.popLast() ?? RequestParser(maxHeaderBytes: options.maxHeaderBytes, maxBodyBytes: options.maxBodyBytes)
-  }
-
-  func give(_ parser: RequestParser) {
-    if parsers.count < Self.keptParsers { parsers.append(parser) }
   }
 
   // MARK: Requests
 
   /// Has the recording for a request found and read; the connection is told.
-  func find(_ request: InboundRequest, for connection: ReplayConnection) -> Int {
+  func find(_ request: InboundRequest, for client: ReplayClient) -> Int {
     lastTicket += 1
     let ticket = lastTicket
-    waiting[ticket] = connection
+    waiting[ticket] = client
     totals.requests += 1
     matcher.find(method: request.method, target: request.target, body: request.body) { [self] finding in
       loop.poster.post { self.found(finding, ticket) }
@@ -105,11 +64,11 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
 
   private func found(_ finding: Matcher.Finding, _ ticket: Int) {
     switch finding {
-    case .health: waiting.removeValue(forKey: ticket)?.answer(200, #"{"status":"ok"}"#)
+    case .health: waiting.removeValue(forKey: ticket)?.answer(200, Array(#"{"status":"ok"}"#.utf8))
     case .none(let answer):
       totals.unmatched += 1
       log.notice("\(answer["error"]?["message"]?.string ?? "no recording")")
-      waiting.removeValue(forKey: ticket)?.answer(404, String(decoding: answer.compact, as: UTF8.self))
+      waiting.removeValue(forKey: ticket)?.answer(404, answer.compact)
     case .recording(let choice):
       if let call = played.find(choice.id, now: loop.now) {
         waiting.removeValue(forKey: ticket)?.play(call)
@@ -127,17 +86,17 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
 
   private func read(_ id: CallID, _ result: Result<PlayedCall, TapeError>) {
     (hasRead, lastReadNs) = (true, loop.now)
-    let connections = (reading.removeValue(forKey: id) ?? []).compactMap { waiting.removeValue(forKey: $0) }
+    let clients = (reading.removeValue(forKey: id) ?? []).compactMap { waiting.removeValue(forKey: $0) }
     switch result {
     case .success(let call):
       played.keep(call, now: loop.now)
-      for connection in connections { connection.play(call) }
+      for client in clients { client.play(call) }
     case .failure(let error):
       totals.unreadable += 1
       log.error("call \(id) cannot be replayed: \(error.description)")
       let isErased = error.code == .erased
-      for connection in connections {
-        connection.fail(
+      for client in clients {
+        client.fail(
           isErased ? 410 : 500, code: isErased ? "recording_erased" : "recording_unreadable", message: error.description
         )
       }
@@ -146,9 +105,9 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
 
   // MARK: Playing
 
-  /// Has `connection` go on at this time.
-  func schedule(_ connection: ReplayConnection, atNs: Int64) {
-    due.add((connection, connection.turn), dueNs: atNs)
+  /// Has `client` go on at this time.
+  func schedule(_ client: ReplayClient, atNs: Int64) {
+    due.add((client, client.turn), dueNs: atNs)
   }
 
   private func play(now: Int64) {
@@ -158,7 +117,7 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
       guard let nextNs = due.nextNs, nextNs - now <= Self.leadNs else { break }
       while now < nextNs { now = MonotonicClock.nowNs }
       guard let next = due.next(now: now) else { break }
-      if next.connection.turn == next.turn { next.connection.goOn(now: now) }
+      if next.client.turn == next.turn { next.client.playDue(now: now) }
       now = MonotonicClock.nowNs
     }
     setTimer()
@@ -171,17 +130,14 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
 
   private func setTimer() { timer?.set(due.nextNs.map { $0 - Self.leadNs }) }
 
-  /// Runs behind the events at work, outside of any connection's own code.
-  func later(_ connection: ReplayConnection) { deferred.append(connection) }
-
   private func endBatch() {
     while !deferred.isEmpty {
       let work = deferred
       deferred = []
-      for connection in work { connection.readWhatIsHere() }
+      for item in work { item() }
     }
     setTimer()
-    if isStopping, connections.isEmpty { loop.stop() }
+    if connections.isStopping, connections.count == 0 { loop.stop() }
   }
 
   func ended(_ report: PlayReport) {
@@ -194,11 +150,7 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
   private static let sweepNs: Int64 = 1_000_000_000
 
   private func sweep(now: Int64) {
-    listener?.resume()
-    // Backwards, since closing moves the last one to the closed one's place.
-    for index in connections.indices.reversed() where index < connections.count {
-      connections[index].checkDeadlines(now: now)
-    }
+    connections.sweep(now: now)
     played.dropOld(now: now)
     if hasRead { matcher.rest() }
     hasRead = hasRead && now - lastReadNs < 2 * Self.sweepNs
@@ -206,27 +158,19 @@ final class ReplayCore: ListenerOwner, @unchecked Sendable {
   }
 
   /// No new connections; the loop ends when the last response is out.
-  func stop() {
-    isStopping = true
-    listener?.close()
-    listener = nil
-    for connection in connections.reversed() where connection.isIdle { connection.close() }
-  }
+  func stop() { connections.stop() }
 
   /// Ends the loop where it stands.
   func stopNow() {
-    isStopping = true
-    listener?.close()
-    listener = nil
+    connections.stopListening()
     loop.stop()
   }
 
   /// On the loop's thread, behind its last turn.
   func dismantle() {
-    for connection in connections.reversed() { connection.left() }
+    connections.dismantle(telling: true)
     timer?.leave()
     timer = nil
-    parsers = []
     waiting = [:]
     due = DueQueue()
   }

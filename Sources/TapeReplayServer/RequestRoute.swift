@@ -31,6 +31,8 @@ struct RequestRoute: Hashable, Sendable {
     case same
     /// One has a prefix that the other does not: a proxy's upstream, or a client's base URL.
     case prefixed
+    /// Both have one, and the last two parts are the same.
+    case differentlyPrefixed
     /// The recording does not say where it went.
     case unknown
   }
@@ -40,7 +42,14 @@ struct RequestRoute: Hashable, Sendable {
     if recorded.isUnknown { return method == recorded.method ? .unknown : nil }
     guard method == recorded.method, query == recorded.query else { return nil }
     if path == recorded.path { return .same }
-    return Self.ends(path, with: recorded.path) || Self.ends(recorded.path, with: path) ? .prefixed : nil
+    if Self.ends(path, with: recorded.path) || Self.ends(recorded.path, with: path) { return .prefixed }
+    return Self.lastParts(of: path).map { $0 == Self.lastParts(of: recorded.path) } == true ? .differentlyPrefixed : nil
+  }
+
+  /// The last two parts of a path that has more.
+  private static func lastParts(of path: String) -> [Substring]? {
+    let parts = path.split(separator: "/")
+    return parts.count > 2 ? Array(parts.suffix(2)) : nil
   }
 
   private static func ends(_ path: String, with other: String) -> Bool {

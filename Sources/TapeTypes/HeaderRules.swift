@@ -19,6 +19,17 @@ package enum HeaderRules {
     }
   }
 
+  /// Whether a field behind a body may be passed on: none that says how the message is to be read (RFC 9110 §6.5.1).
+  package static func isTrailer(_ name: String) -> Bool {
+    let name = name.lowercased()
+    return !name.isEmpty && !hopByHop.contains(name) && !neverTrailers.contains(name) && !name.hasPrefix("x-tapedeck-")
+  }
+
+  private static let neverTrailers: Set<String> = [
+    "content-length", "content-encoding", "content-type", "content-range", "host", "set-cookie", "authorization",
+    "www-authenticate", "cache-control", "expires", "date", "location", "retry-after", "vary", "age",
+  ]
+
   /// Names are compared without case, and only ASCII has one.
   package static func equal(_ left: String, _ right: String) -> Bool {
     left.utf8.count == right.utf8.count && zip(left.utf8, right.utf8).allSatisfy { lower($0) == lower($1) }

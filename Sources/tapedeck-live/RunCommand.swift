@@ -41,7 +41,7 @@ struct RunCommand: AsyncParsableCommand {
     let url = ListenAddress.url(options.listenHost, try proxy.start())
     let status: Int32
     do {
-      let environment = SDKVariables(url, options.upstream).over(ProcessInfo.processInfo.environment)
+      let environment = SDKVariables(url, options.routes).over(ProcessInfo.processInfo.environment)
       let running = RunningCommand()
       Signals.handle { number, before in
         guard let child = running.child else { Foundation.exit(128 + number) }
@@ -65,7 +65,8 @@ struct RunCommand: AsyncParsableCommand {
 
   private func proxyOptions(_ configured: Configuration) throws -> ProxyOptions {
     let upstream = configured.setting("upstream", flag: upstream) ?? "https://api.orq.ai"
-    var options = ProxyOptions(upstream: try UpstreamURL(upstream))
+    var options = ProxyOptions(routes: try configured.proxyRoutes(upstream: upstream))
+    options.limits = try configured.limits(connections: nil, headerBytes: nil, bodyBytes: nil)
     options.listenPort = 0
     options.ensureUsage = try configured.setting("ensure-usage", flag: nil, default: false)
     options.drainOnAbort = try configured.setting("drain-on-abort", flag: nil, default: false)

@@ -1,3 +1,4 @@
+internal import TapeProxy
 internal import TapeRecorder
 
 /// The variables by which SDKs are told where their API is.
@@ -10,16 +11,20 @@ struct SDKVariables {
     case openAI
   }
 
-  private static let known: [(name: String, kind: Kind)] = [
-    ("ORQ_BASE_URL", .root), ("ORQ_SERVER_URL", .root), ("OPENAI_BASE_URL", .openAI), ("OPENAI_API_BASE", .openAI),
-    ("ANTHROPIC_BASE_URL", .root), ("GROQ_BASE_URL", .root), ("CO_API_URL", .root), ("GOOGLE_GEMINI_BASE_URL", .root),
-    ("TAPEDECK_PROXY_URL", .root),
+  private static let known: [(name: String, kind: Kind, host: String)] = [
+    ("ORQ_BASE_URL", .root, "api.orq.ai"), ("ORQ_SERVER_URL", .root, "api.orq.ai"),
+    ("OPENAI_BASE_URL", .openAI, "api.openai.com"), ("OPENAI_API_BASE", .openAI, "api.openai.com"),
+    ("ANTHROPIC_BASE_URL", .root, "api.anthropic.com"), ("GROQ_BASE_URL", .root, "api.groq.com"),
+    ("CO_API_URL", .root, "api.cohere.com"), ("GOOGLE_GEMINI_BASE_URL", .root, "generativelanguage.googleapis.com"),
+    ("TAPEDECK_PROXY_URL", .root, ""),
   ]
 
   static var names: [String] { known.map(\.name) }
 
   private let url: String
   private let openAIPath: String
+  /// Upstreams that have a prefix of their own.
+  private var routes: [ProxyRoute] = []
 
   /// - Parameters:
   ///   - url: of the proxy or the replay server.
@@ -29,13 +34,23 @@ struct SDKVariables {
     self.openAIPath = openAIPath
   }
 
-  /// - Parameter url: of a proxy for the upstream.
-  init(_ url: String, _ upstream: UpstreamURL) { self.init(url, openAIPath: Self.openAIPath(of: upstream)) }
+  /// - Parameters:
+  ///   - url: of a proxy.
+  ///   - routes: its upstreams. An SDK whose own API is one of them gets that one.
+  init(_ url: String, _ routes: [ProxyRoute]) {
+    let usual = routes.first { $0.prefix.isEmpty }
+    self.init(url, openAIPath: usual.map { Self.openAIPath(of: $0.upstream) } ?? "/v1")
+    self.routes = routes.filter { !$0.prefix.isEmpty }
+  }
 
   /// The environment of a command whose calls are to go through the proxy.
   func over(_ environment: [String: String]) -> [String: String] {
     var changed = environment
-    for (name, kind) in Self.known { changed[name] = kind == .root ? url : url + openAIPath }
+    for (name, kind, host) in Self.known {
+      let route = routes.first { $0.upstream.host == host }
+      let base = url + (route?.prefix ?? "")
+      changed[name] = kind == .root ? base : base + (route.map { Self.openAIPath(of: $0.upstream) } ?? openAIPath)
+    }
     // A proxy of the environment cannot reach this machine's own address.
     for (proxy, exception) in [("HTTP_PROXY", "NO_PROXY"), ("http_proxy", "no_proxy"), ("ALL_PROXY", "NO_PROXY")]
     where environment[proxy] != nil {

@@ -57,6 +57,12 @@ struct ServeCommand: AsyncParsableCommand {
     help: ArgumentHelp("Remove the oldest segments while the archive is larger.", valueName: "50G")) var keepBytes:
     String?
   @Option(help: "PEM file of the authorities to trust for upstream instead of the system's.") var caFile: String?
+  @Option(help: ArgumentHelp("503 for a client beyond so many (default: 8192).", valueName: "number"))
+  var maxConnections: String?
+  @Option(help: ArgumentHelp("431 for a request head over so many bytes (default: 64K).", valueName: "64K"))
+  var maxHeaderBytes: String?
+  @Option(help: ArgumentHelp("413 for a request body over so many bytes (default: 64M).", valueName: "64M"))
+  var maxBodyBytes: String?
   @OptionGroup var store: StoreOption
 
   enum OnFailure: String, CaseIterable, ExpressibleByArgument { case pass, stop }
@@ -69,10 +75,10 @@ struct ServeCommand: AsyncParsableCommand {
     let ui = configured.setting("ui", flag: ui) ?? "127.0.0.1:8485"
     let upstream = configured.setting("upstream", flag: upstream)
     let uiAddress = ui == "off" ? nil : try ListenAddress(ui, flag: "--ui")
-    guard upstream != nil || uiAddress != nil else {
+    guard upstream != nil || !configured.routes.isEmpty || uiAddress != nil else {
       throw TapeError(.usage, "nothing to serve: give --upstream URL to record, or leave --ui on")
     }
-    let options = try upstream.map { try proxyOptions($0, listenAddress, configured) }
+    let options = try proxyOptions(upstream, listenAddress, configured)
     let retention = try self.retention(configured)
     let (indexes, seals) = (
       try configured.setting("index", flag: index, default: true),
@@ -95,9 +101,13 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   private func proxyOptions(
-    _ upstream: String, _ listen: ListenAddress, _ configured: Configuration
-  ) throws -> ProxyOptions {
-    var options = ProxyOptions(upstream: try UpstreamURL(upstream))
+    _ upstream: String?, _ listen: ListenAddress, _ configured: Configuration
+  ) throws -> ProxyOptions? {
+    let routes = try configured.proxyRoutes(upstream: upstream)
+    guard !routes.isEmpty else { return nil }
+    var options = ProxyOptions(routes: routes)
+    options.limits = try configured.limits(
+      connections: maxConnections, headerBytes: maxHeaderBytes, bodyBytes: maxBodyBytes)
     options.listenHost = listen.host
     options.listenPort = listen.port
     options.drainOnAbort = try configured.setting("drain-on-abort", flag: drainOnAbort, default: false)

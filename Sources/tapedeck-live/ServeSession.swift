@@ -1,3 +1,4 @@
+internal import CTapeShims
 internal import Foundation
 internal import Logging
 internal import Synchronization
@@ -42,6 +43,7 @@ final class ServeSession: Sendable {
     if let options { try startProxy(options, stopping) }
     let workers = startWorkers(stopping)
     let page = ui.map { startPage($0, stopping) }
+    tape_forget_startup_code()
     await waitForEnd(stopping)
     page?.cancel()
     for worker in workers { await worker.wait() }
@@ -63,6 +65,9 @@ final class ServeSession: Sendable {
           export ORQ_BASE_URL=\(url)
           Orq(api_key=..., server_url="\(url)")
         """)
+      for route in options.routes where !route.prefix.isEmpty {
+        StandardOutput.note("  \(url)\(route.prefix) for \(route.upstream)")
+      }
     }
   }
 

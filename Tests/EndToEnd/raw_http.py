@@ -12,6 +12,7 @@ class Answer:
     headers: list
     chunks: list = field(default_factory=list)
     times: list = field(default_factory=list)
+    trailers: list = field(default_factory=list)
     end: str = ""  # last_chunk, length, eof, reset
 
     @property
@@ -61,7 +62,9 @@ class Client:
     def answer(self, method="POST"):
         """The next response; None if the connection ended without one."""
         try:
-            head = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+            head = ["HTTP/1.1 100"]
+            while head[0].split(" ")[1].startswith("1"):
+                head = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         except (EOFError, ConnectionError):
             return None
         answer = Answer(int(head[0].split(" ")[1]), [tuple(line.split(": ", 1)) for line in head[1:]])
@@ -74,7 +77,8 @@ class Client:
                     assert self.exactly(2) == b"\r\n"
                     answer.chunks.append(chunk)
                     answer.times.append(time.monotonic())
-                assert self.exactly(2) == b"\r\n"
+                while line := self.until(b"\r\n"):
+                    answer.trailers.append(tuple(line.decode("latin-1").split(": ", 1)))
                 answer.end = "last_chunk"
             elif (length := answer.header("content-length")) is not None:
                 answer.chunks.append(self.exactly(int(length)))

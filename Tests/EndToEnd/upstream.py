@@ -49,6 +49,10 @@ def text_frames(n):
     return [chunk(word) for word in words] + [chunk("", final=True, usage=USAGE), DONE]
 
 
+MEGABYTE = b"".join(chunk(f"{i:04d}" + "x" * (4096 - len(chunk("0000")))) for i in range(256))
+assert len(MEGABYTE) == 1 << 20
+
+
 class Upstream:
     def __init__(self):
         self.server = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -56,6 +60,7 @@ class Upstream:
         self.url = f"http://127.0.0.1:{self.port}"
         self.requests = []
         self.aborted = 0
+        self.flooded = 0
         self.stopping = False
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -114,7 +119,7 @@ class Upstream:
     @staticmethod
     def head(connection, status="200 OK", content_type="text/event-stream", extra=()):
         lines = [f"HTTP/1.1 {status}", f"Content-Type: {content_type}", *extra]
-        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+        connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n")
 
     @staticmethod
     def send(connection, data):
@@ -222,6 +227,38 @@ class Upstream:
             if gap:
                 time.sleep(gap)
         return False
+
+    def play_resets(self, connection, request):
+        """A reset inside of the body."""
+        self.stream(connection, [chunk("Hel")], end=False)
+        time.sleep(0.3)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        return False
+
+    def play_flood(self, connection, request):
+        """`mb` megabytes as fast as they are taken; `flooded` says how many of them were."""
+        megabytes = int((request.get("inputs") or {}).get("mb", 200))
+        self.head(connection, extra=["Transfer-Encoding: chunked"])
+        for _ in range(megabytes):
+            self.send(connection, MEGABYTE)
+            self.flooded += 1
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def play_named(self, connection, request):
+        """As an upstream that is a recorder itself."""
+        self.head(connection, extra=["Transfer-Encoding: chunked", "X-Tapedeck-Call: 01JD0Z6Q8R3T5V7W9XABCDEFGH"])
+        for frame in text_frames(2):
+            self.send(connection, frame)
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def play_trailers(self, connection, request):
+        self.head(connection, extra=["Transfer-Encoding: chunked", "Trailer: X-Sum", "X-Latin: caf\xe9"])
+        for frame in text_frames(2):
+            self.send(connection, frame)
+        connection.sendall(b"0\r\nX-Sum: 42\r\nContent-Length: 7\r\n\r\n")
+        return True
 
     def play_in_pieces(self, connection, request):
         """Every frame in three writes with a pause between them."""

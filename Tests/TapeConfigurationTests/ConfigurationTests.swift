@@ -83,7 +83,7 @@ import Testing
     for line in page.split(separator: "\n") where line.hasPrefix("| `") {
       listed.append(String(line.dropFirst(3).prefix { $0 != "`" }))
     }
-    #expect(listed == Configuration.keys.map(\.name) + Configuration.ruleKeys)
+    #expect(listed == Configuration.keys.map(\.name) + Route.keys + Configuration.ruleKeys)
   }
 
   @Test func theFileIsFoundInOrder() {

@@ -6,7 +6,7 @@ import Testing
 
 /// Clients that leave, read slowly, speak oddly.
 struct ClientTests {
-  @Test(arguments: ["close", "halfClose", "reset"])
+  @Test(arguments: ["close", "reset"])
   func aClientThatLeavesEndsTheCallAndUpstream(_ how: String) throws {
     let noticed = Gate()
     let upstream = try ScriptedUpstream { peer, upstream in
@@ -19,17 +19,49 @@ struct ClientTests {
     let socket = try rig.connect()
     try socket.send(post())
     _ = try socket.receive(until: "data: 1\n\n")
-    switch how {
-    case "close": socket.close()
-    case "reset": socket.reset()
-    default: socket.halfClose()
-    }
+    if how == "close" { socket.close() } else { socket.reset() }
     try noticed.pass()
     rig.stop()
     let call = try #require(try rig.tapes().first)
     #expect(call.raw == Array("data: 1\n\n".utf8))
     #expect(call.end?.cause == .clientClosed)
     #expect((call.end?.clientClosedNs ?? 0) > 0)
+  }
+
+  /// It has said all it had to say, and reads on: with a chunked body, one with a length, and none yet.
+  @Test(arguments: [streamHead, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 18\r\n\r\n"])
+  func aClientThatSendsNoMoreIsServed(_ head: String) throws {
+    let (before, inside) = (Gate(), Gate())
+    let isChunked = head == streamHead
+    let upstream = try ScriptedUpstream { peer, upstream in
+      while let _ = try upstream.request(from: peer) {
+        try before.pass()
+        try peer.send(head + (isChunked ? chunk("data: 1\n\n") : "data: 1\n\n"))
+        try inside.pass()
+        try peer.send(isChunked ? chunk("data: 2\n\n") + lastChunk : "data: 2\n\n")
+      }
+    }
+    let rig = try Rig(to: upstream.url)
+    for closesEarly in [true, false] {
+      let socket = try rig.connect()
+      try socket.send(post())
+      if closesEarly {
+        socket.halfClose()
+        #expect(try socket.receive(until: "\r\n\r\n") == Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+      }
+      before.open()
+      var received = try socket.receive(until: "data: 1\n\n")
+      if !closesEarly { socket.halfClose() }
+      if isChunked, !closesEarly { received += try socket.receive(until: "\r\n0") }
+      inside.open()
+      received += try socket.receiveAll()
+      #expect(String(decoding: received, as: UTF8.self).contains("data: 2\n\n"))
+      #expect(!isChunked || received.suffix(5).elementsEqual("0\r\n\r\n".utf8))
+    }
+    rig.stop()
+    let calls = try rig.tapes()
+    #expect(calls.map { $0.end?.cause } == [.endOfBody, .endOfBody])
+    #expect(calls.allSatisfy { $0.raw == Array("data: 1\n\ndata: 2\n\n".utf8) })
   }
 
   @Test func aClientThatLeavesBehindDoneIsNormalAndUpstreamIsReadOn() throws {

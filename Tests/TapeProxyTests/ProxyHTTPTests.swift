@@ -1,3 +1,4 @@
+import TapeHTTP
 import TapeProxy
 import TapeRecorder
 import TapeTypes
@@ -203,8 +204,8 @@ struct ProxyHTTPTests {
   func whatIsNotTakenGetsAReasonAndClosesTheConnection(_ request: String, _ status: Int) throws {
     let upstream = try ScriptedUpstream(answering: ok)
     let rig = try Rig(to: upstream.url) {
-      $0.maxHeaderBytes = 8192
-      $0.maxBodyBytes = 2000
+      $0.limits.maxHeaderBytes = 8192
+      $0.limits.maxBodyBytes = 2000
     }
     let socket = try rig.connect()
     try socket.send(request)
@@ -271,7 +272,7 @@ struct ProxyHTTPTests {
 
   @Test func tooManyConnectionsAre503() throws {
     let upstream = try ScriptedUpstream(answering: ok)
-    let rig = try Rig(to: upstream.url) { $0.maxConnections = 1 }
+    let rig = try Rig(to: upstream.url) { $0.limits.maxConnections = 1 }
     let first = try rig.connect()
     try first.send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
     #expect(try Response(from: first).status == 200)

@@ -58,6 +58,10 @@ ptrdiff_t tape_send(int fd, const void *bytes, size_t count);
 int tape_unacknowledged(int fd);
 #endif
 
+/// For a process that runs for long: the pages of code and constants that starting up has touched are given back. What is
+/// needed again is mapped again, from the page cache.
+void tape_forget_startup_code(void);
+
 /// For a process that answers one question and ends: memory that was freed is kept for what comes next, where the
 /// allocator would give it back to the system and fetch it again, page by page.
 void tape_keep_freed_memory(void);
