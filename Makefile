@@ -7,7 +7,7 @@ VENV := .venv
 
 # What building needs (libraries), and what the demo and the tests use beside it.
 BUILD_PACKAGES := libsqlite3-dev libzstd-dev libcurl4-openssl-dev pkg-config
-TEST_PACKAGES := zstd sqlite3 curl openssl nginx-light python3 python3-venv node-har-schema
+TEST_PACKAGES := zstd sqlite3 curl openssl nginx-light gcc libc6-dev python3 python3-venv node-har-schema prometheus chromium
 
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 # The recording path is owned by one thread, and exclusivity checks were a quarter of its
@@ -17,9 +17,13 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=
 # packs them into a few kilobytes; the default one cannot.
 ifeq ($(shell uname -s),Linux)
 RELEASE_FLAGS += -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker -z -Xlinker pack-relative-relocs
+# Half of another is the loading of the C++ library that the Swift runtime is built on: it is linked in like the runtime,
+# from a folder that is searched first and has nothing but the archive.
+LIBRARIES := $(CURDIR)/.build/libraries
+RELEASE_FLAGS += -Xswiftc -L -Xswiftc $(LIBRARIES) -Xlinker -l:libgcc_eh.a -Xlinker --as-needed
 endif
 
-.PHONY: help deps demo build release test test-unit test-clients protos fuzz sanitize sanitize-address sanitize-thread soak faults lint format bench install clean check-tools
+.PHONY: help deps demo build release test test-unit test-clients protos fuzz sanitize sanitize-address sanitize-thread soak soak-proxy faults lint format bench screenshots install clean check-tools
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -58,6 +62,11 @@ STEPS ?= 100000
 soak: check-tools ## a long simulation of traffic, faults and restarts: SEED=… STEPS=…
 	TAPEDECK_SOAK_SEED=$(SEED) TAPEDECK_SOAK_STEPS=$(STEPS) $(SWIFT) test $(BUILD_FLAGS) --filter TapeSimulationTests
 
+MINUTES ?= 20
+
+soak-proxy: release ## 256 streams through a proxy that is killed again and again: is all on tape that clients got? MINUTES=… SEED=…
+	Tests/Soak/proxy.py --minutes $(MINUTES) --seed $(SEED)
+
 faults: build $(VENV)/ready ## every fault at every operation, where `make test` takes some: about an hour
 	TAPEDECK_ALL_FAULTS=1 $(SWIFT) test $(BUILD_FLAGS) --filter 'TapeArchiveTests|TapeIndexerTests'
 	TAPEDECK_ALL_FAULTS=1 TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) \
@@ -69,7 +78,7 @@ $(VENV)/ready: Tests/EndToEnd/requirements.txt
 	@touch $@
 
 test-clients: build $(VENV)/ready
-	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) $(VENV)/bin/python -m pytest -q Tests/EndToEnd
+	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) $(VENV)/bin/python -m pytest -q Tests/EndToEnd Tests/Bench
 
 fuzz: check-tools ## look for inputs that break a decoder: make fuzz TARGET=journal SECONDS=600
 	SWIFT=$(SWIFT) SECONDS_EACH=$(or $(SECONDS),60) Tests/Fuzz/run $(TARGET)
@@ -96,10 +105,18 @@ format: check-tools
 	$(SWIFT) format -i -r Package.swift Sources Tests
 
 release: check-tools ## optimised binaries in .build/release
+ifdef LIBRARIES
+	@mkdir -p $(LIBRARIES) && ln -sf $$($(CC) -print-file-name=libstdc++.a) $(LIBRARIES)/
+endif
 	$(SWIFT) build $(RELEASE_FLAGS)
 
-bench: release ## the recording proxy beside a C relay, replay lateness, archive ratio, index speed
-	Tests/Bench/run
+bench: release ## every target beside its floor and peers, as a markdown table: FLAGS='--only proxy,replay --rounds 5'
+	Tests/Bench/run $(FLAGS)
+
+screenshots: build $(VENV)/ready ## pictures of the dashboards in dashboards/screenshots, of every page of the web UI in .build/screenshots
+	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) $(VENV)/bin/python dashboards/screenshots.py
+	TAPEDECK_BIN=$$($(SWIFT) build $(BUILD_FLAGS) --show-bin-path) TAPEDECK_SCREENSHOTS=.build/screenshots \
+	  $(VENV)/bin/python -m pytest -q Tests/EndToEnd/test_web.py -k picture
 
 COMPLETIONS = $(INSTALL_BIN)/tapedeck-live --generate-completion-script
 DEST = $(DESTDIR)$(PREFIX)

@@ -13,6 +13,13 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// The pages of the web UI and what they load, compiled in.
+let webFiles = [
+  "layout.html", "calls.html", "rows.html", "call.html", "replay.html", "thread.html", "trace.html", "diff.html",
+  "usage.html", "identities.html", "store.html", "login.html", "error.html", "app.css", "app.js", "replay.js",
+  "icon.svg",
+]
+
 let package = Package(
   name: "tapedeck",
   platforms: [.macOS(.v15)],
@@ -26,11 +33,13 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
@@ -122,14 +131,17 @@ let package = Package(
     .target(
       name: "TapeWeb",
       dependencies: [
-        "TapeTypes", "TapeJSON", "TapeArchive", "TapeQuery", logging,
+        "TapeTypes", "TapeJSON", "TapeArchive", "TapeDialects", "TapeQuery", "TapeExport", "CTapeShims", crypto,
+        logging,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
-        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "Mustache", package: "swift-mustache"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
       ],
-      resources: [.embedInCode("../../dashboards/web/calls.html"), .embedInCode("../../dashboards/web/tapedeck.css")],
+      resources: webFiles.map { .embedInCode("../../dashboards/web/\($0)") },
       swiftSettings: strict),
     .target(
       name: "TapeDemo",
@@ -235,7 +247,12 @@ let package = Package(
       dependencies: [
         "TapeOTLP", "TapeTypes", "TapeJSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ], swiftSettings: strict),
-    .testTarget(name: "TapeWebTests", dependencies: ["TapeWeb", "TapeJSON"], swiftSettings: strict),
+    .testTarget(
+      name: "TapeWebTests",
+      dependencies: [
+        "TapeWeb", "TapeJSON", "TapeQuery", "TapeTypes", .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Mustache", package: "swift-mustache"),
+      ], swiftSettings: strict),
     .testTarget(
       name: "TapeCommandsTests", dependencies: ["TapeCommands", "TapeQuery", "TapeTypes", "TapeJSON"],
       swiftSettings: strict),

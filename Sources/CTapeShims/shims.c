@@ -55,8 +55,11 @@ void tape_keep_freed_memory(void) {
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
   mallopt(M_TOP_PAD, 1 << 20);
 }
+
+void tape_give_back_memory(void) { malloc_trim(0); }
 #else
 void tape_keep_freed_memory(void) {}
+void tape_give_back_memory(void) {}
 #endif
 
 #if defined(__linux__)

@@ -26,7 +26,7 @@ struct ConfigCommand: ParsableCommand {
       for key in Configuration.keys {
         guard let value = loaded.text(key.name) else { continue }
         let shown = key.name == "upstream" ? Route.withoutUser(value) : value
-        StandardOutput.write("\(key.name) = \(TerminalText.escaped(shown))\n")
+        StandardOutput.write("\(key.name) = \(key.isSecret ? "(set)" : TerminalText.escaped(shown))\n")
       }
       for route in loaded.routes {
         StandardOutput.write("route: \(route.prefix) -> \(TerminalText.escaped(route.shownUpstream))\n")

@@ -14,32 +14,48 @@ package import TapeTypes
 package enum Entry {
   package static let version = "0.1.0"
 
-  /// Runs the command that the arguments name; never returns.
-  package static func run(_ root: any ParsableCommand.Type) async -> Never {
-    // A reader that went away is told by EPIPE, a size limit by EFBIG: neither may kill a recorder.
-    holdStandardDescriptors()
-    signal(SIGPIPE, SIG_IGN)
-    signal(SIGXFSZ, SIG_IGN)
+  /// Runs the command that the arguments name, on this thread; never returns.
+  package static func run(_ root: any ParsableCommand.Type) -> Never {
     do {
-      try checkNames(CommandLine.arguments.dropFirst(), of: root)
-      var command = try root.parseAsRoot()
+      var command = try command(root)
+      try command.run()
+      exit(0)
+    } catch { end(root, with: error) }
+  }
+
+  /// The same where commands may be asynchronous.
+  package static func runAsync(_ root: any ParsableCommand.Type) async -> Never {
+    do {
+      var command = try command(root)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
       exit(0)
-    } catch let error as TapeError {
+    } catch { end(root, with: error) }
+  }
+
+  private static func command(_ root: any ParsableCommand.Type) throws -> any ParsableCommand {
+    // A reader that went away is told by EPIPE, a size limit by EFBIG: neither may kill a recorder.
+    holdStandardDescriptors()
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    try checkNames(CommandLine.arguments.dropFirst(), of: root)
+    return try root.parseAsRoot()
+  }
+
+  private static func end(_ root: any ParsableCommand.Type, with error: any Error) -> Never {
+    if let error = error as? TapeError {
       StandardOutput.note("tapedeck: \(error.description)")
       exit(error.exitCode)
-    } catch {
-      // What no command foresaw has not found out that there is nothing, as 1 would say.
-      if !(error is ExitCode), root.exitCode(for: error) == .failure {
-        StandardOutput.note("tapedeck: \(error)")
-        exit(2)
-      }
-      root.exit(withError: error)
     }
+    // What no command foresaw has not found out that there is nothing, as 1 would say.
+    if !(error is ExitCode), root.exitCode(for: error) == .failure {
+      StandardOutput.note("tapedeck: \(error)")
+      exit(2)
+    }
+    root.exit(withError: error)
   }
 }
 

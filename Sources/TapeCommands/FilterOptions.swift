@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import TapeArchive
 internal import TapeQuery
 internal import TapeTypes
 
@@ -31,59 +30,38 @@ struct FilterOptions: ParsableArguments {
   /// - Parameter to: the value of `--to`, a flag that `export` has another use for too.
   /// - Throws: `TapeError` `.usage` naming the flag that cannot be read.
   func filter(to: String?) throws -> CallFilter {
-    var filter = CallFilter()
-    filter.trace = trace
-    filter.span = span
-    filter.thread = thread
-    filter.identity = identity
-    filter.tags = tag
-    filter.identityTags = identityTag
-    filter.deployment = deployment
-    filter.model = model
-    filter.provider = provider
-    if let text, text.allSatisfy(\.isWhitespace) { throw TapeError(.usage, "--text needs a word or a phrase") }
-    filter.text = text
-    filter.condition = try whereSQL.map(SQLCondition.init)
-    filter.mock = mock ? .include : .byDefault
-    filter.metadata = try meta.map(MetadataFilter.init(parsing:))
-    if let state {
-      guard let known = CallState(rawValue: state) else {
-        let states = CallState.allCases.map(\.rawValue)
-        let near = Spelling.nearest(to: state, among: states).map { "; did you mean \($0)?" } ?? ""
-        throw TapeError(.usage, "--state takes one of \(states.joined(separator: ", ")), not '\(state)'\(near)")
-      }
-      filter.state = known
-    }
-    let zone = try timeZone()
-    let now = SystemClock().wallNs()
-    filter.from = try from.map { try TimeParser.moment($0, flag: "--from", zone: zone, nowNs: now) }
-    filter.to = try to.map { try TimeParser.moment($0, flag: "--to", zone: zone, nowNs: now) }
-    if let from = filter.from, let to = filter.to, from > to {
-      throw TapeError(.usage, "--from is later than --to: \(RFC3339.string(from)) and \(RFC3339.string(to))")
-    }
-    filter.minDurationNs = try minDuration.map { try Durations.nanoseconds($0, flag: "--min-duration") }
-    return filter
+    do { return try fields(to: to).filter() } catch { throw error.error }
   }
 
   func timeZone() throws -> TimeZoneRules {
-    try tz.map(TimeZoneRules.init(named:)) ?? .utc
+    do { return try fields(to: nil).zone() } catch { throw error.error }
+  }
+
+  private func fields(to: String?) -> FilterFields {
+    var fields = FilterFields()
+    fields.trace = trace
+    fields.span = span
+    fields.thread = thread
+    fields.identity = identity
+    fields.tags = tag
+    fields.identityTags = identityTag
+    fields.deployment = deployment
+    fields.model = model
+    fields.provider = provider
+    fields.state = state
+    fields.metadata = meta
+    fields.from = from
+    fields.to = to
+    fields.minDuration = minDuration
+    fields.text = text
+    fields.mock = mock
+    fields.condition = whereSQL
+    fields.timeZone = tz
+    return fields
   }
 }
 
 /// The end of the time that is meant.
 struct EndOption: ParsableArguments {
   @Option(help: "Started before: as --from.") var to: String?
-}
-
-extension TimeParser {
-  /// The same for the value of a flag.
-  ///
-  /// - Throws: `TapeError` `.usage` naming the flag.
-  fileprivate static func moment(_ text: String, flag: String, zone: TimeZoneRules, nowNs: Int64) throws -> Int64 {
-    do {
-      return try moment(text, zone: zone, nowNs: nowNs)
-    } catch let error as TapeError {
-      throw TapeError(.usage, "\(flag): \(error.description)")
-    }
-  }
 }

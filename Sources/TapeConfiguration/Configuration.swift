@@ -10,6 +10,8 @@ package struct Configuration: Sendable, Equatable {
     package var kind: Kind
     /// Values that can be given, if they are few.
     package var values: [String] = []
+    /// Not to be shown.
+    package var isSecret = false
 
     /// `TAPEDECK_…`
     package var variable: String {
@@ -23,6 +25,7 @@ package struct Configuration: Sendable, Equatable {
     Key(name: "upstream", kind: .text),
     Key(name: "listen", kind: .text),
     Key(name: "ui", kind: .text),
+    Key(name: "ui-token", kind: .text, isSecret: true),
     Key(name: "index", kind: .switched),
     Key(name: "seal", kind: .switched),
     Key(name: "durability", kind: .text, values: ["sync", "strict"]),

@@ -7,7 +7,7 @@
 /// Finding `data:` URIs in text (RFC 2397), alone or inside of it.
 enum DataURIs {
   /// The text with each data: URI replaced by its placeholder; nil if there is none.
-  static func replaced(in bytes: UnsafeRawBufferPointer) -> String? {
+  static func replaced(in bytes: UnsafeRawBufferPointer, _ found: InlineMedia.Finder? = nil) -> String? {
     var out: [UInt8] = []
     var copied = 0
     var position = 0
@@ -15,6 +15,7 @@ enum DataURIs {
       position = start + 5
       guard let uri = read(bytes, at: start) else { continue }
       out.append(contentsOf: bytes[copied..<start])
+      found?(uri.type, uri.media)
       out.append(contentsOf: InlineMedia.placeholder(uri.type, uri.media).utf8)
       copied = uri.end
       position = uri.end

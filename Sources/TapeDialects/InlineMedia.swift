@@ -8,6 +8,23 @@ package func withoutInlineMedia(_ value: JSONValue) -> JSONValue { InlineMedia.w
 /// The same text with data: URIs in it replaced.
 package func withoutInlineMedia(_ text: String) -> String { InlineMedia.placeholders(in: text) }
 
+/// An image, a recording or a file inside of a text or a value.
+package struct InlineMedium: Sendable {
+  package let type: String
+  package let bytes: [UInt8]
+  /// As it stands in the placeholder.
+  package var digest: String { InlineMedia.digest(bytes) }
+}
+
+/// What `withoutInlineMedia` would replace, in its order.
+package func inlineMedia(in value: JSONValue) -> [InlineMedium] {
+  var found: [InlineMedium] = []
+  withoutActuallyEscaping({ found.append(InlineMedium(type: $0, bytes: $1)) }) { note in
+    _ = InlineMedia.withoutMedia(value, found: note)
+  }
+  return found
+}
+
 /// Telling inline media from words, and naming them: type, decoded size, and the first 12
 /// hex digits of the SHA-256 of the decoded bytes, so that equal media are seen to be equal.
 enum InlineMedia {
@@ -16,12 +33,17 @@ enum InlineMedia {
   /// A base64 text without a name that says so is replaced from this size, if its first bytes are those of a file.
   private static let minimumUnnamedBytes = 256
 
-  static func withoutMedia(_ value: JSONValue) -> JSONValue { replace(value, isData: false, type: nil) }
+  /// Gets the type and the bytes of what is replaced.
+  typealias Finder = (String, [UInt8]) -> Void
 
-  private static func replace(_ value: JSONValue, isData: Bool, type: String?) -> JSONValue {
+  static func withoutMedia(_ value: JSONValue, found: Finder? = nil) -> JSONValue {
+    replace(value, isData: false, type: nil, found)
+  }
+
+  private static func replace(_ value: JSONValue, isData: Bool, type: String?, _ found: Finder?) -> JSONValue {
     switch value {
-    case .string(let text): return .string(placeholders(in: text, isData: isData, type: type))
-    case .array(let elements): return .array(elements.map { replace($0, isData: isData, type: type) })
+    case .string(let text): return .string(placeholders(in: text, isData: isData, type: type, found: found))
+    case .array(let elements): return .array(elements.map { replace($0, isData: isData, type: type, found) })
     case .object(let members):
       // `{"data":…,"format":"wav"}` and `{"type":"base64","media_type":…,"data":…}` are media too.
       let format = value["format"]?.string.map { $0.contains("/") ? $0 : "audio/\($0)" }
@@ -29,7 +51,7 @@ enum InlineMedia {
       return .object(
         members.map { member in
           let isData = dataKeys.contains(member.key) || (member.key == "data" && type != nil)
-          return .init(member.key, replace(member.value, isData: isData, type: isData ? type : nil))
+          return .init(member.key, replace(member.value, isData: isData, type: isData ? type : nil, found))
         })
     case .null, .bool, .number: return value
     }
@@ -40,26 +62,32 @@ enum InlineMedia {
   /// - Parameters:
   ///   - isData: the whole text is base64 by the name of its member.
   ///   - type: what the data is, if something beside it says so.
-  static func placeholders(in text: String, isData: Bool = false, type: String? = nil) -> String {
+  static func placeholders(
+    in text: String, isData: Bool = false, type: String? = nil, found: Finder? = nil
+  ) -> String {
     var text = text
-    let found: String? = text.withUTF8 { utf8 in
+    let replaced: String? = text.withUTF8 { utf8 in
       let bytes = UnsafeRawBufferPointer(utf8)
       if isData || bytes.count >= minimumUnnamedBytes, let media = Base64.decode(bytes), !media.isEmpty {
         if let known = isData ? type ?? signature(media) ?? "application/octet-stream" : signature(media) {
+          found?(known, media)
           return placeholder(known, media)
         }
       }
-      return bytes.count >= 12 ? DataURIs.replaced(in: bytes) : nil
+      return bytes.count >= 12 ? DataURIs.replaced(in: bytes, found) : nil
     }
-    return found ?? text
+    return replaced ?? text
   }
 
   static func placeholder(_ type: String, _ media: [UInt8]) -> String {
-    let digest = SHA256.hash(data: media).prefix(6).map { byte in
+    "[\(type) \(size(media.count)) sha256 \(digest(media))]"
+  }
+
+  static func digest(_ media: [UInt8]) -> String {
+    SHA256.hash(data: media).prefix(6).map { byte in
       let hex = String(byte, radix: 16)
       return byte < 16 ? "0" + hex : hex
     }.joined()
-    return "[\(type) \(size(media.count)) sha256 \(digest)]"
   }
 
   /// `999 B`, `1.2 kB`, `34 kB`, `1.2 MB`: decimal units, cut to two digits.

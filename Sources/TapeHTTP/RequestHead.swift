@@ -66,6 +66,8 @@ struct BlankLineFinder {
   private var lineIsEmpty = true
   private var sawLine = false
   private var sawCR = false
+  /// The first line with anything in it.
+  private(set) var line = RequestLineCheck()
   /// A line that is not blank ended without CR. The decoder would blame the HTTP version for it.
   private(set) var sawBareLF = false
 
@@ -74,12 +76,18 @@ struct BlankLineFinder {
     for (index, byte) in bytes.enumerated() {
       switch byte {
       case 0x0A:
-        if sawLine, !sawCR { sawBareLF = true }
+        if sawLine {
+          line.take(byte)
+          if !sawCR { sawBareLF = true }
+        }
         if lineIsEmpty, sawLine { return index + 1 }
         lineIsEmpty = true
         sawCR = false
-      case 0x0D: sawCR = true
+      case 0x0D:
+        if sawLine { line.take(byte) }
+        sawCR = true
       default:
+        line.take(byte)
         lineIsEmpty = false
         sawCR = false
         sawLine = true

@@ -3,15 +3,6 @@ import NIOHTTP1
 /// What a request head must be beside what NIO's decoder asks for, so that nobody who reads the same bytes can take them
 /// for another request: RFC 9112 with every freedom that it gives a recipient turned down.
 enum RequestHeadRules {
-  /// The first line has one form, `METHOD SP TARGET SP HTTP/1.1`; NIO's decoder takes more than that.
-  static func check(lineOf head: [UInt8]) throws(RequestRefusal) {
-    let words = head.prefix { $0 != 0x0D }.split(separator: 0x20, omittingEmptySubsequences: false)
-    // The decoder looks into the version.
-    guard words.count == 3, words.allSatisfy({ !$0.isEmpty }), words[2].count == 8 else {
-      throw refusal("the request line is not METHOD, one space, target, one space, HTTP/1.1")
-    }
-  }
-
   /// - Throws: `RequestRefusal` that says what is wrong.
   static func check(_ head: HTTPRequestHead) throws(RequestRefusal) {
     if head.method == .CONNECT {
@@ -69,5 +60,30 @@ enum RequestHeadRules {
 
   static func refusal(_ message: String) -> RequestRefusal {
     RequestRefusal(status: 400, code: "bad_request", message: message)
+  }
+}
+
+/// Whether the first line of a request has the one form that there is, `METHOD SP TARGET SP HTTP/1.1`, over bytes that
+/// come in pieces. NIO's decoder takes more than that.
+struct RequestLineCheck {
+  private var spaces = 0
+  private var wordBytes = 0
+  private var isOver = false
+  private(set) var isBroken = false
+
+  /// Takes the next byte of the line; its CR too.
+  mutating func take(_ byte: UInt8) {
+    guard !isOver else { return }
+    switch byte {
+    case 0x0D, 0x0A:
+      isOver = true
+      // Behind the second space is `HTTP/1.1`; the decoder looks into it.
+      isBroken = spaces != 2 || wordBytes != 8
+    case 0x20:
+      isBroken = isBroken || wordBytes == 0
+      spaces += 1
+      wordBytes = 0
+    default: wordBytes += 1
+    }
   }
 }

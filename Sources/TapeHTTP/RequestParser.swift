@@ -72,10 +72,10 @@ package final class RequestParser {
   private var request: InboundRequest?
   private var blank = BlankLineFinder()
   private var readsAhead = false
-  /// Bytes of a chunked body, with all that is around its chunks and without.
-  private var chunked = (taken: 0, body: 0)
   /// What the decoder was told otherwise.
   private var prepared = RequestHead.Prepared()
+  /// Taken of a chunked body, with all that is around its chunks.
+  private var chunkedBytes = 0
 
   package init(
     maxHeaderBytes: Int, maxBodyBytes: Int, streams: @escaping (InboundRequest) -> Bool = { _ in false }
@@ -111,12 +111,12 @@ package final class RequestParser {
         taken += count
       case .chunkedBody:
         readsAhead = true
-        try checkChunks()
         try decode(rest)
-        chunked.taken += rest.count
         taken += rest.count
+        chunkedBytes += rest.count
       }
       if let step = try nextStep() { return (step, taken) }
+      try checkChunks()
     }
     return (.needsMore, taken)
   }
@@ -128,6 +128,12 @@ package final class RequestParser {
     let end = blank.find(in: bytes)
     let count = end ?? bytes.count
     head.append(contentsOf: bytes[..<count])
+    guard head.first.map(RequestHead.canBegin(with:)) ?? true else {
+      throw RequestHeadRules.refusal("this is no HTTP: plain HTTP is spoken here")
+    }
+    guard !blank.line.isBroken else {
+      throw RequestHeadRules.refusal("the request line is not METHOD, one space, target, one space, HTTP/1.1")
+    }
     guard !blank.sawBareLF else {
       throw RequestRefusal(
         status: 400, code: "bad_request", message: "a line of the request head ends with LF alone: CR LF is due")
@@ -136,11 +142,7 @@ package final class RequestParser {
       throw RequestRefusal(
         status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
     }
-    guard head.first.map(RequestHead.canBegin(with:)) ?? true else {
-      throw RequestRefusal(status: 400, code: "bad_request", message: "this is no HTTP: plain HTTP/1.1 is spoken here")
-    }
     guard end != nil else { return count }
-    try RequestHeadRules.check(lineOf: head)
     prepared = RequestHead.prepared(head)
     try decode(channel.allocator.buffer(bytes: prepared.bytes ?? head))
     prepared.bytes = nil
@@ -150,7 +152,9 @@ package final class RequestParser {
 
   /// Sizes, extensions and trailers of chunks are in nobody's count of the body.
   private func checkChunks() throws(RequestRefusal) {
-    guard chunked.taken - chunked.body <= maxHeaderBytes + 16 * chunked.body else {
+    guard case .chunkedBody = phase, let request else { return }
+    let inside = streamedBytes ?? request.body.count
+    guard chunkedBytes - inside <= maxHeaderBytes + 16 * inside else {
       throw RequestHeadRules.refusal("the chunks of the body have more around them than in them")
     }
   }
@@ -205,7 +209,7 @@ package final class RequestParser {
     if head.headers.contains(name: "transfer-encoding") {
       request.hasBody = true
       phase = .chunkedBody
-      chunked = (0, 0)
+      chunkedBytes = 0
     } else if let stated = head.headers.first(name: "content-length") {
       // The decoder has seen that it is a number; this is one of 64 bits at the most.
       guard let length = Int(RequestHeadRules.trimmed(stated)), length <= maxBodyBytes else { throw bodyTooLarge }
@@ -222,7 +226,6 @@ package final class RequestParser {
   /// - Returns: what is to be done with a body that is streamed.
   private func append(_ buffer: ByteBuffer) throws(RequestRefusal) -> Step? {
     if case .fixedBody(let remaining) = phase { phase = .fixedBody(remaining: remaining - buffer.readableBytes) }
-    chunked.body += buffer.readableBytes
     if let before = streamedBytes {
       streamedBytes = before + buffer.readableBytes
       if before + buffer.readableBytes > maxBodyBytes { throw bodyTooLarge }

@@ -21,6 +21,8 @@ package struct ExactSum: Sendable, Comparable {
 
   package static func += (left: inout ExactSum, right: ExactSum) { left.add(units: right.units) }
 
+  package static func == (left: ExactSum, right: ExactSum) -> Bool { left.units == right.units }
+
   package static func < (left: ExactSum, right: ExactSum) -> Bool { left.units < right.units }
 
   package var value: DecimalNumber { DecimalNumber(units: units) }

@@ -1,3 +1,6 @@
+package import TapeArchive
+package import TapeTypes
+
 /// What the proxy counts, for `/metrics` and `status`. A snapshot, taken without stopping the loop.
 package struct ProxyCounters: Sendable, Equatable {
   package var openConnections = 0
@@ -12,6 +15,9 @@ package struct ProxyCounters: Sendable, Equatable {
   package var bytes = 0
   package var gapFrames = 0
   package var gapBytes = 0
+  /// Nanoseconds between the frames of event streams that follow each other.
+  package var chunkTimes = Histogram.operationNs
+  package var syncs = SyncReadings()
 
   package init() {}
 }

@@ -61,6 +61,8 @@ package final class ProxyServer: Sendable {
     snapshot.bytes = loop.counters.bytes
     snapshot.gapFrames = loop.counters.gapFrames
     snapshot.gapBytes = loop.counters.gapBytes
+    snapshot.chunkTimes = loop.counters.chunkTimes
+    snapshot.syncs = loop.syncReadings
     return snapshot
   }
 }

@@ -56,7 +56,7 @@ extension QueryEngine {
   private static var mostKeys: Int { 1 << 16 }
 
   /// Those of the calls that are there still.
-  private func rows(_ keys: ArraySlice<Int64>) throws -> [CallRow] {
+  func rows(_ keys: ArraySlice<Int64>) throws -> [CallRow] {
     var rows: [CallRow] = []
     let sql = "SELECT \(CallRow.selection("c")) FROM calls c WHERE c.call_key = ? AND c.erased_ns IS NULL"
     try catalogue.snapshot { snapshot in

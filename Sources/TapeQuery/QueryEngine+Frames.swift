@@ -19,14 +19,22 @@ extension QueryEngine {
   }
 
   /// The same one by one: a call may have millions of frames, and an object takes a hundred times as much as a small one.
-  package static func forEachFrame(of call: RecordedCall, _ body: (JSONValue) -> Void) {
+  ///
+  /// - Parameter wanted: only these frames; nil for all.
+  package static func forEachFrame(
+    of call: RecordedCall, in wanted: Range<Int>? = nil, _ body: (JSONValue) -> Void
+  ) {
     var texts = FrameTexts(of: call)
     var events = EventParser()
+    let wanted = (wanted ?? 0..<call.frameCount).clamped(to: 0..<call.frameCount)
     call.raw.withUnsafeBytes { raw in
-      for index in 0..<call.frameCount {
+      for index in 0..<wanted.upperBound {
         let bytes = UnsafeRawBufferPointer(rebasing: raw[call.frameRange(index)])
         var event: String?
         events.feed(bytes) { event = $0.event }
+        let pieces = texts.pieces(ofFrame: index)
+        // What an event and a piece are depends on the frames before.
+        guard index >= wanted.lowerBound else { continue }
         let offset = call.frameOffsetNs(index)
         let previous = index > 0 ? call.frameOffsetNs(index - 1) : nil
         let gap = offset.flatMap { offset in previous.map { offset - $0 } }
@@ -34,7 +42,7 @@ extension QueryEngine {
           .object([
             .init("sequence", .int(index)), .init("offset_ns", .int(offset)), .init("gap_ns", .int(gap)),
             .init("bytes", .int(bytes.count)), .init("event", .string(event)),
-            .init("text", .string(added(texts.pieces(ofFrame: index)))),
+            .init("text", .string(added(pieces))),
           ]))
       }
     }

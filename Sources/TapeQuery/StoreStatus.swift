@@ -133,6 +133,18 @@ package struct StoreStatus {
   }
 
   private func index() throws -> JSONValue {
+    let lag = try Self.lag(files, snapshot)
+    let holder = CatalogueLock.holder(path: store.path + "/" + Catalogue.lockName)
+    let size = (try? store.files.status(store.cataloguePath))?.map { Int($0.bytes) }
+    return .object([
+      .init("bytes", .int(size ?? nil)), .init("lag_bytes", .int(lag.bytes)), .init("lag_files", .int(lag.files)),
+      .init("indexer_process", .int(holder?.process)), .init("following", .bool(holder?.purpose == .follow)),
+      .init("problem", .string(problem?.description)),
+    ])
+  }
+
+  /// What of the archive is not in the catalogue.
+  static func lag(_ files: [ArchiveFile], _ snapshot: CatalogueSnapshot?) throws -> (bytes: Int, files: Int) {
     let indexed = try snapshot.map(Self.indexed) ?? [:]
     var lag = (bytes: 0, files: 0)
     for file in files where file.kind == .journal || file.kind == .segment {
@@ -141,13 +153,7 @@ package struct StoreStatus {
       lag.bytes += behind
       lag.files += 1
     }
-    let holder = CatalogueLock.holder(path: store.path + "/" + Catalogue.lockName)
-    let size = (try? store.files.status(store.cataloguePath))?.map { Int($0.bytes) }
-    return .object([
-      .init("bytes", .int(size ?? nil)), .init("lag_bytes", .int(lag.bytes)), .init("lag_files", .int(lag.files)),
-      .init("indexer_process", .int(holder?.process)), .init("following", .bool(holder?.purpose == .follow)),
-      .init("problem", .string(problem?.description)),
-    ])
+    return lag
   }
 
   /// File name → bytes of it that are in the catalogue.

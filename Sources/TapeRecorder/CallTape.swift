@@ -27,6 +27,9 @@ final class CallTape {
   /// The first bytes of the frame that has not ended; a `[DONE]` can come in pieces.
   @exclusivity(unchecked) private var pending: [UInt8] = []
   private static let longestDone = 256
+  /// When the last frame of an event stream came; negative before the first.
+  @exclusivity(unchecked) private var lastFrameNs: Int64 = -1
+  @exclusivity(unchecked) private var isStream = false
   /// nil unless rules say what of the response must not get on tape.
   private let redacted: RedactedFrames?
 
@@ -47,7 +50,7 @@ final class CallTape {
 
   /// Stages the head; from its `Content-Type` on it is known whether the body has frames.
   func head(_ head: CallHead) {
-    let isStream = HeaderRules.mediaType(head.headers.first("content-type")) == "text/event-stream"
+    isStream = HeaderRules.mediaType(head.headers.first("content-type")) == "text/event-stream"
     splitter = FrameSplitter(mode: isStream ? .events : .opaque)
     redacted?.isEvent = isStream
     journal.head(handle, head)
@@ -72,6 +75,10 @@ final class CallTape {
       }
     case .frame:
       tally.frames &+= 1
+      if isStream {
+        if lastFrameNs >= 0 { tally.add(chunkTimeNs: offsetNs &- lastFrameNs) }
+        lastFrameNs = offsetNs
+      }
       if let redacted {
         redacted.end(bytes) { journal.frame(handle, offsetNs: offsetNs, $0) }
       } else {

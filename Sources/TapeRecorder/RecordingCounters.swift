@@ -1,4 +1,5 @@
 import Synchronization
+package import TapeTypes
 
 /// What a recording loop counts. Written by the loop's thread, read by any.
 package final class RecordingCounters: Sendable {
@@ -10,6 +11,7 @@ package final class RecordingCounters: Sendable {
   private let bytesEver = Atomic(0)
   private let gapFramesEver = Atomic(0)
   private let gapBytesEver = Atomic(0)
+  private let chunkTimesEver = Mutex(Histogram.operationNs)
 
   init() {}
 
@@ -20,6 +22,9 @@ package final class RecordingCounters: Sendable {
   package var bytes: Int { bytesEver.load(ordering: .relaxed) }
   package var gapFrames: Int { gapFramesEver.load(ordering: .relaxed) }
   package var gapBytes: Int { gapBytesEver.load(ordering: .relaxed) }
+
+  /// Nanoseconds between the frames of event streams that follow each other.
+  package var chunkTimes: Histogram { chunkTimesEver.withLock { $0 } }
 
   package var connections: Int { connectionsNow.load(ordering: .relaxed) }
 
@@ -39,6 +44,11 @@ package final class RecordingCounters: Sendable {
     guard tally.bytes > 0 || tally.frames > 0 else { return }
     bump(framesEver, tally.frames)
     bump(bytesEver, tally.bytes)
+    if tally.hasChunkTimes {
+      chunkTimesEver.withLock { $0.add(tally.chunkTimes) }
+      tally.chunkTimes.clear()
+      tally.hasChunkTimes = false
+    }
     tally.frames = 0
     tally.bytes = 0
   }
@@ -58,4 +68,12 @@ package final class RecordingCounters: Sendable {
 final class BatchTally {
   @exclusivity(unchecked) var frames = 0
   @exclusivity(unchecked) var bytes = 0
+  @exclusivity(unchecked) var chunkTimes = Histogram.operationNs
+  @exclusivity(unchecked) var hasChunkTimes = false
+
+  /// A frame of an event stream came so long after the one before.
+  func add(chunkTimeNs: Int64) {
+    chunkTimes.add(chunkTimeNs)
+    hasChunkTimes = true
+  }
 }

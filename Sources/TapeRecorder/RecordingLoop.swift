@@ -10,7 +10,7 @@ package import TapeTypes
 ///
 /// A turn handles all events that are ready. Then what they staged goes to the journal in one
 /// write, and only then does each client get its bytes, in one send. So nobody ever has a
-/// byte that is not on tape. Everything but `post`, `newCallID` and `counters` belongs to the loop's thread;
+/// byte that is not on tape. Everything but `post`, `newCallID`, `counters` and `syncReadings` belongs to the loop's thread;
 /// `@unchecked Sendable` says no more than that the reference may be handed to that thread.
 package final class RecordingLoop: @unchecked Sendable {
   package let events: EventLoop
@@ -74,6 +74,9 @@ package final class RecordingLoop: @unchecked Sendable {
     keepSweeping()
     return exchange
   }
+
+  /// How the journal's syncing is doing; from any thread.
+  package var syncReadings: SyncReadings { journal.syncReadings }
 
   package var openExchanges: Int { exchanges.count }
 

@@ -1,18 +1,18 @@
 /// Texts as UTF-8, one after the other in one piece of memory: thousands of them are read without making a `String` of
 /// each.
-package struct TextList: Sendable {
+public struct TextList: Sendable {
   @usableFromInline var bytes: [UInt8] = []
   /// Where each ends.
   @usableFromInline var ends: [Int] = []
 
   package init() {}
 
-  @inlinable package var count: Int { ends.count }
+  @inlinable public var count: Int { ends.count }
 
-  @inlinable package var indices: Range<Int> { ends.indices }
+  @inlinable public var indices: Range<Int> { ends.indices }
 
   /// - Parameter text: UTF-8; what is none becomes U+FFFD when it is read.
-  package mutating func append(_ text: UnsafeRawBufferPointer) {
+  @inlinable public mutating func append(_ text: UnsafeRawBufferPointer) {
     bytes.append(contentsOf: text)
     ends.append(bytes.count)
   }
@@ -24,7 +24,7 @@ package struct TextList: Sendable {
 
   package subscript(_ place: Int) -> String { withBytes(of: place) { String(decoding: $0, as: UTF8.self) } }
 
-  @inlinable package func withBytes<Result>(of place: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+  @inlinable public func withBytes<Result>(of place: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     bytes.withUnsafeBytes {
       body(UnsafeRawBufferPointer(rebasing: $0[(place == 0 ? 0 : ends[place - 1])..<ends[place]]))
     }

@@ -7,6 +7,7 @@ internal import TapeConfiguration
 internal import TapeIndexer
 internal import TapeProxy
 internal import TapeRecorder
+internal import TapeQuery
 internal import TapeTypes
 internal import TapeWeb
 
@@ -31,6 +32,12 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("Address of the web page, or off (default: 127.0.0.1:8485).", valueName: "host:port|off"))
   var ui: String?
+  @Option(
+    help: ArgumentHelp(
+      "What has to be known to see the web page; needed where others than this machine can. Better in the environment, "
+        + "as TAPEDECK_UI_TOKEN, or in the configuration file: flags are seen by who lists processes.",
+      valueName: "token"))
+  var uiToken: String?
   @Flag(inversion: .prefixedNo, help: "Keep the catalogue up to date (default: yes).") var index: Bool?
   @Flag(inversion: .prefixedNo, help: "Turn closed journals into segments (default: yes).") var seal: Bool?
   @Option(help: "sync: on disk within 200 ms (default). strict: forwarded only after it is on disk.")
@@ -75,6 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
     let ui = configured.setting("ui", flag: ui) ?? "127.0.0.1:8485"
     let upstream = configured.setting("upstream", flag: upstream)
     let uiAddress = ui == "off" ? nil : try ListenAddress(ui, flag: "--ui")
+    let token = try self.token(configured, for: uiAddress)
     guard upstream != nil || !configured.routes.isEmpty || uiAddress != nil else {
       throw TapeError(.usage, "nothing to serve: give --upstream URL to record, or leave --ui on")
     }
@@ -84,12 +92,30 @@ struct ServeCommand: AsyncParsableCommand {
       try configured.setting("index", flag: index, default: true),
       try configured.setting("seal", flag: seal, default: true)
     )
-    let store = try Store(path: store.path(configured), access: .writing)
+    // Who only looks at a store may do so where it cannot be written.
+    let writes = upstream != nil || indexes || seals
+    let store = try Store(path: store.path(configured), access: writes ? .writing : .reading)
     let stopping = StopFlag()
     let session = ServeSession(
       store: store, indexes: indexes, seals: seals, retention: retention, log: Console.logger)
     Signals.handle { _, before in session.signalled(before: before, stopping) }
-    try await session.run(proxy: options, listen: listenAddress, ui: uiAddress, stopping: stopping)
+    try await session.run(proxy: options, listen: listenAddress, ui: uiAddress, token: token, stopping: stopping)
+  }
+
+  /// - Throws: `TapeError` `.usage` where others than this machine could ask, and would not have to know anything.
+  private func token(_ configured: Configuration, for address: ListenAddress?) throws -> UIToken? {
+    let token = configured.setting("ui-token", flag: uiToken)
+    if let token, token.utf8.count < 8 || !token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
+      throw TapeError(
+        .usage, "--ui-token takes at least 8 characters of ASCII without spaces, for example of: openssl rand -hex 16")
+    }
+    if let address, token == nil, !LocalAuthority.isLoopback(address.host) {
+      throw TapeError(
+        .usage,
+        "--ui \(address.host): others than this machine could read every call: give --ui-token too, or listen on 127.0.0.1"
+      )
+    }
+    return token.map(UIToken.init)
   }
 
   private func retention(_ configured: Configuration) throws -> Retention? {

@@ -39,10 +39,12 @@ final class ServeSession: Sendable {
     }
   }
 
-  func run(proxy options: ProxyOptions?, listen: ListenAddress, ui: ListenAddress?, stopping: StopFlag) async throws {
+  func run(
+    proxy options: ProxyOptions?, listen: ListenAddress, ui: ListenAddress?, token: UIToken?, stopping: StopFlag
+  ) async throws {
     if let options { try startProxy(options, stopping) }
     let workers = startWorkers(stopping)
-    let page = ui.map { startPage($0, stopping) }
+    let page = ui.map { startPage($0, token, stopping) }
     tape_forget_startup_code()
     await waitForEnd(stopping)
     page?.cancel()
@@ -117,8 +119,13 @@ final class ServeSession: Sendable {
   }
 
   /// A page whose value is the error that ended it, nil if it was told to end.
-  private func startPage(_ address: ListenAddress, _ stopping: StopFlag) -> Task<(any Error)?, Never> {
-    let server = WebServer(store: store, host: address.host, port: address.port, log: log)
+  private func startPage(_ address: ListenAddress, _ token: UIToken?, _ stopping: StopFlag) -> Task<(any Error)?, Never>
+  {
+    let metrics = MetricsPage(store: store, version: Entry.version) { [weak self] in
+      self?.proxy.withLock { $0 }.map { MetricsPage.Recording($0.counters) }
+    }
+    let server = WebServer(
+      store: store, host: address.host, port: address.port, token: token, routes: [metrics.route], log: log)
     return Task {
       do {
         try await server.run { port in
@@ -129,7 +136,8 @@ final class ServeSession: Sendable {
         if stopping.isRaised || error is CancellationError { return nil }
         stopping.raise()
         self.proxy.withLock { $0 }?.stop()
-        return TapeError(.network, "the web page cannot listen on \(address.host):\(address.port): \(error)")
+        return error as? TapeError
+          ?? TapeError(.network, "the web page cannot be served on \(address.host):\(address.port): \(error)")
       }
     }
   }
@@ -144,6 +152,8 @@ final class ServeSession: Sendable {
 
   /// The journal is closed now: what has ended is sealed and in the catalogue before we go.
   private func finish() throws {
+    // Who only looked at a store leaves it as it is.
+    guard indexes || seals || proxy.withLock({ $0 != nil }) else { return }
     if seals { Self.seal(store, log) } else { Eraser.finish(in: store, log: log, keeper: KeepUsage.keeper) }
     if indexes { try Indexer(store: store, log: log).run() }
   }
@@ -163,5 +173,23 @@ final class Worker: Sendable {
 
   func wait() async {
     for await _ in done.stream {}
+  }
+}
+
+extension MetricsPage.Recording {
+  fileprivate init(_ counters: ProxyCounters) {
+    self.init()
+    connections = counters.openConnections
+    openStreams = counters.openCalls
+    calls = counters.calls
+    passedThrough = counters.passedThrough
+    frames = counters.frames
+    bytes = counters.bytes
+    gapFrames = counters.gapFrames
+    gapBytes = counters.gapBytes
+    chunkTimesNs = counters.chunkTimes
+    syncsNs = counters.syncs.durations
+    syncFailures = counters.syncs.failures
+    unsyncedBytes = counters.syncs.unsyncedBytes
   }
 }

@@ -1,3 +1,3 @@
 internal import TapeCommands
 
-await Entry.run(TapedeckLive.self)
+await Entry.runAsync(TapedeckLive.self)

@@ -3,4 +3,4 @@ internal import TapeCommands
 
 tape_keep_freed_memory()
 if Tapedeck.wantsLiveHelp(CommandLine.arguments) { try Tapedeck.becomeLive() }
-await Entry.run(Tapedeck.self)
+Entry.run(Tapedeck.self)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """gen_calls.py - many short orq.ai-style calls as one timed capture, for questions about scale.
 
-    python3 Tests/Bench/gen_calls.py --calls 1000000 | tapedeck import --store DIR -      # a store of a year
+    python3 Tests/Bench/gen_calls.py --calls 1000000 > calls.jsonl; tapedeck import --store DIR calls.jsonl    # a store of a year
 
 Seeded: every byte is a function of the arguments. What is modelled: 2,000 identities and 12 deployments with Zipf
 popularity, threads of a few calls each, 10 models of 6 providers, tags and metadata, client aborts (3 %), error frames

@@ -65,3 +65,6 @@ void tape_forget_startup_code(void);
 /// For a process that answers one question and ends: memory that was freed is kept for what comes next, where the
 /// allocator would give it back to the system and fetch it again, page by page.
 void tape_keep_freed_memory(void);
+
+/// For a process that goes on: memory that was freed goes back to the system, where the allocator would keep it.
+void tape_give_back_memory(void);

@@ -3,6 +3,18 @@
 #else
   internal import Darwin
 #endif
+package import TapeTypes
+
+/// What the syncing of a journal has come to since its writer was made.
+package struct SyncReadings: Sendable, Equatable {
+  /// Written, and not known to be on disk.
+  package var unsyncedBytes = 0
+  /// How long each fdatasync(2) of a journal took, in nanoseconds.
+  package var durations = Histogram.diskNs
+  package var failures = 0
+
+  package init() {}
+}
 
 /// Makes what the writer wrote durable, on a thread of its own.
 ///
@@ -30,6 +42,7 @@ final class JournalSyncer: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private var state = State()
+  private var counted = SyncReadings()
   private var thread: pthread_t?
 
   init(files: any TapeFiles, directory: String, options: JournalOptions) {
@@ -97,6 +110,15 @@ final class JournalSyncer: @unchecked Sendable {
     }
   }
 
+  /// How it is doing; from any thread.
+  var readings: SyncReadings {
+    locked {
+      var readings = counted
+      readings.unsyncedBytes = state.written - state.synced
+      return readings
+    }
+  }
+
   /// Why the journal cannot be synced any more; nil again once the writer follows with a new one.
   var failure: FileError? { locked { state.failure } }
 
@@ -126,6 +148,7 @@ final class JournalSyncer: @unchecked Sendable {
   /// Syncs and closes what `work` says. One at a time: `begin` has set `isBusy`.
   private func perform(_ work: State) {
     var failure: FileError?
+    let beganNs = SystemClock().monotonicNs()
     func attempt(_ step: () throws(FileError) -> Void) {
       // After a failure nothing more is synced: the writer has to come with a new journal.
       guard failure == nil, work.failure == nil else { return }
@@ -137,9 +160,12 @@ final class JournalSyncer: @unchecked Sendable {
       files.close(descriptor)
     }
     if work.descriptor >= 0 { attempt { () throws(FileError) in try files.sync(work.descriptor) } }
+    let tookNs = SystemClock().monotonicNs() - beganNs
     locked {
       state.isBusy = false
+      if failure == nil, work.failure == nil { counted.durations.add(tookNs) }
       if let failure {
+        counted.failures += 1
         state.failure = failure
         // What they have unsynced is written again elsewhere.
         state.retired = state.retired.map { ($0.descriptor, false) }

@@ -86,6 +86,9 @@ package final class JournalWriter {
     store.files.close(journal.descriptor)
   }
 
+  /// How syncing is doing; from any thread.
+  package var syncReadings: SyncReadings { syncer.readings }
+
   package var stagedBytes: Int { stage.count }
 
   /// The id of this writer, part of its journals' names.

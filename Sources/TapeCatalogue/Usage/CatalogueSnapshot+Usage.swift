@@ -18,6 +18,10 @@ extension CatalogueSnapshot {
   package func usageBlocks(
     from: Int64?, to: Int64?, names: Set<UsageRow.Name>, _ body: (UsageBlock) throws -> Void
   ) throws {
+    // Blocks are long rows that are read once: of their pages none is worth keeping, and each that is kept is a page of
+    // new memory.
+    try database.execute(sql: "PRAGMA cache_size = 16")
+    defer { try? database.execute(sql: "PRAGMA cache_size = -2000") }
     // The threads are read only if they are selected.
     let columns = names.contains(.thread) ? "data, threads" : "data, NULL"
     let statement = try database.cachedStatement(

@@ -1,29 +1,19 @@
+internal import TapeTypes
+
 /// Text of unknown origin made fit for a terminal, and measured as one shows it.
 package enum TerminalText {
   /// Control characters, escapes and marks that reorder text, shown instead of obeyed:
   /// recorded text is hostile. Newlines and tabs stay when `keepingLines`.
   package static func escaped(_ text: String, keepingLines: Bool = false) -> String {
-    guard text.unicodeScalars.contains(where: { isUnsafe($0) }) else { return text }
-    var out = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars {
-      if !isUnsafe(scalar) || (keepingLines && (scalar == "\n" || scalar == "\t")) {
-        out.append(scalar)
-      } else {
-        switch scalar {
-        case "\n": out.append(contentsOf: "\\n".unicodeScalars)
-        case "\r": out.append(contentsOf: "\\r".unicodeScalars)
-        case "\t": out.append(contentsOf: "\\t".unicodeScalars)
-        default: out.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
-        }
-      }
-    }
-    return String(out)
+    VisibleText.escaped(text, keepingLines: keepingLines)
   }
 
   /// The same lines, of JSON or CSV, with JSON escapes for what a terminal would obey but for ends of lines and tabs.
   package static func escapedJSON(_ json: [UInt8]) -> [UInt8] {
     let text = String(decoding: json, as: UTF8.self)
-    func isObeyed(_ scalar: Unicode.Scalar) -> Bool { isUnsafe(scalar) && !["\n", "\r", "\t"].contains(scalar) }
+    func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
+      VisibleText.isUnsafe(scalar) && !["\n", "\r", "\t"].contains(scalar)
+    }
     guard text.unicodeScalars.contains(where: isObeyed) else { return json }
     var out: [UInt8] = []
     for scalar in text.unicodeScalars {
@@ -35,14 +25,6 @@ package enum TerminalText {
       }
     }
     return out
-  }
-
-  /// C0, DEL, C1, line and paragraph separators, and the bidirectional controls.
-  private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069, 0x061C: true
-    default: false
-    }
   }
 
   /// Columns that a terminal uses for `text`: two for wide characters, none for combining ones. Terminals differ in

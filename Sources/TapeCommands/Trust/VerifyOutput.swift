@@ -1,5 +1,6 @@
 internal import TapeArchive
 internal import TapeJSON
+internal import TapeQuery
 internal import TapeTypes
 
 /// A report of `verify`, as it is printed.
@@ -12,20 +13,7 @@ struct VerifyOutput {
   init(_ report: VerifyReport, store: String) {
     damage = report.damage
     notes = report.notes
-    json = [
-      "store": .string(store), "ok": .bool(report.isSound), "origin": .string(report.origin),
-      "calls": [
-        "sealed": .int(report.sealedCalls), "erased": .int(report.erasedCalls), "removed": .int(report.removedCalls),
-        "unsealed": .int(report.unsealedCalls), "open": .int(report.openCalls), "lost": .int(report.lostCalls),
-      ],
-      "files": [
-        "segments": .int(report.segments), "leaf_lists": .int(report.leafLists), "journals": .int(report.journals),
-      ],
-      "bytes": ["archive": .int(report.archiveBytes), "raw": .int(report.rawBytes)],
-      "tree": Self.tree(report.treeSize, report.root),
-      "checkpoints": .array(report.checkpoints.map(Self.json)),
-      "damage": .array(report.damage.map(Self.json)), "notes": .array(report.notes.map(Self.json)),
-    ]
+    json = report.json(store: store)
     var lines = [
       "\(Self.count(report.sealedCalls, "call")) in \(Self.count(report.segments, "segment")), each with its leaf hash"
         + (report.erasedCalls > 0 ? "; \(report.erasedCalls) erased" : "")
@@ -43,13 +31,7 @@ struct VerifyOutput {
   init(_ verdict: CallVerdict) {
     damage = verdict.damage
     notes = verdict.notes
-    json = [
-      "call_id": .string(verdict.id.description), "ok": .bool(verdict.damage.isEmpty),
-      "place": .string(verdict.place.rawValue), "file": .string(verdict.file), "offset": .int(verdict.offset),
-      "leaf_hash": .string(verdict.leaf?.description), "leaf_number": .int(verdict.leafNumber),
-      "tree": Self.tree(verdict.treeSize, verdict.root), "checkpoints": .array(verdict.checkpoints.map(Self.json)),
-      "damage": .array(verdict.damage.map(Self.json)), "notes": .array(verdict.notes.map(Self.json)),
-    ]
+    json = verdict.json
     let what =
       switch verdict.place {
       case .segment: "call \(verdict.id) has its leaf hash"
@@ -65,33 +47,6 @@ struct VerifyOutput {
       + verdict.checkpoints.filter { $0.result == .same || $0.result == .older }.map(Self.sentence)
   }
 
-  // MARK: Members
-
-  private static func tree(_ size: Int, _ root: MerkleHash?) -> JSONValue {
-    ["size": .int(size), "root": .string(root?.description)]
-  }
-
-  private static func json(_ compared: VerifyReport.Compared) -> JSONValue {
-    [
-      "file": .string(compared.file), "size": .int(compared.size), "root": .string(compared.root.description),
-      "result": .string(compared.result.rawValue), "signature": .string(compared.signature?.rawValue),
-    ]
-  }
-
-  private static func json(_ damage: Damage) -> JSONValue {
-    [
-      "file": .string(damage.file), "offset": .int(damage.offset),
-      "calls": .array(damage.calls.map { .string($0.description) }), "message": .string(damage.message),
-    ]
-  }
-
-  private static func json(_ note: VerifyReport.Note) -> JSONValue {
-    [
-      "kind": .string(note.kind.rawValue), "file": .string(note.file),
-      "calls": .array(note.calls.map { .string($0.description) }), "message": .string(note.message),
-    ]
-  }
-
   // MARK: Printing
 
   func print(_ format: OutputFormat) {
@@ -101,7 +56,7 @@ struct VerifyOutput {
     case .table: printLines()
     case .csv, .markdown:
       let rows =
-        damage.map { Self.row("damage", Self.json($0)) } + notes.map { Self.row($0.kind.rawValue, Self.json($0)) }
+        damage.map { Self.row("damage", $0.json) } + notes.map { Self.row($0.kind.rawValue, $0.json) }
       let columns = ["kind", "file", "offset", "calls", "message"]
       RowPrinter(format: format, columns: columns.map { Column($0.uppercased(), $0) }, csvColumns: columns).print(rows)
     }

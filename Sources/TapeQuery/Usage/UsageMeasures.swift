@@ -26,8 +26,7 @@ struct GroupSum: Sendable {
 /// What is summed of calls, for each group.
 struct UsageMeasures: Sendable {
   private(set) var sums: [GroupSum] = []
-  private var firstContents = GroupedNumbers()
-  private var durations = GroupedNumbers()
+  private var times = GroupedTimes()
   /// From the start to the first content, of each group.
   private(set) var firstContentRanks: [CallRanks] = []
   /// How long the calls took that ended, of each group.
@@ -61,15 +60,14 @@ struct UsageMeasures: Sendable {
         }
       }
     }
-    firstContents.add(columns[.firstContent], members, calls)
-    durations.add(columns[.duration], members, calls)
+    times.add(members, calls, columns)
   }
 
   /// Nothing is added any more.
   mutating func finish() {
-    firstContentRanks = firstContents.ranks(groups: sums.count)
-    durationRanks = durations.ranks(groups: sums.count)
-    (firstContents, durations) = (GroupedNumbers(), GroupedNumbers())
+    firstContentRanks = times.ranks(of: \.firstContents, groups: sums.count)
+    durationRanks = times.ranks(of: \.durations, groups: sums.count)
+    times = GroupedTimes()
   }
 }
 
@@ -117,46 +115,58 @@ struct CallRanks: Sendable {
   }
 }
 
-/// Numbers that belong to groups, all of which are needed: percentiles are exact.
-private struct GroupedNumbers: Sendable {
-  /// As they were added, block by block: one growing array would be copied again and again.
-  private var chunks: [(groups: [Int32], numbers: [Int])] = []
+/// The times of calls by group, all of which are needed: percentiles are exact.
+private struct GroupedTimes: Sendable {
+  struct Chunk {
+    /// Of each call, and its times, which may be `UsageBlock.none`.
+    var groups: [Int32]
+    var firstContents: [Int]
+    var durations: [Int]
+  }
 
-  mutating func add(_ column: UnsafePointer<Int>, _ members: [GroupMember], _ calls: [Int]) {
-    var (groups, numbers): ([Int32], [Int]) = ([], [])
-    groups.reserveCapacity(members.count)
-    numbers.reserveCapacity(members.count)
-    for member in members {
-      let value = column[calls[member.place]]
-      guard value != UsageBlock.none else { continue }
-      groups.append(Int32(truncatingIfNeeded: member.group))
-      numbers.append(value)
+  /// As they were added, block by block: one growing array would be copied again and again.
+  private var chunks: [Chunk] = []
+
+  mutating func add(_ members: [GroupMember], _ calls: [Int], _ columns: UsageColumns) {
+    func times(_ column: UnsafePointer<Int>) -> [Int] {
+      [Int](unsafeUninitializedCapacity: members.count) { times, count in
+        for member in members {
+          times[count] = column[calls[member.place]]
+          count += 1
+        }
+      }
     }
-    chunks.append((groups, numbers))
+    chunks.append(
+      Chunk(
+        groups: members.map { Int32(truncatingIfNeeded: $0.group) }, firstContents: times(columns[.firstContent]),
+        durations: times(columns[.duration])))
   }
 
   /// Of each group.
-  func ranks(groups count: Int) -> [CallRanks] {
-    // Where each group's numbers end, once they are sorted in.
+  func ranks(of times: KeyPath<Chunk, [Int]>, groups count: Int) -> [CallRanks] {
+    // Where each group's times end, once they are sorted in.
     var ends = [Int](repeating: 0, count: count + 1)
-    var sorted = [Int](repeating: 0, count: chunks.reduce(0) { $0 + $1.numbers.count })
-    return ends.withUnsafeMutableBufferPointer { ends in
-      for chunk in chunks {
-        for group in chunk.groups { ends[Int(group) + 1] += 1 }
+    var total = 0
+    for chunk in chunks {
+      for (group, time) in zip(chunk.groups, chunk[keyPath: times]) where time != UsageBlock.none {
+        ends[Int(group) + 1] += 1
+        total += 1
       }
-      for group in 0..<count { ends[group + 1] += ends[group] }
-      return sorted.withUnsafeMutableBufferPointer { sorted in
-        for chunk in chunks {
-          // Each group's place moves from its start to its end, the start of the next one.
-          for place in chunk.groups.indices {
-            let group = Int(chunk.groups[place])
-            sorted[ends[group]] = chunk.numbers[place]
-            ends[group] += 1
-          }
+    }
+    for group in 0..<count { ends[group + 1] += ends[group] }
+    var sorted = [Int](unsafeUninitializedCapacity: total) { sorted, filled in
+      for chunk in chunks {
+        // Each group's place moves from its start to its end, the start of the next one.
+        for (group, time) in zip(chunk.groups, chunk[keyPath: times]) where time != UsageBlock.none {
+          sorted.initializeElement(at: ends[Int(group)], to: time)
+          ends[Int(group)] += 1
         }
-        return (0..<count).map { group in
-          CallRanks(UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]]))
-        }
+      }
+      filled = total
+    }
+    return sorted.withUnsafeMutableBufferPointer { sorted in
+      (0..<count).map { group in
+        CallRanks(UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]]))
       }
     }
   }

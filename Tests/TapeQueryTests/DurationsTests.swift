@@ -1,7 +1,7 @@
 import TapeTypes
 import Testing
 
-@testable import TapeCommands
+@testable import TapeQuery
 
 @Suite struct DurationsTests {
   @Test(arguments: [
@@ -24,10 +24,5 @@ import Testing
   @Test(arguments: ["90", "0", "", "1.5"]) func anAgeNeedsItsUnit(text: String) throws {
     #expect(throws: TapeError.self) { try Durations.age(text, flag: "--older-than") }
     #expect(try Durations.age("90d", flag: "--older-than") == 7_776_000_000_000_000)
-  }
-
-  @Test(arguments: [(1.25, 1, "1.3"), (0.0, 3, "0.000"), (12.3456, 3, "12.346"), (99.5, 0, "100"), (-0.04, 1, "0.0")])
-  func numbersAreRoundedWithoutALocale(value: Double, decimals: Int, text: String) {
-    #expect(Column.fixed(value, decimals) == text)
   }
 }

@@ -1,4 +1,3 @@
-internal import TapeQuery
 internal import TapeTypes
 
 /// Spans of time as flags take them.

@@ -1,0 +1,55 @@
+internal import NIOCore
+internal import NIOHTTPTypes
+
+/// Closes a connection whose client takes nothing of what is written to it for half a minute.
+final class StalledWrites: ChannelDuplexHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPRequestPart
+  typealias OutboundIn = HTTPResponsePart
+  typealias OutboundOut = HTTPResponsePart
+
+  private let patience: TimeAmount
+  private var pending = 0
+  private var lastProgress = NIODeadline.now()
+  private var check: Scheduled<Void>?
+
+  init(patience: TimeAmount) { self.patience = patience }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    let written = promise ?? context.eventLoop.makePromise()
+    if pending == 0 { lastProgress = .now() }
+    pending += 1
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    written.futureResult.whenComplete { _ in
+      bound.value.pending -= 1
+      bound.value.lastProgress = .now()
+    }
+    context.write(data, promise: written)
+    schedule(context)
+  }
+
+  private func schedule(_ context: ChannelHandlerContext) {
+    guard check == nil else { return }
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    check = context.eventLoop.scheduleTask(in: patience) {
+      let (handler, context) = bound.value
+      handler.check = nil
+      guard handler.pending > 0 else { return }
+      if NIODeadline.now() - handler.lastProgress >= handler.patience {
+        context.close(promise: nil)
+      } else {
+        handler.schedule(context)
+      }
+    }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    check?.cancel()
+    check = nil
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    check?.cancel()
+    check = nil
+    context.fireChannelInactive()
+  }
+}
