@@ -51,55 +51,54 @@ package struct JSONTree: JSONMembers {
 }
 
 /// The text of one object, as `JSONValue` would write it.
+///
+/// It is written into memory of its own, for which there is room before each member: thousands of rows have a hundred
+/// thousand members of a few bytes.
 package struct JSONText: JSONMembers {
-  private var out: [UInt8] = []
+  private let memory = TextMemory()
   /// How deep the members are indented; nil for compact text.
   private var indent: Int?
   private var isFirst = true
 
-  /// Begins an object behind `bytes`, which are empty until `finish` gives them back.
+  /// Begins an object.
   ///
   /// - Parameter indent: how deep the object itself stands; nil for compact text.
-  package init(behind bytes: inout [UInt8], indent: Int?) {
-    swap(&out, &bytes)
+  package init(indent: Int?) {
     self.indent = indent.map { $0 + 1 }
-    out.append(0x7B)
+    put(0x7B)
   }
 
-  /// Ends the object, and gives the bytes back with it.
+  /// Ends the object and appends it to `bytes`.
   package mutating func finish(into bytes: inout [UInt8]) {
     close(0x7D)
-    swap(&out, &bytes)
+    bytes.append(contentsOf: memory.text)
   }
 
   package mutating func number(_ key: JSONKey, _ value: Int?) {
     begin(key)
-    guard let value else { return append("null") }
-    append(value)
+    if let value { put(number: value) } else { put("null") }
   }
 
   package mutating func number(_ key: JSONKey, text: String?) {
     begin(key)
-    append(text ?? "null")
+    if var text { text.withUTF8 { put($0) } } else { put("null") }
   }
 
   package mutating func string(_ key: JSONKey, _ value: String?) {
     begin(key)
-    if let value { JSONValue.write(string: value, into: &out) } else { append("null") }
+    if let value { put(quoted: value) } else { put("null") }
   }
 
   package mutating func strings(_ key: JSONKey, _ values: [String]) {
     begin(key)
-    if values.isEmpty {
-      append("[]")
-    } else {
-      JSONValue.array(values.map { .string($0) }).write(into: &out, indent: indent)
-    }
+    var text: [UInt8] = []
+    JSONValue.array(values.map { .string($0) }).write(into: &text, indent: indent)
+    text.withUnsafeBufferPointer { put($0) }
   }
 
   package mutating func object(_ key: JSONKey, _ members: (inout JSONText) -> Void) {
     begin(key)
-    out.append(0x7B)
+    put(0x7B)
     indent = indent.map { $0 + 1 }
     isFirst = true
     members(&self)
@@ -109,50 +108,99 @@ package struct JSONText: JSONMembers {
   }
 
   private mutating func begin(_ key: JSONKey) {
-    if !isFirst { out.append(0x2C) }
+    if !isFirst { put(0x2C) }
     isFirst = false
     newline(indent)
     switch key {
     case .fixed(let text):
-      out.append(0x22)
-      out.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-      out.append(0x22)
-    case .named(let text): JSONValue.write(string: text, into: &out)
+      put(0x22)
+      put(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+      put(0x22)
+    case .named(let text): put(quoted: text)
     }
-    out.append(0x3A)
-    if indent != nil { out.append(0x20) }
+    put(0x3A)
+    if indent != nil { put(0x20) }
   }
 
   private mutating func close(_ bracket: UInt8) {
     if !isFirst { newline(indent.map { $0 - 1 }) }
-    out.append(bracket)
+    put(bracket)
   }
 
   private mutating func newline(_ depth: Int?) {
     guard let depth else { return }
-    out.append(0x0A)
+    put(0x0A)
     for _ in 0..<depth {
-      out.append(0x20)
-      out.append(0x20)
+      put(0x20)
+      put(0x20)
     }
   }
 
-  private mutating func append(_ text: String) {
-    var text = text
-    text.withUTF8 { out.append(contentsOf: $0) }
+  private func put(_ byte: UInt8) { memory.append(byte) }
+
+  private func put(_ bytes: UnsafeBufferPointer<UInt8>) { memory.append(bytes) }
+
+  private func put(_ text: StaticString) {
+    memory.append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  private mutating func append(_ number: Int) {
-    var rest = number.magnitude
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-      var place = digits.count
-      repeat {
-        place -= 1
-        digits[place] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
-        rest /= 10
-      } while rest > 0
-      if number < 0 { out.append(0x2D) }
-      out.append(contentsOf: UnsafeBufferPointer(rebasing: digits[place...]))
+  private func put(quoted text: String) {
+    var quoted: [UInt8] = []
+    JSONValue.write(string: text, into: &quoted)
+    quoted.withUnsafeBufferPointer { memory.append($0) }
+  }
+
+  private func put(number: Int) {
+    if number < 0 { memory.append(0x2D) }
+    memory.append(digitsOf: number.magnitude)
+  }
+}
+
+/// Bytes that grow at their end.
+private final class TextMemory {
+  private var bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 2048)
+  private var count = 0
+
+  deinit { bytes.deallocate() }
+
+  /// As long as nothing is appended.
+  var text: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: bytes[..<count]) }
+
+  func append(_ byte: UInt8) {
+    makeRoom(for: 1)
+    bytes[count] = byte
+    count += 1
+  }
+
+  func append(_ more: UnsafeBufferPointer<UInt8>) {
+    makeRoom(for: more.count)
+    _ = UnsafeMutableBufferPointer(rebasing: bytes[count...]).initialize(fromContentsOf: more)
+    count += more.count
+  }
+
+  func append(digitsOf number: UInt) {
+    var (digits, rest) = (1, number)
+    while rest >= 10 {
+      digits += 1
+      rest /= 10
     }
+    makeRoom(for: digits)
+    rest = number
+    for place in stride(from: count + digits - 1, through: count, by: -1) {
+      bytes[place] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+    count += digits
+  }
+
+  private func makeRoom(for more: Int) {
+    if bytes.count - count < more { grow(by: more) }
+  }
+
+  private func grow(by more: Int) {
+    let larger = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(bytes.count * 2, count + more))
+    _ = larger.initialize(fromContentsOf: bytes[..<count])
+    bytes.deallocate()
+    bytes = larger
   }
 }

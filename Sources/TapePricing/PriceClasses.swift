@@ -12,6 +12,8 @@ package struct PriceClasses {
   private var problems: [Unpriced?] = []
   /// The classes by their model with the parts of their usage, and by their place among its prices.
   private var numbers = PairNumbers()
+  /// Those at place 0 by their model and parts, -1 for none: without hashing, as nearly all calls are.
+  private var plainNumbers: [Int32] = []
 
   package init(_ table: PriceTable) { self.table = table }
 
@@ -36,13 +38,22 @@ package struct PriceClasses {
   package mutating func sort(
     _ call: Int, of columns: UsageColumnPointers, model: Int
   ) -> (number: Int, usage: BillableUsage)? {
-    guard case .usage(let usage) = columns.usage(call) else { return nil }
+    guard let usage = columns.usage(call) else { return nil }
     let at = Int64(columns.started[call])
     let place = models[model].schedule.place(prompt: usage.prompt, atNs: at)
-    let number = numbers.number(model << 5 | usage.parts, place)
+    let key = model << 5 | usage.parts
+    if place == 0, key < plainNumbers.count, plainNumbers[key] >= 0 { return (Int(plainNumbers[key]), usage) }
+    let number = numbers.number(key, place)
+    // Of the first 2048 models: names of models are recorded, and there may be any number of them.
+    if place == 0, key < 1 << 16 { keepPlain(number, key) }
     // One call of it stands for all, as far as dates and sizes decide.
     if number == classes.count { addClass(usage, models[model].search, at) }
     return (number, usage)
+  }
+
+  private mutating func keepPlain(_ number: Int, _ key: Int) {
+    if plainNumbers.count <= key { plainNumbers += repeatElement(-1, count: key + 1 - plainNumbers.count) }
+    plainNumbers[key] = Int32(truncatingIfNeeded: number)
   }
 
   private mutating func addClass(_ usage: BillableUsage, _ search: PriceSearch, _ at: Int64) {
@@ -82,10 +93,21 @@ package struct UsageColumnPointers {
     (self.reasoning, self.total, self.started) = (reasoning, total, started)
   }
 
-  fileprivate func usage(_ call: Int) -> BillableUsage.Reading {
-    BillableUsage.read(
-      prompt: known(prompt[call]), completion: known(completion[call]), cached: known(cached[call]),
+  /// nil for a usage that is impossible or not whole.
+  fileprivate func usage(_ call: Int) -> BillableUsage? {
+    let (prompt, completion, cached) = (prompt[call], completion[call], max(cached[call], 0))
+    // Nearly all calls: no reasoning, and nothing of it can be wrong.
+    if reasoning[call] == Int.min || reasoning[call] == 0, completion >= 0, cached <= prompt,
+      self.cached[call] == Int.min || self.cached[call] >= 0, total[call] == Int.min || total[call] >= 0
+    {
+      return BillableUsage(
+        prompt: prompt, completion: completion, cached: cached, reasoning: 0, reasoningIsOnTop: false)
+    }
+    let reading = BillableUsage.read(
+      prompt: known(prompt), completion: known(completion), cached: known(self.cached[call]),
       reasoning: known(reasoning[call]), total: known(total[call]))
+    guard case .usage(let usage) = reading else { return nil }
+    return usage
   }
 
   private func known(_ number: Int) -> Int? { number == Int.min ? nil : number }

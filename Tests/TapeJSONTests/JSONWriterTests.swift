@@ -37,7 +37,8 @@ struct JSONWriterTests {
 
   @Test(arguments: [nil, 0]) func membersAreTheSameAsTextAndAsATree(indent: Int?) {
     func write(_ members: inout some JSONMembers) {
-      members.number("n", -12)
+      for number in [-12, 0, 9, 10, 99, 100, .max, .min] { members.number(.named("\(number)"), number) }
+      members.string("long", String(repeating: "x", count: 5_000))
       members.number("none", nil)
       members.number("text", text: "1.25")
       members.object("o") { members in
@@ -53,7 +54,7 @@ struct JSONWriterTests {
     var expected: [UInt8] = []
     JSONValue.object(tree.members).write(into: &expected, indent: indent)
     var bytes: [UInt8] = []
-    var text = JSONText(behind: &bytes, indent: indent)
+    var text = JSONText(indent: indent)
     write(&text)
     text.finish(into: &bytes)
     #expect(bytes == expected)

@@ -184,7 +184,7 @@ package struct UsageRows: RandomAccessCollection, Sendable {
 
   /// Appends a row as JSON, as deep as `indent` says, or compact.
   package func write(_ place: Int, into bytes: inout [UInt8], indent: Int?) {
-    var text = JSONText(behind: &bytes, indent: indent)
+    var text = JSONText(indent: indent)
     write(place, into: &text)
     text.finish(into: &bytes)
   }
