@@ -1,10 +1,14 @@
+internal import TapeTypes
+
 /// What takes the members of an object one after the other: a tree of them, or their text.
 ///
 /// So that what writes thousands of rows says once what they have, and does not make a tree of each.
 package protocol JSONMembers {
   mutating func number(_ key: JSONKey, _ value: Int?)
-  /// A number that is written as this text.
-  mutating func number(_ key: JSONKey, text: String?)
+  /// `digits` × 10^-`places`, without the zeros at its end.
+  mutating func number(_ key: JSONKey, _ digits: Int?, places: Int)
+  /// The same as a string.
+  mutating func string(_ key: JSONKey, _ digits: Int128?, places: Int)
   mutating func string(_ key: JSONKey, _ value: String?)
   mutating func strings(_ key: JSONKey, _ values: [String])
   mutating func object(_ key: JSONKey, _ members: (inout Self) -> Void)
@@ -33,8 +37,13 @@ package struct JSONTree: JSONMembers {
 
   package mutating func number(_ key: JSONKey, _ value: Int?) { members.append(.init(key.text, .int(value))) }
 
-  package mutating func number(_ key: JSONKey, text: String?) {
+  package mutating func number(_ key: JSONKey, _ digits: Int?, places: Int) {
+    let text = digits.map { DecimalText.trimmed(UInt128($0.magnitude), isNegative: $0 < 0, places: places) }
     members.append(.init(key.text, text.map { .number($0) } ?? .null))
+  }
+
+  package mutating func string(_ key: JSONKey, _ digits: Int128?, places: Int) {
+    string(key, digits.map { DecimalText.trimmed($0.magnitude, isNegative: $0 < 0, places: places) })
   }
 
   package mutating func string(_ key: JSONKey, _ value: String?) { members.append(.init(key.text, .string(value))) }
@@ -79,9 +88,17 @@ package struct JSONText: JSONMembers {
     if let value { put(number: value) } else { put("null") }
   }
 
-  package mutating func number(_ key: JSONKey, text: String?) {
+  package mutating func number(_ key: JSONKey, _ digits: Int?, places: Int) {
     begin(key)
-    if var text { text.withUTF8 { put($0) } } else { put("null") }
+    if let digits { put(Int128(digits), places: places) } else { put("null") }
+  }
+
+  package mutating func string(_ key: JSONKey, _ digits: Int128?, places: Int) {
+    begin(key)
+    guard let digits else { return put("null") }
+    put(0x22)
+    put(digits, places: places)
+    put(0x22)
   }
 
   package mutating func string(_ key: JSONKey, _ value: String?) {
@@ -145,9 +162,26 @@ package struct JSONText: JSONMembers {
   }
 
   private func put(quoted text: String) {
+    var text = text
+    let isPlain = text.withUTF8 { bytes in
+      if JSONValue.hasEscapes(bytes) { return false }
+      put(0x22)
+      put(bytes)
+      put(0x22)
+      return true
+    }
+    if isPlain { return }
     var quoted: [UInt8] = []
     JSONValue.write(string: text, into: &quoted)
-    quoted.withUnsafeBufferPointer { memory.append($0) }
+    quoted.withUnsafeBufferPointer { put($0) }
+  }
+
+  private func put(_ digits: Int128, places: Int) {
+    guard let small = UInt64(exactly: digits), places < 19 else {
+      var text = DecimalText.trimmed(digits.magnitude, isNegative: digits < 0, places: places)
+      return text.withUTF8 { put($0) }
+    }
+    memory.append(decimal: UInt(small), places: places)
   }
 
   private func put(number: Int) {
@@ -191,6 +225,26 @@ private final class TextMemory {
       rest /= 10
     }
     count += digits
+  }
+
+  /// `digits` × 10^-`places`, without the zeros at its end.
+  func append(decimal digits: UInt, places: Int) {
+    var (digits, places, power) = (digits, places, 1 as UInt)
+    while places > 0, digits % 10 == 0 {
+      digits /= 10
+      places -= 1
+    }
+    for _ in 0..<places { power *= 10 }
+    append(digitsOf: digits / power)
+    guard places > 0 else { return }
+    append(0x2E)
+    makeRoom(for: places)
+    var rest = digits % power
+    for place in stride(from: count + places - 1, through: count, by: -1) {
+      bytes[place] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+    count += places
   }
 
   private func makeRoom(for more: Int) {

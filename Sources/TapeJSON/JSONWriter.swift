@@ -66,7 +66,7 @@ extension JSONValue {
   }
 
   /// Eight bytes at a time: nearly no text has any.
-  private static func hasEscapes(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  static func hasEscapes(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     let raw = UnsafeRawBufferPointer(bytes)
     var place = 0
     while place + 8 <= raw.count {

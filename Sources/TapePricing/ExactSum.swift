@@ -1,8 +1,9 @@
-internal import TapeTypes
-
 /// USD added up exactly and fast, as a whole number of 10⁻¹⁸ USD. Stops at 1.7 · 10²⁰ USD, beyond all money there is.
 package struct ExactSum: Sendable, Comparable {
-  private var units: Int128 = 0
+  /// 10⁻¹⁸ USD.
+  package private(set) var units: Int128 = 0
+  /// How many places behind the point that is.
+  package static let places = 18
 
   package init() {}
 
@@ -26,9 +27,6 @@ package struct ExactSum: Sendable, Comparable {
   package static func < (left: ExactSum, right: ExactSum) -> Bool { left.units < right.units }
 
   package var value: DecimalNumber { DecimalNumber(units: units) }
-
-  /// Plain notation without trailing zeros: `0.0005253`.
-  package var text: String { DecimalText.trimmed(units.magnitude, places: 18) }
 }
 
 /// What each token of a call costs, and the call itself, in 10⁻¹⁸ USD: a few words that are read for each of a million

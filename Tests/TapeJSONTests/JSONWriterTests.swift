@@ -40,7 +40,12 @@ struct JSONWriterTests {
       for number in [-12, 0, 9, 10, 99, 100, .max, .min] { members.number(.named("\(number)"), number) }
       members.string("long", String(repeating: "x", count: 5_000))
       members.number("none", nil)
-      members.number("text", text: "1.25")
+      for digits in [0, 1, 1_250_000, 10_000_000, -2_500_001, .max, .min] {
+        members.number(.named("decimal \(digits)"), digits, places: 6)
+        members.string(.named("text \(digits)"), Int128(digits) * 20, places: 18)
+      }
+      members.number("no decimal", nil, places: 6)
+      members.string("no text", nil, places: 18)
       members.object("o") { members in
         members.string(.named("a \"quoted\" key"), "line\nend")
         members.string("s", nil)

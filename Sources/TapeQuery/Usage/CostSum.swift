@@ -48,12 +48,12 @@ struct CostSum: Sendable {
   var unpricedCalls: Int { unpriced.reduce(0, +) }
 
   func write(into members: inout some JSONMembers) {
-    func part(_ sum: ExactSum?) -> String? { isKnown ? sum?.text : nil }
-    members.string("input_usd", part(parts.input))
-    members.string("cached_usd", part(parts.cached))
-    members.string("output_usd", part(parts.output))
-    members.string("reasoning_usd", part(parts.reasoning))
-    members.string("request_usd", part(parts.request))
+    func part(_ sum: ExactSum?) -> Int128? { isKnown ? sum?.units : nil }
+    members.string("input_usd", part(parts.input), places: ExactSum.places)
+    members.string("cached_usd", part(parts.cached), places: ExactSum.places)
+    members.string("output_usd", part(parts.output), places: ExactSum.places)
+    members.string("reasoning_usd", part(parts.reasoning), places: ExactSum.places)
+    members.string("request_usd", part(parts.request), places: ExactSum.places)
     members.object("unpriced") { members in
       for (place, reason) in Unpriced.Reason.allCases.enumerated() {
         members.number(.named(reason.rawValue), unpriced.isEmpty ? 0 : unpriced[place])

@@ -21,18 +21,16 @@ struct UsageSum {
     members.number("total_tokens", sum.total.value)
     members.number("cached_tokens", sum.cached.value)
     members.number("reasoning_tokens", sum.reasoning.value)
-    members.string("cost_usd", cost.total?.text)
+    members.string("cost_usd", cost.total?.units, places: ExactSum.places)
     members.number("calls_without_usage", sum.calls - sum.withUsage)
     members.number("calls_without_price", cost.withoutPrice)
-    members.number("ttft_p50_ms", text: Self.milliseconds(firstContents.p50))
-    members.number("ttft_p95_ms", text: Self.milliseconds(firstContents.p95))
-    members.number("duration_p50_ms", text: Self.milliseconds(durations.p50))
-    members.number("duration_p95_ms", text: Self.milliseconds(durations.p95))
-    members.number("ttft_p99_ms", text: Self.milliseconds(firstContents.p99))
-    members.number("duration_p99_ms", text: Self.milliseconds(durations.p99))
+    members.number("ttft_p50_ms", firstContents.p50, places: 6)
+    members.number("ttft_p95_ms", firstContents.p95, places: 6)
+    members.number("duration_p50_ms", durations.p50, places: 6)
+    members.number("duration_p95_ms", durations.p95, places: 6)
+    members.number("ttft_p99_ms", firstContents.p99, places: 6)
+    members.number("duration_p99_ms", durations.p99, places: 6)
     cost.write(into: &members)
     members.strings("not_in_usage", notInUsage)
   }
-
-  private static func milliseconds(_ ns: Int?) -> String? { ns.map { JSONPieces.millisecondsText(Int64($0)) } }
 }
