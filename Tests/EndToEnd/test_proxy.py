@@ -124,7 +124,13 @@ def test_with_stop_nobody_gets_what_is_not_on_tape(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url, "--no-index", "--no-seal", "--on-archive-failure", "stop",
                            prefix=["prlimit", "--fsize=262144:unlimited"])
     answer = raw_http.post(proxy.url, request("big_frames"))
-    assert answer.end in ("eof", "reset")
+    received = answer.body
+    if answer.status == 503:
+        # The very first bytes found no room, so the answer is still the proxy's own.
+        assert answer.end == "length" and answer.json()["error"]["code"] == "archive_failure"
+        received = b""
+    else:
+        assert answer.end in ("eof", "reset")
     health = raw_http.post(proxy.url, "", "/healthz", "GET")
     assert health.status == 503 and health.json()["status"] == "failing"
     # A new call is refused before upstream is asked.
@@ -138,7 +144,7 @@ def test_with_stop_nobody_gets_what_is_not_on_tape(tapedeck, upstream):
     tapedeck.stop(proxy)
     tapedeck.run("index")
     taped = tapedeck.run("cat", tapedeck.calls()[-1]["call_id"], text=False, code=None)
-    assert taped.startswith(answer.body)
+    assert taped.startswith(received)
 
 
 def test_a_disk_that_is_full_and_freed_again(tmp_path, upstream):
