@@ -52,7 +52,7 @@ let package = Package(
 
     // The nouns, and the two grammars everything else reads.
     .target(name: "TapeTypes", swiftSettings: strict),
-    .target(name: "TapeJSON", swiftSettings: strict),
+    .target(name: "TapeJSON", dependencies: ["TapeTypes"], swiftSettings: strict),
     .target(name: "TapeSSE", swiftSettings: strict),
 
     // What must not get on tape, and the configuration file that says so.
