@@ -94,6 +94,7 @@ final class ServeSession: Sendable {
     if seals {
       workers.append(
         Worker { [self] in
+          yieldToOtherThreads()
           while !stopping.isRaised {
             seal()
             retention?.run(on: store, log: log)
@@ -125,7 +126,9 @@ final class ServeSession: Sendable {
   private func seal() {
     do {
       let report = try Sealer(store: store, log: log, keeper: KeepUsage.keeper, until: isSealingOver).seal()
-      if report.wasStopped { log.notice("stopping: what is not sealed yet is left to the next start, or to tapedeck seal") }
+      if report.wasStopped {
+        log.notice("stopping: what is not sealed yet is left to the next start, or to tapedeck seal")
+      }
       for damage in report.damage { log.error("damage in the archive: \(damage)") }
       for call in report.unsealed { log.error("not sealed: \(call)") }
     } catch {

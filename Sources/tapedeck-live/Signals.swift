@@ -54,6 +54,14 @@ func detachThread(_ body: @escaping @Sendable () -> Void) {
   if status == 0 { pthread_detach(thread) } else { box.release() }
 }
 
+/// Lets the other threads of this process, and other processes, go first where there are too few processors: for work
+/// that has time. On Linux a thread has a nice value of its own.
+func yieldToOtherThreads() {
+  #if canImport(Glibc)
+    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+  #endif
+}
+
 private final class ThreadBody: Sendable {
   let body: @Sendable () -> Void
   init(_ body: @escaping @Sendable () -> Void) { self.body = body }

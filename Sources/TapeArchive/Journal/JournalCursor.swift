@@ -168,8 +168,27 @@ final class JournalCursor {
     return UnsafeRawPointer(found) - base
   }
 
+  /// True if a batch record ends at the limit: its checksum begins with the journal's name, so no text looks like it.
+  private func endsWithBatch() throws(FileError) -> Bool {
+    let start = max(offset, limit - JournalFormat.longestLine)
+    guard start < limit else { return false }
+    let bytes = try files.read(descriptor, start..<limit)
+    guard bytes.count == limit - start else { return false }
+    return bytes.withUnsafeBytes { bytes in
+      bytes.indices.contains { place in
+        guard place == 0 ? start == offset : bytes[place - 1] == 0x0A,
+          case .record(let record) = JournalRecord.parse(
+            UnsafeRawBufferPointer(rebasing: bytes[place...]), at: start + place, seed: seed)
+        else { return false }
+        return record.kind == .batch && record.end == limit
+      }
+    }
+  }
+
   /// Where the last whole batch at or behind `offset` ends, or `offset`. Moves nothing.
   func committedEnd() throws(FileError) -> Int {
+    // Mostly the writer is between two batches.
+    if try endsWithBatch() { return limit }
     let start = offset
     defer { offset = start }
     var committed = start

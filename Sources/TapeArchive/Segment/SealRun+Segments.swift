@@ -127,8 +127,8 @@ extension SealRun {
     var batches: [[Pending]] = []
     var bytes = 0
     for item in calls {
-      if batches.isEmpty || bytes + item.bytes > Self.batchBytes || batches[batches.count - 1].count == TrackLoader.mostCalls
-      {
+      let isFull = bytes + item.bytes > Self.batchBytes || batches.last?.count == TrackLoader.mostCalls
+      if batches.isEmpty || isFull {
         batches.append([])
         bytes = 0
       }
