@@ -169,7 +169,7 @@ public struct ArchiveReader: Sendable {
     let scan = WriterScan(store: store, writer: writer)
     let ends = try JournalEnds(store: store, writer: writer, sequences: sequences)
     for sequence in sequences {
-      _ = try scan.read(
+      try scan.read(
         sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: sequence != last || !isAlive,
         end: ends[sequence])
     }
