@@ -109,7 +109,7 @@ class Upstream:
         except ValueError:
             request = {}
         if play := lower.get("x-play"):
-            return self.play_vector(connection, play)
+            return self.play_vector(connection, play, lower.get("x-response"))
         name = str(request.get("key", "models")).replace("-", "_") if isinstance(request, dict) else "models"
         name = re.sub(r"_\d+$", "", name)
         return getattr(self, "play_" + name, self.play_text)(connection, request)
@@ -140,13 +140,16 @@ class Upstream:
         connection.sendall(data)
         return True
 
-    def play_vector(self, connection, name):
-        """One of `Tests/Vectors/dialects.json`, whatever was asked."""
+    def play_vector(self, connection, name, response=None):
+        """One of `Tests/Vectors/dialects.json`, whatever was asked; `response` for the id of a Responses API's."""
         vectors = json.loads((VECTORS / "dialects.json").read_text())["vectors"]
         vector = next(v for v in vectors if v["name"] == name)
         if "frames" not in vector:
             return self.whole(connection, f"{vector['status']} Whatever", vector["content_type"], vector["body"].encode())
-        return self.stream(connection, [frame.encode() for frame in vector["frames"]], end=vector["end"] == "end_of_body")
+        frames = vector["frames"]
+        if response:
+            frames = [frame.replace(vector["want"]["response_id"], response) for frame in frames]
+        return self.stream(connection, [frame.encode() for frame in frames], end=vector["end"] == "end_of_body")
 
     # What the keys mean.
 

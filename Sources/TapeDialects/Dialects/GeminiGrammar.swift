@@ -19,8 +19,8 @@ enum GeminiGrammar: ChunkGrammar {
     {
       // Google's Code Assist puts the chunk into `response`.
       reading.merge(inner, into: &builder)
-      reader.eachMember(of: whole) { key, value in
-        if !reader.matches(key, "response") { builder.extra.set(.top, key, value, of: reader) }
+      reader.eachMember(of: whole, but: ["response"]) { key, value in
+        builder.extra.set(.top, key, value, of: reader)
       }
     } else {
       reading.merge(whole, into: &builder)
@@ -63,10 +63,8 @@ private struct GeminiChunk {
       GenerationError(
         message: value["message"]?.string ?? value["status"]?.string ?? value.compactString, code: code, frame: frame),
       kind: .errorFrame, frame: frame)
-    cursor.eachMember(of: error) { key, value in
-      if !cursor.matches(key, "message"), !cursor.matches(key, "code") {
-        builder.extra.set(.init(kind: .error), key, value, of: cursor)
-      }
+    cursor.eachMember(of: error, but: ["message", "code"]) { key, value in
+      builder.extra.set(.init(kind: .error), key, value, of: cursor)
     }
   }
 
@@ -154,16 +152,9 @@ private struct GeminiChunk {
       }
       if let signature { made.thoughtSignature.append(signature, of: cursor) }
     }
-    cursor.eachMember(of: call) { key, value in
-      let isRead = cursor.withName(key) { name in
-        switch name {
-        case "id", "name", "args": true
-        default: false
-        }
-      }
-      let scope = ExtraFields.Scope(
-        kind: .function, choice: builder.choices.builders[place].index, tool: count)
-      if !isRead { builder.extra.set(scope, key, value, of: cursor) }
+    let scope = ExtraFields.Scope(kind: .function, choice: builder.choices.builders[place].index, tool: count)
+    cursor.eachMember(of: call, but: ["id", "name", "args"]) { key, value in
+      builder.extra.set(scope, key, value, of: cursor)
     }
     builder.noteContent(frame: frame)
   }
