@@ -142,21 +142,40 @@ private struct GeminiChunk {
   private func merge(
     call: JSONSlice, signature: JSONSlice?, _ place: Int, into builder: inout GenerationBuilder
   ) {
-    let count = builder.choices.builders[place].tools.calls.count
-    let tool = builder.choices.builders[place].tools.place(index: count, id: nil, position: count)
+    let tool = tool(of: call, place, in: &builder)
     builder.choices.builders[place].tools.update(tool) { made in
-      made.id = cursor.text("id", of: call).map { cursor.string($0) }
-      made.name = cursor.text("name", of: call).map { cursor.string($0) }
+      made.id = cursor.text("id", of: call).map { cursor.string($0) } ?? made.id
+      made.name = cursor.text("name", of: call).map { cursor.string($0) } ?? made.name
+      if let parts = cursor.member("partialArgs", of: call) {
+        var partial = made.partial ?? PartialArguments()
+        made.partial = nil
+        cursor.eachElement(of: parts) { partial.add($1, of: cursor) }
+        made.partial = partial
+      }
       if let args = cursor.member("args", of: call) {
         made.arguments.append(String(decoding: cursor.json(args), as: UTF8.self))
       }
       if let signature { made.thoughtSignature.append(signature, of: cursor) }
     }
-    let scope = ExtraFields.Scope(kind: .function, choice: builder.choices.builders[place].index, tool: count)
-    cursor.eachMember(of: call, but: ["id", "name", "args"]) { key, value in
+    let scope = ExtraFields.Scope(kind: .function, choice: builder.choices.builders[place].index, tool: tool)
+    cursor.eachMember(of: call, but: ["id", "name", "args", "partialArgs", "willContinue"]) { key, value in
       builder.extra.set(scope, key, value, of: cursor)
     }
     builder.noteContent(frame: frame)
+  }
+
+  /// Where the call is among the choice's: a new one, unless the call before said that it goes on.
+  private func tool(of call: JSONSlice, _ place: Int, in builder: inout GenerationBuilder) -> Int {
+    let isNamed = cursor.text("name", of: call) != nil
+    var tool = builder.choices.builders[place].tools.calls.count
+    if case .tool(let open)? = builder.parts[place]?.kind, !isNamed {
+      tool = open
+    } else {
+      tool = builder.choices.builders[place].tools.place(index: tool, id: nil, position: tool)
+    }
+    let goesOn = cursor.member("willContinue", of: call)?.kind == .true
+    builder.parts[place] = goesOn ? OutputPart(kind: .tool(tool)) : nil
+    return tool
   }
 
   /// The URL of an image that is in the answer, or that it names.
