@@ -35,6 +35,24 @@ uint32_t tape_crc32c(uint32_t crc, const void *data, size_t count) {
 
 int tape_open(const char *path, int flags, uint32_t mode) { return open(path, flags, (mode_t)mode); }
 
+#if defined(__linux__)
+#include <sys/mman.h>
+
+int tape_memory_file(void) { return memfd_create("tapedeck", MFD_CLOEXEC); }
+#else
+#include <stdio.h>
+#include <unistd.h>
+
+// On disk, where there is nothing better, without a name.
+int tape_memory_file(void) {
+  FILE *file = tmpfile();
+  if (!file) return -1;
+  int descriptor = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
+  fclose(file);
+  return descriptor;
+}
+#endif
+
 int tape_terminal_columns(int fd) {
   struct winsize size;
   return ioctl(fd, TIOCGWINSZ, &size) == 0 ? (int)size.ws_col : 0;

@@ -12,6 +12,9 @@ uint32_t tape_crc32c(uint32_t crc, const void *data, size_t count);
 /// open(2), which is variadic.
 int tape_open(const char *path, int flags, uint32_t mode);
 
+/// A file in memory that has no name and closes on exec; -1 with errno set.
+int tape_memory_file(void);
+
 /// Columns of the terminal; 0 if `fd` is none.
 int tape_terminal_columns(int fd);
 
