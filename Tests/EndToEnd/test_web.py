@@ -12,8 +12,7 @@ import axe_core_python
 import pytest
 
 from browser import Browser
-from conftest import Tapedeck, curl, request
-from test_web_api import get, serve_ui
+from conftest import curl, get, request
 
 SHOTS = pathlib.Path(os.environ.get("TAPEDECK_SCREENSHOTS", ".build/screenshots")).resolve()
 AXE = (pathlib.Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
@@ -25,17 +24,6 @@ def browser():
     browser = Browser()
     yield browser
     browser.close()
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    deck = Tapedeck(tmp_path_factory.mktemp("web") / "store")
-    deck.run("demo", "--store", deck.store)
-    deck.ui = serve_ui(deck)
-    yield deck
-    for process in deck.running:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(autouse=True)
@@ -273,7 +261,7 @@ def test_pages_are_read_without_javascript(browser, demo):
 
 def test_the_live_tail_shows_calls_as_they_come_and_end(browser, tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url, "--ui", "127.0.0.1:0")
-    ui = tapedeck.wait_for(lambda: re.search(r"ui listening on (http://\S+)", proxy.log.read_text()))[1]
+    ui = tapedeck.ui_of(proxy)
     curl(proxy.url, request("text", n=3))
     tapedeck.wait_for(tapedeck.calls)
     browser.open(ui)
@@ -306,7 +294,7 @@ def test_hostile_text_is_shown_and_does_nothing(browser, tapedeck, tmp_path):
         chunk(type="content", content=long) + f"event: {HOSTILE.replace(chr(10), '')}\ndata: not json\n\n" + "data: [DONE]\n\n")
     for _ in range(2):
         call = tapedeck.run("import", "--again", "--request", tmp_path / "request.json", tmp_path / "a.sse").split()[-1]
-    ui = serve_ui(tapedeck)
+    ui = tapedeck.serve_ui()
     quoted = urllib.parse.quote(HOSTILE, safe="")
     for path in ("/", "/?text=evil", "/?model=" + quoted, f"/calls/{call}", f"/calls/{call}?view=source", f"/calls/{call}?full=true", f"/calls/{call}/replay", "/thread?id=" + quoted,
                  "/trace?id=" + quoted, "/diff?a=@1&b=@2", "/usage?by=identity&age=all", "/usage?by=tag&age=all", "/usage?by=meta:a&age=all", "/identities", "/store", "/nothing/" + quoted):
@@ -325,7 +313,7 @@ def test_hostile_text_is_shown_and_does_nothing(browser, tapedeck, tmp_path):
 
 
 def test_a_token_is_asked_for_and_then_kept_in_the_browser(browser, demo):
-    ui = serve_ui(demo, "--ui-token", "correct-horse-battery")
+    ui = demo.serve_ui("--ui-token", "correct-horse-battery")
     browser.open(ui + "/usage")
     assert browser.run("document.querySelector('h1').innerText") == "Sign in"
     browser.complaints = [c for c in browser.complaints if "401" not in c]

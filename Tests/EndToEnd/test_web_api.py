@@ -8,43 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from conftest import Tapedeck, curl, request
-
-
-def get(url, method="GET", data=None, **headers):
-    asked = urllib.request.Request(url, method=method, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
-    try:
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            return answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read()
-
-
-def serve_ui(deck, *flags):
-    """Starts a server of the pages alone; gives its address."""
-    log = deck.store.parent / f"ui-{len(deck.running)}.log"
-    process = deck.popen("serve", "--ui", "127.0.0.1:0", "--no-index", "--no-seal", *flags, stderr=open(log, "wb"), stdout=subprocess.DEVNULL)
-    process.log = log
-    deck.server = process
-    return deck.wait_for(lambda: re.search(r"ui listening on (http://\S+)", log.read_text()))[1]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    deck = Tapedeck(tmp_path_factory.mktemp("api") / "store")
-    deck.run("demo", "--store", deck.store)
-    deck.ui = serve_ui(deck)
-    yield deck
-    for process in deck.running:
-        process.kill()
-        process.wait()
+from conftest import Tapedeck, curl, get, request
 
 
 def api(deck, path):
@@ -152,7 +122,7 @@ def test_a_token_is_needed_where_others_can_ask(demo):
     demo.run("serve", "--ui", "127.0.0.1:0", "--ui-token", "short", code=64)
     assert "short" not in demo.stderr.replace("8 characters", "")
     token = "correct-horse-battery"
-    ui = serve_ui(demo, "--ui-token", token)
+    ui = demo.serve_ui("--ui-token", token)
     log = demo.server.log
     for path in ("/", "/calls/@1", "/api/v1/calls", "/live", "/nothing", "/api/v1/nothing", "/calls/@1/media/000000000000"):
         assert get(ui + path)[0] == 401, path
@@ -186,7 +156,7 @@ def test_a_token_is_needed_where_others_can_ask(demo):
 def test_a_catalogue_that_cannot_be_used_is_told_with_the_command(demo, tmp_path):
     deck = Tapedeck(tmp_path / "store")
     subprocess.run(["cp", "-a", demo.store, deck.store], check=True)
-    ui = serve_ui(deck)
+    ui = deck.serve_ui()
     try:
         for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"no database at all" * 400)):
             for name in ("catalogue.sqlite-wal", "catalogue.sqlite-shm"):
@@ -212,7 +182,7 @@ def test_a_port_that_is_taken_is_named(demo):
 
 def test_live_events_tell_of_calls_and_a_client_that_reads_nothing_harms_nobody(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url, "--ui", "127.0.0.1:0")
-    ui = tapedeck.wait_for(lambda: re.search(r"ui listening on (http://\S+)", proxy.log.read_text()))[1]
+    ui = tapedeck.ui_of(proxy)
     address = urllib.parse.urlparse(ui)
     deaf = []
     for _ in range(5):
