@@ -65,8 +65,8 @@ package struct StoreStatus {
     for file in self.counts.values {
       for (state, sum) in file.states { counts[state, default: 0] += sum.calls }
     }
-    // Rows of erased calls are there where their usage was kept.
-    let erased = "SELECT c.state, count(*) FROM erased e JOIN calls c USING (call_id) GROUP BY c.state"
+    // Rows of erased calls are there where their usage was kept. A cross join, or all calls are looked at.
+    let erased = "SELECT c.state, count(*) FROM erased e CROSS JOIN calls c USING (call_id) GROUP BY c.state"
     try snapshot.query(erased) { row in counts[row.text(0) ?? "", default: 0] -= row.integer(1) ?? 0 }
     var members: [JSONValue.Member] = [.init("total", .int(counts.values.reduce(0, +)))]
     members += CallState.allCases.map { .init($0.rawValue, .int(counts[$0.rawValue] ?? 0)) }
