@@ -44,7 +44,9 @@ package enum Entry {
     let words = CommandLine.arguments.dropFirst()
     // A command that is read by itself is read in half the time. Only the whole tree has the right words for what is
     // wrong, and for help.
-    if let (named, options) = try named(by: words, in: root), let command = try? named.parseAsRoot(Array(options)) {
+    if let (named, options) = try named(by: words, in: root), let command = try? named.parseAsRoot(Array(options)),
+      type(of: command) == named
+    {
       return command
     }
     return try root.parseAsRoot(Array(words))
