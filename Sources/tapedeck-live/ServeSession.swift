@@ -140,7 +140,7 @@ final class ServeSession: Sendable {
   private func startPage(_ address: ListenAddress, _ token: UIToken?, _ stopping: StopFlag) -> Task<(any Error)?, Never>
   {
     let metrics = MetricsPage(store: store, version: Entry.version) { [weak self] in
-      self?.proxy.withLock { $0 }.map { MetricsPage.Recording($0.counters) }
+      self?.proxy.withLock { $0 }?.counters
     }
     let server = WebServer(
       store: store, host: address.host, port: address.port, token: token, routes: [metrics.route], log: log)
@@ -195,23 +195,5 @@ final class Worker: Sendable {
 
   func wait() async {
     for await _ in done.stream {}
-  }
-}
-
-extension MetricsPage.Recording {
-  fileprivate init(_ counters: ProxyCounters) {
-    self.init()
-    connections = counters.openConnections
-    openStreams = counters.openCalls
-    calls = counters.calls
-    passedThrough = counters.passedThrough
-    frames = counters.frames
-    bytes = counters.bytes
-    gapFrames = counters.gapFrames
-    gapBytes = counters.gapBytes
-    chunkTimesNs = counters.chunkTimes
-    syncsNs = counters.syncs.durations
-    syncFailures = counters.syncs.failures
-    unsyncedBytes = counters.syncs.unsyncedBytes
   }
 }

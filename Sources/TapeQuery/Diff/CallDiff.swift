@@ -11,8 +11,17 @@ extension QueryEngine {
   ) throws -> JSONValue {
     let prices = try prices
     return CallDiff(
-      ShownCall(a.call, at: a.entry.location, prices: prices), ShownCall(b.call, at: b.entry.location, prices: prices)
+      try shown(a.call, at: a.entry.location, prices: prices), try shown(b.call, at: b.entry.location, prices: prices)
     ).json
+  }
+
+  /// The same of calls that somebody named.
+  package func diff(_ a: String, _ b: String) throws -> JSONValue {
+    let sides = try [a, b].map { name in
+      let entry = try resolve(name)
+      return (call: try recorded(entry), entry: entry)
+    }
+    return try diff(sides[0], sides[1])
   }
 }
 

@@ -65,7 +65,7 @@ extension QueryEngine {
     let id = try traceID(trace)
     filter.trace = id
     var rows: [CallRow] = []
-    try select(CallRow.selection("c"), filter, .oldest, nil) { rows.append(CallRow($0)) }
+    try select(CallRow.selection("c"), filter, CallOrder(.oldest), nil) { rows.append(CallRow($0)) }
     guard let first = rows.first else {
       throw try unknown("trace", trace, columns: ["trace_id", "traceparent_trace_id"])
     }
@@ -105,7 +105,7 @@ extension QueryEngine {
   private func traceID(_ reference: String) throws -> String {
     guard reference.hasPrefix("@") else { return reference }
     let entry = try resolve(reference)
-    guard let trace = try text("trace_id", of: entry) ?? text("traceparent_trace_id", of: entry) else {
+    guard let trace = try text("trace_id", of: entry.id) ?? text("traceparent_trace_id", of: entry.id) else {
       throw TapeError(.notFound, "call \(entry.id) is of no trace: it has neither telemetry nor a traceparent")
     }
     return trace
