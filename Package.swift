@@ -250,7 +250,11 @@ let package = Package(
     .testTarget(
       name: "TapeWebTests",
       dependencies: [
-        "TapeWeb", "TapeJSON", "TapeQuery", "TapeTypes", .product(name: "HTTPTypes", package: "swift-http-types"),
+        "TapeWeb", "TapeJSON", "TapeArchive", "TapeIndexer", "TapeQuery", "TapeTestSupport", "TapeTypes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Mustache", package: "swift-mustache"),
       ], swiftSettings: strict),
     .testTarget(

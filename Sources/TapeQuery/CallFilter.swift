@@ -2,7 +2,7 @@ internal import TapeCatalogue
 package import TapeTypes
 
 /// Which calls are meant: what the shared filter flags say. Everything given must hold.
-package struct CallFilter: Sendable, Equatable {
+package struct CallFilter: Sendable, Hashable {
   /// The telemetry's trace id or the one of the request's traceparent.
   package var trace: String?
   package var span: String?
@@ -40,7 +40,7 @@ package struct CallFilter: Sendable, Equatable {
 }
 
 /// `--where SQL`: a condition over `v_calls` that was checked: it is one expression, and reads the views only.
-package struct SQLCondition: Sendable, Equatable {
+package struct SQLCondition: Sendable, Hashable {
   package let sql: String
 
   /// - Throws: `TapeError` `.usage` saying what is no SQL, or not allowed.
@@ -53,7 +53,7 @@ package struct SQLCondition: Sendable, Equatable {
 }
 
 /// `--meta key=value`.
-package struct MetadataFilter: Sendable, Equatable {
+package struct MetadataFilter: Sendable, Hashable {
   package var key: String
   package var value: String
 
@@ -75,7 +75,7 @@ package struct MetadataFilter: Sendable, Equatable {
 }
 
 /// What becomes of mock calls.
-package enum MockFilter: Sendable, Equatable {
+package enum MockFilter: Sendable, Hashable {
   /// Lists show them, usage leaves them out.
   case byDefault
   /// Shown and counted.

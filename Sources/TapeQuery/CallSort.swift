@@ -15,10 +15,50 @@ package enum CallSort: String, Sendable, CaseIterable {
     }
   }
 
+  /// The same as a fact of usage.
+  var fact: UsageRow.Number? {
+    switch self {
+    case .newest, .oldest: nil
+    case .longest: .duration
+    case .tokens: .total
+    case .ttft: .firstContent
+    }
+  }
+}
+
+/// A list in the order of `sort`, or the same from its end.
+struct CallOrder: Sendable, Equatable {
+  let sort: CallSort
+  /// Never for one by time: that is another sort.
+  let isBackwards: Bool
+
+  init(_ sort: CallSort, backwards: Bool = false) {
+    switch sort {
+    case .newest where backwards: (self.sort, isBackwards) = (.oldest, false)
+    case .oldest where backwards: (self.sort, isBackwards) = (.newest, false)
+    default: (self.sort, isBackwards) = (sort, backwards)
+    }
+  }
+
   var sql: String {
-    let newest = "c.started_ns DESC, c.call_key DESC"
-    if self == .oldest { return "c.started_ns, c.call_key" }
-    return column.map { "\($0) DESC NULLS LAST, \(newest)" } ?? newest
+    let (newest, oldest) = ("c.started_ns DESC, c.call_key DESC", "c.started_ns, c.call_key")
+    guard let column = sort.column else { return sort == .oldest ? oldest : newest }
+    return isBackwards ? "\(column) NULLS FIRST, \(oldest)" : "\(column) DESC NULLS LAST, \(newest)"
+  }
+
+  /// Only calls behind a place.
+  func behind(_ place: CallPlace) -> (sql: String, arguments: [SQLValue]) {
+    let isRising = sort == .oldest || isBackwards
+    let later = "(c.started_ns, c.call_key) \(isRising ? ">" : "<") (?, ?)"
+    let moment: [SQLValue] = [.integer(Int64(place.startedNs)), .integer(Int64(place.key))]
+    guard let column = sort.column else { return (later, moment) }
+    // Unknown values are last, and so first from the end.
+    guard let value = place.value.map({ SQLValue.integer(Int64($0)) }) else {
+      return ("(\(column) IS \(isBackwards ? "NOT NULL OR" : "NULL AND") \(later))", moment)
+    }
+    return isBackwards
+      ? ("(\(column) > ? OR \(column) = ? AND \(later))", [value, value] + moment)
+      : ("(\(column) < ? OR \(column) IS NULL OR \(column) = ? AND \(later))", [value, value] + moment)
   }
 }
 

@@ -13,7 +13,7 @@ struct CallWindow {
   ///   - from, to: of the filter, in ns since 1970.
   ///   - place: what the stretch begins behind; nil for the first call.
   init?(
-    _ size: Int, in snapshot: CatalogueSnapshot, _ sort: CallSort, from: Int64?, to: Int64?, behind place: CallPlace?
+    _ size: Int, in snapshot: CatalogueSnapshot, _ order: CallOrder, from: Int64?, to: Int64?, behind place: CallPlace?
   ) throws {
     var conditions = ["1"]
     var arguments: [SQLValue] = []
@@ -26,11 +26,12 @@ struct CallWindow {
       arguments.append(.integer(to))
     }
     if let place {
-      conditions.append("(c.started_ns, c.call_key) \(sort == .oldest ? ">" : "<") (?, ?)")
-      arguments += [.integer(Int64(place.startedNs)), .integer(Int64(place.key))]
+      let behind = order.behind(place)
+      conditions.append(behind.sql)
+      arguments += behind.arguments
     }
     let calls =
-      "FROM calls c INDEXED BY calls_by_start WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(sort.sql)"
+      "FROM calls c INDEXED BY calls_by_start WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(order.sql)"
     var keys: ClosedRange<Int64>?
     let range = "SELECT min(k), max(k) FROM (SELECT c.call_key AS k \(calls) LIMIT \(size))"
     try snapshot.query(range, arguments) { row in
@@ -39,7 +40,8 @@ struct CallWindow {
     guard let keys else { return nil }
     self.keys = keys
     var last: CallPlace?
-    try snapshot.query("SELECT \(CallPlace.columns(sort)) \(calls) LIMIT 1 OFFSET \(size - 1)", arguments) { row in
+    try snapshot.query("SELECT \(CallPlace.columns(order.sort)) \(calls) LIMIT 1 OFFSET \(size - 1)", arguments) {
+      row in
       last = CallPlace(row)
     }
     self.last = last

@@ -39,9 +39,9 @@ struct FilterSQL {
   var clause: String { conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ") }
 
   /// The statement of a list.
-  func selection(_ columns: String, _ sort: CallSort, _ limit: Int?) -> String {
+  func selection(_ columns: String, _ order: CallOrder, _ limit: Int?) -> String {
     let bound = limit.map { " LIMIT \(max(0, $0))" } ?? ""
-    return "SELECT \(columns) FROM \(source)\(clause) ORDER BY \(sort.sql)\(bound)"
+    return "SELECT \(columns) FROM \(source)\(clause) ORDER BY \(order.sql)\(bound)"
   }
 
   private mutating func add(_ condition: String, _ values: SQLValue...) {
@@ -50,24 +50,27 @@ struct FilterSQL {
   }
 
   /// Only calls up to a place in the order of their start.
-  mutating func add(_ sort: CallSort, upTo place: CallPlace) {
+  mutating func add(_ order: CallOrder, upTo place: CallPlace) {
     add(
-      "(c.started_ns, c.call_key) \(sort == .oldest ? "<=" : ">=") (?, ?)", .integer(Int64(place.startedNs)),
+      "(c.started_ns, c.call_key) \(order.sort == .oldest ? "<=" : ">=") (?, ?)", .integer(Int64(place.startedNs)),
       .integer(Int64(place.key)))
   }
 
-  /// Only calls behind a place in the order of `sort`.
-  mutating func add(_ sort: CallSort, after place: CallPlace) {
-    let start = "(c.started_ns, c.call_key) \(sort == .oldest ? ">" : "<") (?, ?)"
-    let values: [SQLValue] = [.integer(Int64(place.startedNs)), .integer(Int64(place.key))]
-    switch (sort.column, place.value) {
-    case (nil, _): conditions.append(start)
-    case (let column?, nil): conditions.append("\(column) IS NULL AND \(start)")
-    case (let column?, let value?):
-      conditions.append("(\(column) < ? OR \(column) IS NULL OR \(column) = ? AND \(start))")
-      arguments += [.integer(Int64(value)), .integer(Int64(value))]
-    }
-    arguments += values
+  /// Only calls behind a place.
+  mutating func add(_ order: CallOrder, after place: CallPlace) {
+    let behind = order.behind(place)
+    conditions.append(behind.sql)
+    arguments += behind.arguments
+  }
+
+  /// Only calls that started at one of these moments. They are looked up by them: no other index is of use then.
+  mutating func add(startedAt moments: Set<Int>) {
+    source = "calls c NOT INDEXED"
+    add(
+      """
+      c.call_key IN (SELECT s.call_key FROM calls s INDEXED BY calls_by_start
+        WHERE s.started_ns IN (SELECT value FROM json_each(?)))
+      """, .text("[\(moments.map(String.init).joined(separator: ","))]"))
   }
 
   private mutating func addEqual(_ column: String, _ value: String?) {

@@ -26,6 +26,19 @@ extension QueryEngine {
     }
   }
 
+  /// The objects of the calls right before a call in the order of `sort`, in that order.
+  package func calls(
+    _ filter: CallFilter, sort: CallSort, before entry: CallEntry, limit: Int
+  ) throws -> [JSONValue] {
+    let prices = try prices
+    let place = try place(of: entry, sort)
+    var keys: [Int64] = []
+    try select("c.call_key", filter, CallOrder(sort, backwards: true), after: place, limit) { row in
+      if let key = row.integer(0) { keys.append(Int64(key)) }
+    }
+    return try rows(keys.reversed()[...]).map { json($0, prices) }
+  }
+
   /// The keys of calls in the order of `sort`, some hundred at a time.
   func forEachKey(
     _ filter: CallFilter, _ sort: CallSort, after: CallEntry?, _ limit: Int?,
@@ -36,7 +49,7 @@ extension QueryEngine {
     var size = min(Self.rowsAtOnce, left)
     while left > 0 {
       var keys: [Int64] = []
-      try select(CallPlace.columns(sort), filter, sort, after: place, min(size, left)) { row in
+      try select(CallPlace.columns(sort), filter, CallOrder(sort), after: place, min(size, left)) { row in
         guard let next = CallPlace(row) else { return }
         keys.append(Int64(next.key))
         place = next

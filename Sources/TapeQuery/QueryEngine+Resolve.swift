@@ -49,7 +49,7 @@ extension QueryEngine {
     var entry: CallEntry?
     let sql =
       "SELECT \(CallEntry.columns) FROM calls c WHERE c.erased_ns IS NULL "
-      + "ORDER BY \(CallSort.newest.sql) LIMIT 1 OFFSET \(number - 1)"
+      + "ORDER BY \(CallOrder(.newest).sql) LIMIT 1 OFFSET \(number - 1)"
     try catalogue.query(sql) { entry = CallEntry($0) }
     guard let entry else {
       let count = try catalogue.snapshot { try $0.integer("SELECT count(*) FROM calls WHERE erased_ns IS NULL") } ?? 0
@@ -61,7 +61,7 @@ extension QueryEngine {
 
   /// A few of the calls that a condition holds for.
   private func matches(
-    _ condition: String, _ values: [String], order: String = CallSort.newest.sql
+    _ condition: String, _ values: [String], order: String = CallOrder(.newest).sql
   ) throws -> [CallEntry] {
     var found: [CallEntry] = []
     let sql =

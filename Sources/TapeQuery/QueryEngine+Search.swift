@@ -10,7 +10,8 @@ extension QueryEngine {
   ///   - context: about so many characters on either side of a match.
   ///   - body: gets one call after the other.
   package func search(
-    _ filter: CallFilter, sort: CallSort = .newest, after: CallEntry? = nil, limit: Int? = nil, context: Int = 60,
+    _ filter: CallFilter, sort: CallSort = .newest, after: CallEntry? = nil, limit: Int? = nil,
+    context: Int = usualContext,
     _ body: (FoundCall) throws -> Void
   ) throws {
     let finder = try PhraseFinder(filter.phrase ?? "")
@@ -33,14 +34,40 @@ extension QueryEngine {
       }
       members.insert(.init("started_at", .string(RFC3339.string(Int64(row.integer(1) ?? 0)))), at: 1)
       var found = FoundCall(names: members)
-      for (place, text) in [(Snippet.Place.prompt, row.text(8) ?? ""), (.completion, row.text(9) ?? "")] {
-        let ranges = try finder.ranges(in: text)
-        guard !ranges.isEmpty else { continue }
-        found.matches += ranges.count
-        found.snippets.append(Snippet(place, text, ranges, context: context))
-      }
+      (found.snippets, found.matches) = try Self.snippets(finder, row.text(8), row.text(9), context)
       try body(found)
     }
+  }
+
+  /// Where a phrase stands in calls that have it, by their ids.
+  package func snippets(of phrase: String, in calls: [String]) throws -> [String: [Snippet]] {
+    let finder = try PhraseFinder(phrase)
+    let sql = "SELECT t.prompt, t.completion FROM calls c JOIN call_text t USING (call_key) WHERE c.call_id = ?"
+    return try catalogue.snapshot { snapshot in
+      var snippets: [String: [Snippet]] = [:]
+      for id in calls {
+        try snapshot.query(sql, [.text(id)]) { row in
+          snippets[id] = try Self.snippets(finder, row.text(0), row.text(1), Self.usualContext).snippets
+        }
+      }
+      return snippets
+    }
+  }
+
+  /// So many characters on either side of a match.
+  package static var usualContext: Int { 60 }
+
+  private static func snippets(
+    _ finder: PhraseFinder, _ prompt: String?, _ completion: String?, _ context: Int
+  ) throws -> (snippets: [Snippet], matches: Int) {
+    var (snippets, matches): ([Snippet], Int) = ([], 0)
+    for (place, text) in [(Snippet.Place.prompt, prompt ?? ""), (.completion, completion ?? "")] {
+      let ranges = try finder.ranges(in: text)
+      guard !ranges.isEmpty else { continue }
+      matches += ranges.count
+      snippets.append(Snippet(place, text, ranges, context: context))
+    }
+    return (snippets, matches)
   }
 }
 

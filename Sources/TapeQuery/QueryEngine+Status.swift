@@ -5,9 +5,11 @@ internal import TapeTypes
 
 extension QueryEngine {
   /// The object of `status`.
-  package func status() throws -> JSONValue {
+  package func status(counts: FileCounts = FileCounts()) throws -> JSONValue {
     let files = try archive.files()
-    return try catalogue.snapshot { try StoreStatus(store: store, files: files, snapshot: $0).json() }
+    return try catalogue.snapshot { snapshot in
+      try StoreStatus(store: store, files: files, snapshot: snapshot, counts: counts).json()
+    }
   }
 
   /// True when the archive has bytes that are not in the catalogue and nobody is indexing them.

@@ -11,7 +11,7 @@ extension QueryEngine {
       var page: [CallEntry] = []
       var rows = 0
       let columns = "\(CallPlace.columns(.oldest)), \(CallEntry.columns)"
-      try select(columns, filter, .oldest, after: place, Self.pageSize) { row in
+      try select(columns, filter, CallOrder(.oldest), after: place, Self.pageSize) { row in
         rows += 1
         place = CallPlace(row) ?? place
         if let entry = CallEntry(row, from: CallPlace.columnCount) { page.append(entry) }

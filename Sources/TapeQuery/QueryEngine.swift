@@ -39,10 +39,21 @@ package final class QueryEngine: Sendable {
   /// The calls that a filter lets through.
   package func entries(_ filter: CallFilter, sort: CallSort = .newest, limit: Int? = nil) throws -> [CallEntry] {
     var entries: [CallEntry] = []
-    try select(CallEntry.columns, filter, sort, limit) { row in
+    try select(CallEntry.columns, filter, CallOrder(sort), limit) { row in
       if let entry = CallEntry(row) { entries.append(entry) }
     }
     return entries
+  }
+
+  /// How many calls a filter lets through.
+  ///
+  /// - Parameter most: more are not counted.
+  package func count(_ filter: CallFilter, most: Int) throws -> Int {
+    try snapshot(filter) { snapshot in
+      let condition = FilterSQL(filter, hidesMocks: false, identityID: try identityID(filter, snapshot))
+      let calls = "SELECT 1 FROM \(condition.source)\(condition.clause) LIMIT \(most)"
+      return try snapshot.integer("SELECT count(*) FROM (\(calls))", condition.arguments) ?? 0
+    }
   }
 
   /// The call as it is on tape.
@@ -66,37 +77,66 @@ package final class QueryEngine: Sendable {
     }
   }
 
-  /// - Parameter after: only those behind this call in the order of `sort`.
+  /// - Parameter after: only those behind this call in `order`.
   func select(
-    _ columns: String, _ filter: CallFilter, _ sort: CallSort, after: CallPlace? = nil, _ limit: Int?,
+    _ columns: String, _ filter: CallFilter, _ order: CallOrder, after: CallPlace? = nil, _ limit: Int?,
     _ body: (SQLRow) throws -> Void
   ) throws {
     try snapshot(filter) { snapshot in
+      if let limit, let candidates = CallCandidates(filter, order, after: after, limit: limit) {
+        return try selectByMoments(columns, candidates, filter, order, after, limit, snapshot, body)
+      }
       let identityID = try identityID(filter, snapshot)
-      if let limit, sort.column == nil, try hasCommonLookUp(filter, snapshot) {
-        return try selectByWindows(columns, filter, sort, after, limit, identityID, snapshot, body)
+      if let limit, order.sort.column == nil, try hasCommonLookUp(filter, snapshot) {
+        return try selectByWindows(columns, filter, order, after, limit, identityID, snapshot, body)
       }
       var condition = FilterSQL(filter, hidesMocks: false, identityID: identityID)
-      if let after { condition.add(sort, after: after) }
-      try snapshot.query(condition.selection(columns, sort, limit), condition.arguments, body)
+      if let after { condition.add(order, after: after) }
+      try snapshot.query(condition.selection(columns, order, limit), condition.arguments, body)
+    }
+  }
+
+  /// The same by the moments at which the first calls of the list started.
+  private func selectByMoments(
+    _ columns: String, _ candidates: CallCandidates, _ filter: CallFilter, _ order: CallOrder, _ after: CallPlace?,
+    _ limit: Int, _ snapshot: CatalogueSnapshot, _ body: (SQLRow) throws -> Void
+  ) throws {
+    var count = max(1, limit)
+    while true {
+      let found = try candidates.find(count, in: snapshot)
+      var condition = FilterSQL(filter, hidesMocks: false)
+      if let after { condition.add(order, after: after) }
+      condition.add(startedAt: found.startedNs)
+      var keys: [Int64] = []
+      try snapshot.query(condition.selection("c.call_key", order, limit), condition.arguments) { row in
+        if let key = row.integer(0) { keys.append(Int64(key)) }
+      }
+      if keys.count == limit || found.isAll {
+        for key in keys {
+          try snapshot.query("SELECT \(columns) FROM calls c WHERE c.call_key = ?", [.integer(key)], body)
+        }
+        return
+      }
+      // Some of them were erased, and are in no list.
+      count *= 4
     }
   }
 
   /// The same in the order of the start, stretch by stretch: each asks only for what is still wanted.
   private func selectByWindows(
-    _ columns: String, _ filter: CallFilter, _ sort: CallSort, _ after: CallPlace?, _ limit: Int,
+    _ columns: String, _ filter: CallFilter, _ order: CallOrder, _ after: CallPlace?, _ limit: Int,
     _ identityID: String?, _ snapshot: CatalogueSnapshot, _ body: (SQLRow) throws -> Void
   ) throws {
     var place = after
     var left = limit
     var size = window
     while left > 0,
-      let window = try CallWindow(size, in: snapshot, sort, from: filter.from, to: filter.to, behind: place)
+      let window = try CallWindow(size, in: snapshot, order, from: filter.from, to: filter.to, behind: place)
     {
       var condition = FilterSQL(filter, hidesMocks: false, identityID: identityID, keys: window.keys)
-      if let place { condition.add(sort, after: place) }
-      if let last = window.last { condition.add(sort, upTo: last) }
-      try snapshot.query(condition.selection(columns, sort, left), condition.arguments) { row in
+      if let place { condition.add(order, after: place) }
+      if let last = window.last { condition.add(order, upTo: last) }
+      try snapshot.query(condition.selection(columns, order, left), condition.arguments) { row in
         left -= 1
         try body(row)
       }
@@ -134,7 +174,7 @@ package final class QueryEngine: Sendable {
     let condition = try catalogue.snapshot { snapshot in
       FilterSQL(filter, hidesMocks: false, identityID: try identityID(filter, snapshot))
     }
-    return try plan(condition.selection(CallEntry.columns, sort, 50), condition.arguments)
+    return try plan(condition.selection(CallEntry.columns, CallOrder(sort), 50), condition.arguments)
   }
 
   func plan(_ sql: String, _ arguments: [SQLValue]) throws -> [String] {

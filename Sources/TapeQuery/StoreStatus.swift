@@ -15,27 +15,11 @@ package struct StoreStatus {
   /// Why there is none.
   private var problem: TapeError?
 
-  /// The calls of a file of the archive that ended in one way.
-  private struct Place {
-    let isSealed: Bool
-    let state: String
-    let calls: Int
-    let bytes: Int
-  }
+  /// By the names of files.
+  private let counts: [String: FileCounts.Counts]
 
-  private let places: [Place]
-
-  init(store: Store, files: [ArchiveFile], snapshot: CatalogueSnapshot?) throws {
-    var places: [Place] = []
-    // An index has all of it: no row is read.
-    let sql = "SELECT archive_file, state, count(*), sum(bytes) FROM calls GROUP BY archive_file, state"
-    try snapshot?.query(sql) { row in
-      places.append(
-        Place(
-          isSealed: row.text(0)?.hasPrefix("S-") == true, state: row.text(1) ?? "", calls: row.integer(2) ?? 0,
-          bytes: row.integer(3) ?? 0))
-    }
-    self.places = places
+  init(store: Store, files: [ArchiveFile], snapshot: CatalogueSnapshot?, counts: FileCounts) throws {
+    self.counts = try snapshot.map(counts.counts) ?? [:]
     self.store = store
     priceVersion = try? StorePrices(store).table().version
     self.files = files
@@ -44,12 +28,14 @@ package struct StoreStatus {
 
   /// The object of `status`, also of a store without a usable catalogue: then what only the catalogue knows is null,
   /// and `index.problem` says what to do.
-  package static func json(of store: Store) throws -> JSONValue {
+  ///
+  /// - Parameter counts: of who asks often.
+  package static func json(of store: Store, counts: FileCounts = FileCounts()) throws -> JSONValue {
     do {
-      return try QueryEngine(store: store).status()
+      return try QueryEngine(store: store).status(counts: counts)
     } catch let error as TapeError where error.code == .catalogueMissing || error.code == .catalogueStale {
       let files = try ArchiveReader(store: store).files()
-      var status = try StoreStatus(store: store, files: files, snapshot: nil)
+      var status = try StoreStatus(store: store, files: files, snapshot: nil, counts: counts)
       status.problem = error
       return try status.json()
     }
@@ -65,7 +51,7 @@ package struct StoreStatus {
           .init("prices", .string(priceVersion)),
         ])),
       .init("calls", try known(callCounts)), .init("archive", try archive()), .init("index", try index()),
-      .init("defects", try known(defectCounts)), .init("gaps", try known(gapCounts)),
+      .init("defects", snapshot == nil ? .null : defectCounts), .init("gaps", try known(gapCounts)),
       .init("damage", try known(damage)),
     ])
   }
@@ -76,9 +62,11 @@ package struct StoreStatus {
 
   private func callCounts(_ snapshot: CatalogueSnapshot) throws -> JSONValue {
     var counts: [String: Int] = [:]
-    for place in places { counts[place.state, default: 0] += place.calls }
-    // Rows of erased calls are there where their usage was kept.
-    let erased = "SELECT c.state, count(*) FROM erased e JOIN calls c USING (call_id) GROUP BY c.state"
+    for file in self.counts.values {
+      for (state, sum) in file.states { counts[state, default: 0] += sum.calls }
+    }
+    // Rows of erased calls are there where their usage was kept. A cross join, or all calls are looked at.
+    let erased = "SELECT c.state, count(*) FROM erased e CROSS JOIN calls c USING (call_id) GROUP BY c.state"
     try snapshot.query(erased) { row in counts[row.text(0) ?? "", default: 0] -= row.integer(1) ?? 0 }
     var members: [JSONValue.Member] = [.init("total", .int(counts.values.reduce(0, +)))]
     members += CallState.allCases.map { .init($0.rawValue, .int(counts[$0.rawValue] ?? 0)) }
@@ -91,13 +79,15 @@ package struct StoreStatus {
   private func archive() throws -> JSONValue {
     func bytes(_ kind: ArchiveFile.Kind) -> Int { files.reduce(0) { $0 + ($1.kind == kind ? $1.bytes : 0) } }
     func count(_ kind: ArchiveFile.Kind) -> Int { files.count { $0.kind == kind } }
-    let sealed = places.filter(\.isSealed)
-    let unsealed = places.reduce(0) { $0 + ($1.isSealed ? 0 : $1.calls) }
-    func raw(_ places: [Place]) -> Int { places.reduce(0) { $0 + $1.bytes } }
+    let sealed = counts.filter { $0.key.hasPrefix("S-") }
+    let unsealed = counts.reduce(0) { $0 + ($1.key.hasPrefix("S-") ? 0 : $1.value.calls) }
+    func raw(_ counts: [String: FileCounts.Counts]) -> Int {
+      counts.values.reduce(0) { $0 + $1.states.values.reduce(0) { $0 + $1.bytes } }
+    }
     let writers = self.writers
     return .object([
       .init("bytes", .int(files.reduce(0) { $0 + $1.bytes })),
-      .init("raw_bytes", .int(snapshot.map { _ in raw(places) })),
+      .init("raw_bytes", .int(snapshot.map { _ in raw(counts) })),
       .init("ratio", Self.ratio(raw(sealed), bytes(.segment))), .init("journals", .int(count(.journal))),
       .init("journal_bytes", .int(bytes(.journal))), .init("segments", .int(count(.segment))),
       .init("segment_bytes", .int(bytes(.segment))), .init("torn", .int(count(.torn))),
@@ -164,12 +154,10 @@ package struct StoreStatus {
   }
 
   /// Of each kind the calls that have it: one bad stream may have thousands.
-  private func defectCounts(_ snapshot: CatalogueSnapshot) throws -> JSONValue {
-    var members: [JSONValue.Member] = []
-    try snapshot.query("SELECT kind, count(DISTINCT call_id) FROM v_defects GROUP BY kind ORDER BY kind") { row in
-      members.append(.init(row.text(0) ?? "", .int(row.integer(1))))
-    }
-    return .object(members)
+  private var defectCounts: JSONValue {
+    var kinds: [String: Int] = [:]
+    for file in counts.values { kinds.merge(file.defects, uniquingKeysWith: +) }
+    return .object(kinds.sorted { $0.key < $1.key }.map { .init($0.key, .int($0.value)) })
   }
 
   private func gapCounts(_ snapshot: CatalogueSnapshot) throws -> JSONValue {

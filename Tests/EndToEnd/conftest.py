@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -72,6 +74,21 @@ class Tapedeck:
         process.url = found[1]
         return process
 
+    def serve_ui(self, *flags):
+        """Starts a server of the pages alone; gives its address, with its process in `.server`."""
+        self.server = self.listening("ui", "serve", "--ui", "127.0.0.1:0", "--no-index", "--no-seal", *flags)
+        return self.server.url
+
+    def ui_of(self, proxy):
+        """Where the pages of a proxy are."""
+        return self.wait_for(lambda: re.search(r"ui listening on (http://\S+)", proxy.log.read_text()))[1]
+
+    def kill_all(self):
+        for process in self.running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
     def stop(self, process, code=0):
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == code, process.log.read_text()
@@ -96,10 +113,27 @@ def upstream():
 def tapedeck(tmp_path):
     deck = Tapedeck(tmp_path / "store")
     yield deck
-    for process in deck.running:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    deck.kill_all()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The store of the demo, and its pages at `.ui`."""
+    deck = Tapedeck(tmp_path_factory.mktemp("demo") / "store")
+    deck.run("demo", "--store", deck.store)
+    deck.ui = deck.serve_ui()
+    yield deck
+    deck.kill_all()
+
+
+def get(url, method="GET", data=None, **headers):
+    """Status, headers and body; names of headers with _ for -."""
+    asked = urllib.request.Request(url, method=method, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
 
 
 def request(key, **inputs):

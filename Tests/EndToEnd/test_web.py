@@ -12,8 +12,7 @@ import axe_core_python
 import pytest
 
 from browser import Browser
-from conftest import Tapedeck, curl, request
-from test_web_api import get, serve_ui
+from conftest import curl, get, request
 
 SHOTS = pathlib.Path(os.environ.get("TAPEDECK_SCREENSHOTS", ".build/screenshots")).resolve()
 AXE = (pathlib.Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
@@ -25,17 +24,6 @@ def browser():
     browser = Browser()
     yield browser
     browser.close()
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    deck = Tapedeck(tmp_path_factory.mktemp("web") / "store")
-    deck.run("demo", "--store", deck.store)
-    deck.ui = serve_ui(deck)
-    yield deck
-    for process in deck.running:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +72,7 @@ def test_every_page_fits_is_accessible_and_has_its_picture_taken(browser, demo, 
         assert browser.run("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width} px"
         browser.screenshot(SHOTS / f"{name}-{width}-{scheme}.png")
         browser.run(AXE + "; 0")
-        found = browser.run("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}).then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html + ' ' + n.failureSummary)]))")
+        found = browser.run("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html + ' ' + n.failureSummary)]))")
         assert found == [], (name, found)
 
 
@@ -123,6 +111,39 @@ def test_pages_of_the_list_join_to_all_of_it(browser, demo):
         if page < 2:
             browser.click("#next", loads=True)
     assert ids == [call["call_id"] for call in demo.calls()] and browser.text("#next") is None
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "tokens", "ttft"])
+def test_the_list_is_gone_through_forth_and_back(browser, demo, sort):
+    def ids():
+        return browser.run("[...document.querySelectorAll('#calls tbody tr')].map(e => e.id.slice(2))")
+    browser.open(f"{demo.ui}/?limit=3&sort={sort}")
+    assert browser.text("#previous") is None
+    pages = [ids()]
+    while browser.text("#next"):
+        browser.press("n", loads=True)
+        pages.append(ids())
+    assert [len(page) for page in pages] == [3, 3, 3, 2]
+    assert sum(pages, []) == [call["call_id"] for call in demo.calls("--sort", sort)]
+    for page in reversed(pages[:-1]):
+        browser.press("p", loads=True)
+        assert ids() == page
+    assert browser.text("#previous") is None and "before=" in browser.run("location.search")
+    browser.click("#next", loads=True)
+    assert ids() == pages[1]
+    assert get(f"{demo.ui}/?after={pages[0][0]}&before={pages[0][0]}")[0] == 400
+
+
+@pytest.mark.parametrize("width", [1560, 1400, 1280, 1101, 1100, 800, 641])
+def test_all_of_the_list_is_seen_at_any_width(browser, demo, width):
+    browser.size(width, 900)
+    browser.open(demo.ui)
+    [[needed, there]] = browser.run("[...document.querySelectorAll('.scroll')].map(e => [e.scrollWidth, e.clientWidth])")
+    assert needed <= there
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run("""[...document.querySelectorAll('#calls td.k-text .clamp')].filter(e => e.textContent)
+        .every(e => e.getBoundingClientRect().right <= innerWidth && e.getBoundingClientRect().width > 120)""")
+    browser.screenshot(SHOTS / f"calls-{width}-light.png")
 
 
 def test_the_list_works_by_keys(browser, demo):
@@ -243,6 +264,37 @@ def test_replay_steps_seeks_pauses_and_is_linked_to(browser, demo):
     assert browser.text("#count") == "11"
 
 
+def test_each_of_several_choices_can_be_played(browser, tapedeck, tmp_path):
+    texts = {0: ["One ", "answer."], 2: ["Quite ", "another ", "one."]}
+    frames, at = [], 1_750_000_000_000_000_000
+    for number in range(3):
+        for index, pieces in texts.items():
+            if number < len(pieces):
+                chunk = {"id": "01H", "model": "m", "choices": [{"index": index, "message": {"type": "content", "role": "assistant", "content": pieces[number]}}]}
+                frames.append("data: " + json.dumps(chunk) + "\n\n")
+    events = [{"t_ns": at, "call": 1, "ev": "open", "request": {"key": "n"}}]
+    events += [{"t_ns": at + (n + 1) * 50_000_000, "call": 1, "ev": "frame", "raw": frame} for n, frame in enumerate([*frames, "data: [DONE]\n\n"])]
+    events.append({"t_ns": at + 400_000_000, "call": 1, "ev": "end", "how": "done"})
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    call = tapedeck.run("import", tmp_path / "a.jsonl").split()[-1]
+    tapedeck.ui = tapedeck.serve_ui()
+    assert play(browser, tapedeck, call)[2][-1][1] == "One answer."
+    assert browser.text("#choices [aria-current]") == "0"
+    browser.press("Home")
+    browser.press("ArrowRight")
+    browser.click("#choices a:nth-of-type(2)", loads=True)
+    browser.wait_until("document.getElementById('player').dataset.ready")
+    assert browser.text("#choices [aria-current]") == "2" and browser.text("#now") == "0.050 s"
+    browser.click("#play")
+    browser.wait_until("document.getElementById('player').dataset.endedAt")
+    assert browser.text("#typed") == "Quite another one."
+    assert "choice=2" in browser.run("document.getElementById('link').href")
+    for bad in ("1", "x", "-1"):
+        status, headers, body = get(f"{tapedeck.ui}/calls/{call}/replay?choice={bad}")
+        assert status == 400 and b"choice" in body
+    assert get(f"{tapedeck.ui}/calls/{call}/timeline?choice=7")[0] == 400
+
+
 def test_bars_of_usage_lead_to_their_calls(browser, demo):
     browser.open(demo.ui + "/usage?by=deployment")
     groups = {row["group"]["deployment"]: row for row in demo.json("usage", "--by", "deployment")}
@@ -273,7 +325,7 @@ def test_pages_are_read_without_javascript(browser, demo):
 
 def test_the_live_tail_shows_calls_as_they_come_and_end(browser, tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url, "--ui", "127.0.0.1:0")
-    ui = tapedeck.wait_for(lambda: re.search(r"ui listening on (http://\S+)", proxy.log.read_text()))[1]
+    ui = tapedeck.ui_of(proxy)
     curl(proxy.url, request("text", n=3))
     tapedeck.wait_for(tapedeck.calls)
     browser.open(ui)
@@ -292,6 +344,29 @@ def test_the_live_tail_shows_calls_as_they_come_and_end(browser, tapedeck, upstr
     tapedeck.stop(proxy)
 
 
+def test_more_calls_than_can_be_listed_are_counted(browser, tapedeck, tmp_path):
+    def capture(name, first, count):
+        lines = []
+        for number in range(first, first + count):
+            at = 1_750_000_000_000_000_000 + number * 1_000_000
+            lines += [{"t_ns": at, "call": number, "ev": "open", "request": {"key": f"flood-{number}"}},
+                      {"t_ns": at + 1000, "call": number, "ev": "frame", "raw": "data: [DONE]\n\n"}, {"t_ns": at + 2000, "call": number, "ev": "end", "how": "done"}]
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return tmp_path / name
+    tapedeck.run("import", capture("a.jsonl", 0, 3))
+    browser.open(tapedeck.serve_ui())
+    browser.click("#live")
+    browser.run("new Promise(r => setTimeout(r, 2500))")
+    tapedeck.run("import", capture("b.jsonl", 10, 1500))
+    browser.wait_until("!document.getElementById('skipped').hidden")
+    browser.wait_until("document.querySelector('#calls tbody tr').innerText.includes('flood-1509')")
+    told = browser.run("document.querySelectorAll('#calls tbody tr').length") - 3
+    assert 100 <= told <= 500
+    assert browser.text("#skipped").startswith(f"{1500 - told:,} calls came too fast")
+    browser.open("about:blank")
+    browser.requests.clear()
+
+
 def test_hostile_text_is_shown_and_does_nothing(browser, tapedeck, tmp_path):
     long = "word " * 1_000_000
     body = {"key": HOSTILE, "stream": True, "identity": {"id": HOSTILE, "display_name": HOSTILE, "tags": [HOSTILE]},
@@ -304,16 +379,33 @@ def test_hostile_text_is_shown_and_does_nothing(browser, tapedeck, tmp_path):
     (tmp_path / "a.sse").write_text(chunk(type="content", content=markdown, reasoning=HOSTILE) + chunk(
         type="tool_calls", tool_calls=[{"index": 0, "id": HOSTILE, "type": "function", "function": {"name": HOSTILE, "arguments": json.dumps({HOSTILE: HOSTILE})}}]) +
         chunk(type="content", content=long) + f"event: {HOSTILE.replace(chr(10), '')}\ndata: not json\n\n" + "data: [DONE]\n\n")
+    # What else reaches a page: headers, addresses of pictures and people, file names, errors, names of files beside the archive.
+    entry = {"startedDateTime": "2026-01-01T00:00:00.000Z", "time": 5, "cache": {}, "timings": {"send": 0, "wait": 1, "receive": 4},
+             "request": {"method": "POST", "url": "https://api.example/v2/deployments/stream?x=" + urllib.parse.quote("<script>window.pwned=1</script>"), "httpVersion": "HTTP/1.1",
+                         "cookies": [], "queryString": [], "headersSize": -1, "bodySize": -1, "headers": [{"name": "X-Mark", "value": "<script>window.pwned=1</script>\"'"}, {"name": "User-Agent", "value": "javascript:window.pwned=1"}],
+                         "postData": {"mimeType": "application/json", "text": json.dumps({"key": "har", "identity": {"id": "eve", "email": HOSTILE, "logo_url": "javascript:window.pwned=1"}, "knowledge_filter": {HOSTILE: HOSTILE},
+                                      "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "javascript:window.pwned=1"}}, {"type": "file", "file": {"filename": HOSTILE, "file_data": "data:text/html;base64,PHNjcmlwdD4="}}]}]})}},
+             "response": {"status": 200, "statusText": "OK", "httpVersion": "HTTP/1.1", "cookies": [], "redirectURL": "", "headersSize": -1, "bodySize": -1,
+                          "headers": [{"name": "Content-Type", "value": "text/event-stream"}, {"name": "X-Back", "value": "<img src=x onerror=window.pwned=1>"}],
+                          "content": {"size": 1, "mimeType": "text/event-stream", "text": "data: " + json.dumps({
+                              "id": HOSTILE, "created": HOSTILE, "object": HOSTILE, "finalized": HOSTILE, "system_fingerprint": HOSTILE, "integration_id": HOSTILE, "model": "javascript:window.pwned=1", HOSTILE: HOSTILE,
+                              "retrievals": [{"document": HOSTILE, "metadata": {"file_name": HOSTILE, "file_type": HOSTILE, "search_score": 1}}],
+                              "choices": [{"index": 0, "message": {"type": "image", "role": HOSTILE, "url": "javascript:window.pwned=1"}, "finish_reason": None}]}) + "\n\n"
+                              + "data: " + json.dumps({"error": {"message": HOSTILE, "code": HOSTILE}, "source": HOSTILE}) + "\n\n"}}}
+    (tmp_path / "a.har").write_text(json.dumps({"log": {"version": "1.2", "creator": {"name": "t", "version": "1"}, "entries": [entry]}}))
+    har = tapedeck.run("import", tmp_path / "a.har").split()[-1]
+    (tapedeck.store / "archive" / "J-<img src=x onerror=window.pwned=1>.tape").write_text("x")
     for _ in range(2):
         call = tapedeck.run("import", "--again", "--request", tmp_path / "request.json", tmp_path / "a.sse").split()[-1]
-    ui = serve_ui(tapedeck)
+    ui = tapedeck.serve_ui()
     quoted = urllib.parse.quote(HOSTILE, safe="")
-    for path in ("/", "/?text=evil", "/?model=" + quoted, f"/calls/{call}", f"/calls/{call}?view=source", f"/calls/{call}?full=true", f"/calls/{call}/replay", "/thread?id=" + quoted,
+    for path in ("/", "/?text=evil", "/?model=" + quoted, f"/calls/{call}", f"/calls/{call}?view=source", f"/calls/{call}?full=true", f"/calls/{call}/replay", f"/calls/{har}", f"/calls/{har}?view=source", f"/calls/{har}/replay", f"/calls/{har}?verify=true", f"/diff?a={har}&b={call}",
+                 "/?where=model+LIKE+'java%25'", "/?identity=eve", "/usage?by=provider&age=all", "/usage?by=deployment&age=all", "/thread?id=" + quoted,
                  "/trace?id=" + quoted, "/diff?a=@1&b=@2", "/usage?by=identity&age=all", "/usage?by=tag&age=all", "/usage?by=meta:a&age=all", "/identities", "/store", "/nothing/" + quoted):
         browser.open(ui + path)
         browser.complaints = [c for c in browser.complaints if "404" not in c]
         assert browser.run("window.pwned ?? null") is None, path
-        assert browser.run("document.querySelectorAll('main script, main img, main [onerror], main [onmouseover], main a[href^=javascript]').length") == 0, path
+        assert browser.run("document.querySelectorAll('main script, main img, main [onerror], main [onmouseover], main a[href^=\"javascript\" i], main [src], main [formaction], main [srcdoc], main iframe, main object, main style, main base, main form[action^=\"javascript\"]').length") == 0, path
         html = browser.run("document.documentElement.outerHTML")
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", html), path
         assert not browser.run("[...document.querySelectorAll('main *')].some(e => [...e.attributes].some(a => a.name.startsWith('on')))")
@@ -325,7 +417,7 @@ def test_hostile_text_is_shown_and_does_nothing(browser, tapedeck, tmp_path):
 
 
 def test_a_token_is_asked_for_and_then_kept_in_the_browser(browser, demo):
-    ui = serve_ui(demo, "--ui-token", "correct-horse-battery")
+    ui = demo.serve_ui("--ui-token", "correct-horse-battery")
     browser.open(ui + "/usage")
     assert browser.run("document.querySelector('h1').innerText") == "Sign in"
     browser.complaints = [c for c in browser.complaints if "401" not in c]

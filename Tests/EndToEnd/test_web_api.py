@@ -8,43 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from conftest import Tapedeck, curl, request
-
-
-def get(url, method="GET", data=None, **headers):
-    asked = urllib.request.Request(url, method=method, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
-    try:
-        with urllib.request.urlopen(asked, timeout=60) as answer:
-            return answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read()
-
-
-def serve_ui(deck, *flags):
-    """Starts a server of the pages alone; gives its address."""
-    log = deck.store.parent / f"ui-{len(deck.running)}.log"
-    process = deck.popen("serve", "--ui", "127.0.0.1:0", "--no-index", "--no-seal", *flags, stderr=open(log, "wb"), stdout=subprocess.DEVNULL)
-    process.log = log
-    deck.server = process
-    return deck.wait_for(lambda: re.search(r"ui listening on (http://\S+)", log.read_text()))[1]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    deck = Tapedeck(tmp_path_factory.mktemp("api") / "store")
-    deck.run("demo", "--store", deck.store)
-    deck.ui = serve_ui(deck)
-    yield deck
-    for process in deck.running:
-        process.kill()
-        process.wait()
+from conftest import Tapedeck, curl, get, request
 
 
 def api(deck, path):
@@ -152,7 +122,7 @@ def test_a_token_is_needed_where_others_can_ask(demo):
     demo.run("serve", "--ui", "127.0.0.1:0", "--ui-token", "short", code=64)
     assert "short" not in demo.stderr.replace("8 characters", "")
     token = "correct-horse-battery"
-    ui = serve_ui(demo, "--ui-token", token)
+    ui = demo.serve_ui("--ui-token", token)
     log = demo.server.log
     for path in ("/", "/calls/@1", "/api/v1/calls", "/live", "/nothing", "/api/v1/nothing", "/calls/@1/media/000000000000"):
         assert get(ui + path)[0] == 401, path
@@ -186,7 +156,7 @@ def test_a_token_is_needed_where_others_can_ask(demo):
 def test_a_catalogue_that_cannot_be_used_is_told_with_the_command(demo, tmp_path):
     deck = Tapedeck(tmp_path / "store")
     subprocess.run(["cp", "-a", demo.store, deck.store], check=True)
-    ui = serve_ui(deck)
+    ui = deck.serve_ui()
     try:
         for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"no database at all" * 400)):
             for name in ("catalogue.sqlite-wal", "catalogue.sqlite-shm"):
@@ -212,7 +182,7 @@ def test_a_port_that_is_taken_is_named(demo):
 
 def test_live_events_tell_of_calls_and_a_client_that_reads_nothing_harms_nobody(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url, "--ui", "127.0.0.1:0")
-    ui = tapedeck.wait_for(lambda: re.search(r"ui listening on (http://\S+)", proxy.log.read_text()))[1]
+    ui = tapedeck.ui_of(proxy)
     address = urllib.parse.urlparse(ui)
     deaf = []
     for _ in range(5):
@@ -244,15 +214,65 @@ def test_live_events_tell_of_calls_and_a_client_that_reads_nothing_harms_nobody(
         one.close()
 
 
+def test_a_client_that_stops_reading_is_let_go(tapedeck, tmp_path):
+    """Half a minute after the last byte that it took."""
+    lines = []
+    for number in range(1000):
+        at = 1_750_000_000_000_000_000 + number * 1_000_000
+        lines += [{"t_ns": at, "call": number, "ev": "open", "request": {"key": "flood", "inputs": {"n": number}}},
+                  {"t_ns": at + 1000, "call": number, "ev": "frame", "raw": "data: [DONE]\n\n"}, {"t_ns": at + 2000, "call": number, "ev": "end", "how": "done"}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    tapedeck.run("import", tmp_path / "a.jsonl")
+    address = urllib.parse.urlparse(tapedeck.serve_ui())
+    deaf = {}
+    for name, path in [("a live view", "/api/v1/live"), ("a list", "/api/v1/calls?format=ndjson")]:
+        deaf[name] = socket.socket()
+        deaf[name].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        deaf[name].connect((address.hostname, address.port))
+        deaf[name].sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    time.sleep(2)
+    for _ in range(4):
+        tapedeck.run("import", "--again", tmp_path / "a.jsonl")
+        time.sleep(1.5)
+    # More than the kernel holds for it, or it is not seen to stop: the list has 1.5 MB, and the live view had four of them.
+    time.sleep(35)
+    memory = int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{tapedeck.server.pid}/status").read_text())[1])
+    for name, one in deaf.items():
+        one.settimeout(5)
+        received = b""
+        try:
+            while piece := one.recv(1 << 16):
+                received += piece
+        except ConnectionResetError:
+            pass
+        assert not received.endswith(b"0\r\n\r\n"), f"{name} came to its end"
+        print(name, "had taken", len(received), "bytes when it was let go; the server holds", memory, "kB")
+    assert json.loads(get(f"http://{address.netloc}/api/v1/status")[2])["calls"]["total"] == 5000
+
+
+def test_prices_that_change_are_read_again(demo):
+    token_price = lambda: [row["cost_usd"] for row in api(demo, "/usage?by=model") if row["group"]["model"] == "gpt-4o-mini"][0]
+    page = lambda: get(demo.ui + "/usage?by=model")[2].decode()
+    before, shown = token_price(), page()
+    try:
+        demo.run("prices", "set", "openai", "gpt-4o-mini", "--input", "100", "--output", "100")
+        assert float(token_price()) > 10 * float(before) and page() != shown
+    finally:
+        demo.run("prices", "unset", "--all")
+    assert token_price() == before
+
+
 def test_the_api_holds_to_its_description(demo):
     """schemathesis makes up requests from schema/openapi.yaml, right and wrong ones, and checks the answers."""
     root = Path(__file__).resolve().parents[2]
     tool = Path(sys.executable).with_name("st")
     # What SQL, a time or a zone is, is more than a schema says: rightly made up ones may be refused.
     done = subprocess.run(
-        [tool, "run", root / "schema/openapi.yaml", "--url", demo.ui + "/api/v1", "--exclude-operation-id", "live", "--phases", "examples,coverage,fuzzing",
+        [tool, "run", root / "schema/openapi.yaml", "--url", demo.ui + "/api/v1", *[flag for name in ("live", "metrics", "health") for flag in ("--exclude-operation-id", name)], "--phases", "examples,coverage,fuzzing",
          "--max-examples", os.environ.get("TAPEDECK_API_EXAMPLES", "15"), "--seed", "1", "--exclude-checks", "positive_data_acceptance", "--continue-on-failure", "--no-color",
          "--generation-database", "none"],
         capture_output=True, text=True, timeout=600, cwd=demo.store.parent)
     assert done.returncode == 0, done.stdout[-6000:]
     assert demo.server.poll() is None
+    # Those two are beside the API, and the third does not end.
+    assert get(demo.ui + "/metrics")[1]["content-type"].startswith("text/plain") and json.loads(get(demo.ui + "/healthz")[2]) == {"status": "ok"}

@@ -1,3 +1,4 @@
+import TapeArchive
 import Glibc
 import TapeProxy
 import TapeRecorder

@@ -1,3 +1,4 @@
+import TapeArchive
 import TapeHTTP
 import TapeProxy
 import TapeRecorder

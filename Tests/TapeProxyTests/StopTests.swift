@@ -1,3 +1,4 @@
+import TapeArchive
 import TapeProxy
 import TapeTypes
 import Testing

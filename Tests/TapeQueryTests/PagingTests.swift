@@ -1,3 +1,4 @@
+import TapeIndexer
 import TapeJSON
 import TapeQuery
 import TapeTestSupport
@@ -55,6 +56,63 @@ import Testing
       #expect(try ids(engine, CallFilter(), sort) == whole)
       #expect(try ids(engine, CallFilter(), sort, limit: 300) == Array(whole.prefix(300)))
     }
+  }
+
+  /// What no index answers is looked for in blocks of facts. A condition makes SQL go through the rows.
+  @Test func theFirstCallsAreThoseThatSQLFinds() throws {
+    let changes: [(inout CallFilter) -> Void] = [
+      { _ in }, { $0.model = "gpt-4o" }, { $0.model = "nobody has it" }, { $0.provider = "openai" },
+      { $0.minDurationNs = 45_000_000 }, { ($0.deployment, $0.state) = ("bot", .done) },
+      { ($0.model, $0.from, $0.to) = ("gpt-4o", noon + 90 * second, noon + 200 * second) },
+      { ($0.provider, $0.mock) = ("openai", .exclude) },
+    ]
+    // Enough to be in blocks; some started at the same moment, some have no numbers.
+    let calls = (1...600).map { number in
+      let started = noon + Int64(number / 3) * second
+      if number % 5 == 0 { return TestCall.refused(number, startedAt: started) }
+      let usage = number % 7 == 0 ? nil : TestUsage(number * 37 % 50, 1)
+      let mock = number % 11 == 0 ? #","invoke_options":{"mock_response":"a"}"# : ""
+      return .text(
+        number, startedAt: started, Array(repeating: "a", count: number % 4 + 1), request: request("ada", extra: mock),
+        usage: usage)
+    }
+    let (test, engine) = try engine(calls)
+    defer { withExtendedLifetime(test) {} }
+    for change in changes {
+      var filter = CallFilter()
+      change(&filter)
+      for sort in CallSort.allCases { try check(engine, filter, sort) }
+    }
+  }
+
+  private func check(_ engine: QueryEngine, _ filter: CallFilter, _ sort: CallSort) throws {
+    var scanned = filter
+    scanned.condition = try SQLCondition("1")
+    let whole = try engine.entries(scanned, sort: sort)
+    #expect(whole.isEmpty == (filter.model == "nobody has it"))
+    for limit in [1, 7, 200] {
+      #expect(try engine.entries(filter, sort: sort, limit: limit) == Array(whole.prefix(limit)), "\(sort) \(filter)")
+      for place in [0, 1, 50, 51, 52, whole.count - 1] where whole.indices.contains(place) {
+        let behind = whole.dropFirst(place + 1).prefix(limit).map(\.id.description)
+        #expect(
+          try ids(engine, filter, sort, after: whole[place], limit: limit) == behind, "\(sort) \(place) \(filter)")
+        let before = whole.prefix(place).suffix(limit).map(\.id.description)
+        let found = try engine.calls(filter, sort: sort, before: whole[place], limit: limit)
+        #expect(found.map { $0["call_id"]?.string } == before, "\(sort) \(place) \(filter)")
+      }
+    }
+    #expect(try engine.count(filter, most: 1_000) == whole.count)
+    #expect(try engine.count(filter, most: 3) == min(3, whole.count))
+  }
+
+  @Test func erasedCallsAreInNoListThoughTheirUsageCounts() throws {
+    let calls = (1...400).map { TestCall.text($0, startedAt: noon + Int64($0) * second, usage: TestUsage($0, 1)) }
+    let (test, engine) = try engine(calls)
+    let most = try engine.entries(CallFilter(), sort: .tokens, limit: 30)
+    _ = try Erasure(store: test.store, log: test.log).erase(most.prefix(20).map(\.id), keepUsage: true)
+    try Indexer(store: test.store, log: test.log).run()
+    #expect(try engine.usage(CallFilter(), by: []).calls == 400)
+    #expect(try engine.entries(CallFilter(), sort: .tokens, limit: 10).map(\.id) == most.dropFirst(20).map(\.id))
   }
 
   /// Tags, words and texts that few, many and no calls have.

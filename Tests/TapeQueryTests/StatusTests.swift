@@ -13,6 +13,37 @@ import Testing
 #endif
 
 @Suite struct StatusTests {
+  /// What is kept of segments from one time to the next is never older than the catalogue.
+  @Test func whoAsksAgainIsToldTheSame() throws {
+    let (test, engine) = try engine([.text(1, startedAt: noon), .midstreamError(2, startedAt: noon + second)])
+    let counts = FileCounts()
+    func check(_ step: String) throws {
+      #expect(try engine.status(counts: counts) == engine.status(), "\(step)")
+      #expect(try engine.status(counts: counts) == engine.status(), "\(step), again")
+    }
+    try check("a journal")
+    func index() throws { try Indexer(store: test.store, log: test.log).run() }
+    _ = try Sealer(store: test.store, log: test.log).seal()
+    try index()
+    try check("a segment")
+    for number in 3...30 { try test.record(.midstreamError(number, startedAt: noon + Int64(number) * second)) }
+    try index()
+    try check("more calls")
+    _ = try Sealer(store: test.store, log: test.log).seal()
+    try index()
+    try check("two segments")
+    #expect(try engine.status(counts: counts)["defects"]?["error_frame"] == 29)
+    let bad = try engine.entries(CallFilter(), limit: 3).map(\.id)
+    _ = try Erasure(store: test.store, log: test.log).erase(bad, keepUsage: true)
+    try index()
+    try check("erased calls")
+    #expect(try engine.status(counts: counts)["defects"]?["error_frame"] == 26)
+    _ = try Erasure(store: test.store, log: test.log).erase([engine.entries(CallFilter(), limit: 1)[0].id])
+    try index()
+    try check("one more")
+    #expect(try engine.status(counts: counts)["calls"]?["erased"] == 4)
+  }
+
   @Test func countsAndSizesAreThoseOfTheStore() throws {
     let (test, engine) = try engine([
       .text(1, startedAt: noon), .midstreamError(2, startedAt: noon + second),

@@ -39,7 +39,7 @@ addEventListener("keydown", (event) => {
     case "j": moveTo(cursor + 1); break;
     case "k": moveTo(cursor - 1); break;
     case "n": press("next"); press("older"); break;
-    case "p": press("newer"); break;
+    case "p": press("previous"); press("newer"); break;
     default: return;
   }
   event.preventDefault();
@@ -48,6 +48,7 @@ addEventListener("keydown", (event) => {
 // Live tail: rows as the server writes them, at most five hundred.
 const live = document.getElementById("live");
 let source;
+let skipped = 0;
 live?.addEventListener("click", () => {
   if (source) {
     source.close();
@@ -66,6 +67,14 @@ live?.addEventListener("click", () => {
       if (old) old.replaceWith(row);
       else body.prepend(row);
       while (body.rows.length > 500) body.lastElementChild.remove();
+    });
+    // More came than can be shown one by one.
+    source.addEventListener("skipped", (event) => {
+      const { calls, is_more: isMore } = JSON.parse(event.data);
+      skipped += calls;
+      const note = document.getElementById("skipped");
+      note.hidden = false;
+      note.textContent = `${isMore ? "More than " : ""}${skipped.toLocaleString("en")} calls came too fast to be listed here: load the page again to see the latest.`;
     });
   }
   live.setAttribute("aria-pressed", String(!!source));

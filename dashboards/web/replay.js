@@ -17,6 +17,8 @@ function start(player) {
   let startedAt; // performance.now() at position 0 and this speed; undefined while it rests
   let timer;
   let loaded = false;
+  const address = new URLSearchParams(location.search);
+  const others = document.querySelectorAll("#choices a");
 
   // How long a wait may be.
   function plan() {
@@ -93,7 +95,13 @@ function start(player) {
     const x = `${recorded ? (seconds / recorded) * 100 : 0}%`;
     needle.setAttribute("x1", x);
     needle.setAttribute("x2", x);
-    link.href = `?t=${seconds.toFixed(3)}`;
+    address.set("t", seconds.toFixed(3));
+    link.href = `?${address}`;
+    // Another choice is played from the same moment.
+    for (const other of others) {
+      const choice = new URLSearchParams(other.search).get("choice");
+      other.search = new URLSearchParams({ choice, t: seconds.toFixed(3) });
+    }
   }
 
   function go(seconds) {
@@ -177,7 +185,7 @@ function start(player) {
     let next = 0;
     const wanted = Number(new URLSearchParams(location.search).get("t") ?? 0);
     while (next !== null) {
-      const answer = await fetch(`${player.dataset.timeline}?from=${next}`);
+      const answer = await fetch(`${player.dataset.timeline}${player.dataset.timeline.includes("?") ? "&" : "?"}from=${next}`);
       if (!answer.ok) throw new Error(`the frames cannot be had: ${answer.status}`);
       const page = await answer.json();
       frames.push(...page.frames);

@@ -14,6 +14,15 @@ extension QueryEngine {
       try shown(a.call, at: a.entry.location, prices: prices), try shown(b.call, at: b.entry.location, prices: prices)
     ).json
   }
+
+  /// The same of calls that somebody named.
+  package func diff(_ a: String, _ b: String) throws -> JSONValue {
+    let sides = try [a, b].map { name in
+      let entry = try resolve(name)
+      return (call: try recorded(entry), entry: entry)
+    }
+    return try diff(sides[0], sides[1])
+  }
 }
 
 /// What one call generated beside what another did.

@@ -65,7 +65,7 @@ extension QueryEngine {
     let id = try traceID(trace)
     filter.trace = id
     var rows: [CallRow] = []
-    try select(CallRow.selection("c"), filter, .oldest, nil) { rows.append(CallRow($0)) }
+    try select(CallRow.selection("c"), filter, CallOrder(.oldest), nil) { rows.append(CallRow($0)) }
     guard let first = rows.first else {
       throw try unknown("trace", trace, columns: ["trace_id", "traceparent_trace_id"])
     }

@@ -115,14 +115,9 @@ struct API: Sendable {
     try items.check(known: ["stalls", "from", "limit"])
     let from = try items.number("from", 0...Int.max) ?? 0
     let limit = try items.number("limit", 1...10_000) ?? 1_000
-    var least: Int64?
-    if let text = try items.one("stalls") {
-      do { least = try Durations.nanoseconds(text, flag: "stalls") } catch let error as TapeError {
-        throw WebError.field("stalls", error.description)
-      }
-    }
+    let least = try items.duration("stalls", usually: nil)
     let call = request.segments[0]
-    let found = try await desk.ask { [least] engine -> (rows: [JSONValue], count: Int) in
+    let found = try await desk.ask { engine -> (rows: [JSONValue], count: Int) in
       let recorded = try engine.recorded(engine.resolve(call))
       var rows: [JSONValue] = []
       // Stalls are looked for in all of the call.
@@ -194,10 +189,7 @@ struct API: Sendable {
   private func trace(_ request: WebRequest) async throws -> Response {
     try request.query.check(known: ["stalls"])
     let id = request.segments[0]
-    let least: Int64
-    do { least = try Durations.nanoseconds(request.query.one("stalls") ?? "500ms", flag: "stalls") } catch let error
-      as TapeError
-    { throw WebError.field("stalls", error.description) }
+    let least = try request.query.duration("stalls", usually: "500ms") ?? 0
     return Self.json(
       try await desk.ask { JSONValue.array(try $0.trace(id, stallNs: least).spans.map(\.json)).compact })
   }
@@ -208,17 +200,15 @@ struct API: Sendable {
       guard let call = try request.query.one(name) else { throw WebError.field(name, "\(name) names a call") }
       return call
     }
-    return Self.json(
-      try await desk.ask { engine in
-        let entries = try names.map { try engine.resolve($0) }
-        let calls = try entries.map { try engine.recorded($0) }
-        return try engine.diff((calls[0], entries[0]), (calls[1], entries[1])).compact
-      })
+    return Self.json(try await desk.ask { try $0.diff(names[0], names[1]).compact })
   }
 
   private func status(_ request: WebRequest) async throws -> Response {
     try request.query.check(known: [])
-    return Self.json(try await desk.run { [store = desk.store] in try StoreStatus.json(of: store).compact })
+    return Self.json(
+      try await desk.run { [store = desk.store, counts = desk.fileCounts] in
+        try StoreStatus.json(of: store, counts: counts).compact
+      })
   }
 
   static func link(_ response: inout Response, _ next: String) {

@@ -12,15 +12,16 @@ extension API {
   func live(_ request: WebRequest) async throws -> Response {
     try request.query.check(known: QueryItems.filterNames)
     let filter = try request.query.filter()
-    return try LiveTail(desk: desk, filter: filter).response { call in call.compactString }
+    return try LiveTail(desk: desk, filter: filter, callsAtOnce: 1_000).response { call in call.compactString }
   }
 }
 
 extension Pages {
   /// The same with rows of the list.
   func live(_ request: WebRequest) async throws -> Response {
-    let question = try ListQuestion(request.query.without("sort", "after", "limit"))
-    return try LiveTail(desk: desk, filter: question.filter).response { call in
+    let question = try ListQuestion(request.query.without("sort", "after", "before", "limit"))
+    // Nobody reads more of them in half a second.
+    return try LiveTail(desk: desk, filter: question.filter, callsAtOnce: 100).response { call in
       let row = CallsPage(question: question, found: CallList()).rows([call])
       let data: JSONValue = ["id": call["call_id"] ?? .null, "html": .string(row.text)]
       return data.compactString
@@ -30,14 +31,14 @@ extension Pages {
 
 /// Tells of calls as they come, from the moment on at which somebody looks. It asks twice a second and only if the catalogue
 /// changed, and waits for each write: nothing piles up for a client that is slow, and `StalledWrites` lets one go that
-/// reads nothing at all.
+/// reads nothing at all. Of more calls than it tells at once it tells how many they were.
 struct LiveTail: Sendable {
-  private static let rowsAtOnce = 1_000
   /// A comment is written so often, in pauses: so a client that left is noticed.
   private static let pausesPerComment = 30
 
   let desk: Desk
   let filter: CallFilter
+  let callsAtOnce: Int
 
   /// - Throws: `WebError` 503 when too many look on.
   func response(_ text: @escaping @Sendable (JSONValue) -> String) throws -> Response {
@@ -52,25 +53,19 @@ struct LiveTail: Sendable {
 
   private func send(to writer: inout any ResponseBodyWriter, _ text: @Sendable (JSONValue) -> String) async throws {
     try await writer.write(ByteBuffer(string: "retry: 2000\n: from now on\n\n"))
-    // How each of the latest calls was when it was told of.
-    var known: [String: String]?
-    var stamp = ""
+    var told = LiveCalls(filter: filter, most: callsAtOnce)
+    var stamp: String?
     var pauses = 0
     while !Task.isCancelled {
       let now = desk.catalogueStamp
-      if now != stamp || known == nil {
+      if now == nil || now != stamp {
         do {
-          let calls = try await desk.ask { [filter] engine in try engine.calls(filter, limit: Self.rowsAtOnce) }
-          stamp = now
-          var events = ""
-          var next: [String: String] = [:]
-          for call in calls.reversed() {
-            guard let id = call["call_id"]?.string else { continue }
-            let state = call["state"]?.string ?? ""
-            next[id] = state
-            if let known, known[id] != state { events += "event: call\nid: \(id)\ndata: \(text(call))\n\n" }
+          let (news, next) = try await desk.ask { [told] engine in
+            var next = told
+            return (try next.update(engine), next)
           }
-          known = next
+          (told, stamp) = (next, now)
+          let events = Self.events(news, text)
           if !events.isEmpty { try await writer.write(ByteBuffer(string: events)) }
         } catch let error as TapeError {
           // It may be made again at this moment.
@@ -83,6 +78,84 @@ struct LiveTail: Sendable {
       if pauses % Self.pausesPerComment == 0 { try await writer.write(ByteBuffer(string: ": still here\n\n")) }
       try await Task.sleep(for: .milliseconds(500))
     }
+  }
+
+  private static func events(_ news: LiveCalls.News, _ text: (JSONValue) -> String) -> String {
+    var events = ""
+    if news.skipped > 0 {
+      let skipped: JSONValue = ["calls": .int(news.skipped), "is_more": .bool(news.isMore)]
+      events += "event: skipped\ndata: \(skipped.compactString)\n\n"
+    }
+    for call in news.calls {
+      events += "event: call\nid: \(call["call_id"]?.string ?? "")\ndata: \(text(call))\n\n"
+    }
+    return events
+  }
+}
+
+/// Which calls somebody was told of, and how they were.
+struct LiveCalls: Sendable {
+  struct News: Sendable {
+    /// In the order of their start.
+    var calls: [JSONValue] = []
+    /// So many more came.
+    var skipped = 0
+    /// More than those: they were not counted to the end.
+    var isMore = false
+  }
+
+  private static let mostCounted = 100_000
+
+  let filter: CallFilter
+  let most: Int
+  /// The state of each of the latest calls, and of those that were open; nil before the first look.
+  private var states: [String: String]?
+  private var latestID: String?
+
+  init(filter: CallFilter, most: Int) {
+    self.filter = filter
+    self.most = most
+  }
+
+  /// What is new since the last time. The first time nothing is.
+  mutating func update(_ engine: QueryEngine) throws -> News {
+    let latest = try engine.calls(filter, limit: most)
+    var news = News()
+    var next: [String: String] = [:]
+    for call in latest.reversed() { tell(call, &next, &news) }
+    if let states {
+      // What was open and is not among the latest any more: it ends all the same.
+      let open = states.filter { $0.value == CallState.open.rawValue && next[$0.key] == nil }
+      for (id, state) in open.prefix(most) {
+        // One that was erased is not there any more.
+        guard let call = try? engine.call(engine.resolve(id)) else { continue }
+        next[id] = state
+        tell(call, &next, &news)
+      }
+      if latest.count == most, !latest.contains(where: { states[$0["call_id"]?.string ?? ""] != nil }) {
+        try countSkipped(engine, &news)
+      }
+    }
+    latestID = latest.first?["call_id"]?.string ?? latestID
+    states = next
+    return news
+  }
+
+  /// None of the latest calls was among them the last time: there may be some between.
+  private func countSkipped(_ engine: QueryEngine, _ news: inout News) throws {
+    var behind = filter
+    if let latest = latestID.flatMap({ try? engine.resolve($0) }) {
+      behind.from = max(filter.from ?? .min, latest.startedAtNs + 1)
+    }
+    let count = try engine.count(behind, most: Self.mostCounted + most)
+    news.skipped = max(0, count - most)
+    news.isMore = count == Self.mostCounted + most
+  }
+
+  private func tell(_ call: JSONValue, _ next: inout [String: String], _ news: inout News) {
+    guard let id = call["call_id"]?.string, let state = call["state"]?.string else { return }
+    next[id] = state
+    if let states, states[id] != state { news.calls.append(call) }
   }
 }
 

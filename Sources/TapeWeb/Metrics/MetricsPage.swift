@@ -4,34 +4,16 @@ internal import Hummingbird
 internal import NIOPosix
 package import TapeArchive
 internal import TapeQuery
-package import TapeTypes
+internal import TapeTypes
 
 /// What `/metrics` says: `schema/metrics.md` describes each family.
 package final class MetricsPage: Sendable {
-  /// What a recording proxy of this process counts.
-  package struct Recording: Sendable {
-    package var connections = 0
-    package var openStreams = 0
-    package var calls = 0
-    package var passedThrough = 0
-    package var frames = 0
-    package var bytes = 0
-    package var gapFrames = 0
-    package var gapBytes = 0
-    package var chunkTimesNs = Histogram.operationNs
-    package var syncsNs = Histogram.diskNs
-    package var syncFailures = 0
-    package var unsyncedBytes = 0
-
-    package init() {}
-  }
-
   private let version: String
   private let meter: CallMeter
-  private let recording: @Sendable () -> Recording?
+  private let recording: @Sendable () -> ProxyCounters?
 
-  /// - Parameter recording: nil without a proxy.
-  package init(store: Store, version: String, recording: @escaping @Sendable () -> Recording?) {
+  /// - Parameter recording: what a proxy of this process counts; nil without one.
+  package init(store: Store, version: String, recording: @escaping @Sendable () -> ProxyCounters?) {
     self.version = version
     meter = CallMeter(store: store)
     self.recording = recording
@@ -81,9 +63,9 @@ package final class MetricsPage: Sendable {
 
   // MARK: The proxy
 
-  private static func recording(_ now: Recording, _ page: inout MetricsText) {
-    page.single("tapedeck_proxy_connections", .gauge, now.connections, "Clients that are connected.")
-    page.single("tapedeck_open_streams", .gauge, now.openStreams, "Calls that are being taped.")
+  private static func recording(_ now: ProxyCounters, _ page: inout MetricsText) {
+    page.single("tapedeck_proxy_connections", .gauge, now.openConnections, "Clients that are connected.")
+    page.single("tapedeck_open_streams", .gauge, now.openCalls, "Calls that are being taped.")
     page.single("tapedeck_calls_started_total", .counter, now.calls, "Calls that were begun to be taped.")
     page.single(
       "tapedeck_requests_passed_total", .counter, now.passedThrough, "Requests that were passed on without being taped."
@@ -97,14 +79,15 @@ package final class MetricsPage: Sendable {
       "tapedeck_archive_gap_bytes_total", .counter, now.gapBytes,
       "Bytes that clients got and the archive could not take.")
     page.single(
-      "tapedeck_journal_unsynced_bytes", .gauge, now.unsyncedBytes, "Bytes written and not yet known to be on disk.")
+      "tapedeck_journal_unsynced_bytes", .gauge, now.syncs.unsyncedBytes,
+      "Bytes written and not yet known to be on disk.")
     let sync = "tapedeck_journal_sync_duration_seconds"
     page.family(sync, .histogram, "How long syncing the journal to disk took.")
-    page.histogram(sync, now.syncsNs, decimals: 9)
-    page.single("tapedeck_journal_sync_failures_total", .counter, now.syncFailures, "Syncs that failed.")
+    page.histogram(sync, now.syncs.durations, decimals: 9)
+    page.single("tapedeck_journal_sync_failures_total", .counter, now.syncs.failures, "Syncs that failed.")
     let chunk = "gen_ai_client_operation_time_per_output_chunk_seconds"
     page.family(chunk, .histogram, "Time from one frame of an event stream to the next.")
-    page.histogram(chunk, now.chunkTimesNs, decimals: 9)
+    page.histogram(chunk, now.chunkTimes, decimals: 9)
   }
 
   // MARK: Calls

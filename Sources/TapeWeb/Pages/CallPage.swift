@@ -52,64 +52,6 @@ extension Pages {
     if page.id != question.reference { return .redirect(to: Links.path(Links.call(page.id), request.query)) }
     return Templates.frame(title: "Call \(page.id.suffix(6))", section: "calls", page.html)
   }
-
-  /// An attachment of a request or an answer, opened on demand.
-  func media(_ request: WebRequest) async throws -> Response {
-    let (reference, digest) = (request.segments[0], request.segments[1])
-    let found = try await desk.ask { engine -> InlineMedium? in
-      let call = try engine.recorded(engine.resolve(reference))
-      return Self.media(of: call).first { $0.digest == digest }
-    }
-    guard let found else {
-      throw WebError(.notFound, "not_found", "call \(reference) has no attachment with the hash \(digest)")
-    }
-    // Only pictures are shown by the browser; whatever could have a script in it is a file.
-    let isPicture = ["image/png", "image/jpeg", "image/gif", "image/webp"].contains(found.type)
-    var response = Response.bytes(
-      .ok, isPicture ? found.type : "application/octet-stream", ByteBuffer(bytes: found.bytes))
-    response.headers[.contentDisposition] = isPicture ? "inline" : "attachment; filename=\"\(digest).bin\""
-    response.headers[.contentSecurityPolicy] = "default-src 'none'; sandbox; frame-ancestors 'none'"
-    return response
-  }
-
-  static func media(of call: RecordedCall) -> [InlineMedium] {
-    var media: [InlineMedium] = []
-    if let body = try? JSONValue(parsing: call.open.body) { media += inlineMedia(in: body) }
-    for choice in generation(of: call).choices {
-      media += inlineMedia(in: .array(choice.imageURLs.map { .string($0) }))
-      media += inlineMedia(in: .string(choice.content))
-    }
-    var seen: Set<String> = []
-    return media.filter { seen.insert($0.digest).inserted }
-  }
-}
-
-/// The calls that are looked at next.
-struct Neighbours: Sendable {
-  let older: String?
-  let newer: String?
-  /// The one before of the same thread, else of the same deployment.
-  let alike: String?
-
-  init(of entry: CallEntry, _ shown: JSONValue, _ engine: QueryEngine) throws {
-    func next(_ sort: CallSort, _ filter: CallFilter = CallFilter()) throws -> String? {
-      var id: String?
-      try engine.forEachCall(filter, sort: sort, after: entry, limit: 1) { id = $0["call_id"]?.string }
-      return id
-    }
-    var found: (older: String?, newer: String?, alike: String?)
-    do {
-      (found.older, found.newer) = (try next(.newest), try next(.oldest))
-      var (thread, deployment) = (CallFilter(), CallFilter())
-      thread.thread = shown.at("thread_id")?.string
-      deployment.deployment = shown.at("deployment")?.string
-      if thread.thread != nil { found.alike = try next(.newest, thread) }
-      if found.alike == nil, deployment.deployment != nil { found.alike = try next(.newest, deployment) }
-    } catch let error as TapeError where error.code == .notFound {
-      // It is on tape and not in the catalogue yet.
-    }
-    (older, newer, alike) = found
-  }
 }
 
 /// A call: what was asked, what was answered, what it took.

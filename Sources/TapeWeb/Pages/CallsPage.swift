@@ -4,80 +4,11 @@ internal import TapeQuery
 internal import TapeTypes
 
 extension Pages {
-  /// What a list of calls is asked for.
-  struct ListQuestion: Sendable {
-    static let names = QueryItems.filterNames + ["sort", "after", "limit", "hide"]
-    static let usualLimit = 50
-
-    let items: QueryItems
-    let filter: CallFilter
-    let sort: CallSort
-    let after: String?
-    let limit: Int
-
-    init(_ items: QueryItems) throws {
-      let items = items.filled
-      try items.check(known: Self.names)
-      self.items = items
-      filter = try items.filter()
-      sort = try CallSort(parameter: items.one("sort"))
-      after = try items.one("after")
-      limit = try items.number("limit", 1...500) ?? Self.usualLimit
-    }
-  }
-
   func calls(_ request: WebRequest) async throws -> Response {
     let question = try ListQuestion(request.query)
     let found = try await desk.ask { engine in try CallList(engine, question) }
     return Templates.page(
       "calls", title: "Calls", section: "calls", CallsPage(question: question, found: found).data)
-  }
-}
-
-extension CallSort {
-  /// - Throws: `WebError` 400.
-  init(parameter: String?) throws {
-    guard let parameter else {
-      self = .newest
-      return
-    }
-    guard let sort = CallSort(rawValue: parameter) else {
-      let known = CallSort.allCases.map(\.rawValue)
-      throw WebError.field("sort", "sort takes one of \(known.joined(separator: ", ")), not '\(parameter)'")
-    }
-    self = sort
-  }
-}
-
-/// The calls of one page of the list.
-struct CallList: Sendable {
-  var calls: [JSONValue] = []
-  /// Where the words that were looked for stand, by call.
-  var snippets: [String: [Snippet]] = [:]
-  var hasMore = false
-  var isStale = false
-  /// Nothing was recorded yet.
-  var isStoreEmpty = false
-
-  init() {}
-
-  init(_ engine: QueryEngine, _ question: Pages.ListQuestion) throws {
-    let place = try question.after.map(engine.resolve)
-    try engine.forEachCall(question.filter, sort: question.sort, after: place, limit: question.limit + 1) {
-      calls.append($0)
-    }
-    hasMore = calls.count > question.limit
-    if hasMore { calls.removeLast() }
-    if question.filter.text != nil, !calls.isEmpty {
-      var filter = question.filter
-      filter.phrase = filter.text
-      filter.text = nil
-      try engine.search(filter, sort: question.sort, after: place, limit: question.limit) { found in
-        if let id = found.names.first(where: { $0.key == "call_id" })?.value.string { snippets[id] = found.snippets }
-      }
-    }
-    isStale = engine.isStale
-    if calls.isEmpty { isStoreEmpty = try engine.entries(CallFilter(), limit: 1).isEmpty }
   }
 }
 
@@ -93,15 +24,17 @@ struct CallsPage {
     data[html: "rows"] = rows(found.calls)
     data[flag: "hasRows"] = !found.calls.isEmpty
     data[flag: "isStoreEmpty"] = found.isStoreEmpty
-    data[flag: "isFiltered"] = !question.filter.isEmpty || question.after != nil
     data[flag: "isStale"] = found.isStale
     data["count"] = found.calls.count == 1 ? "1 call" : "\(found.calls.count) calls"
-    let base = question.items.without("after")
+    let base = question.fromStart
     if found.hasMore, let last = found.calls.last?["call_id"]?.string {
-      data["next"] = Links.path("/", question.items.with("after", last))
+      data["next"] = Links.path("/", base.with("after", last))
     }
-    if question.after != nil { data["first"] = Links.path("/", base) }
-    if question.sort == .newest, question.after == nil {
+    if found.hasBefore, let first = found.calls.first?["call_id"]?.string {
+      data["first"] = Links.path("/", base)
+      data["previous"] = Links.path("/", base.with("before", first))
+    }
+    if question.sort == .newest, !found.hasBefore {
       data["live"] = Links.path("/live", base.without("limit", "sort"))
     }
     data[list: "exports"] = ["csv", "ndjson", "json"].map { format in
@@ -135,7 +68,7 @@ struct CallsPage {
       return option
     }
     data[list: "ages"] = Self.ages.map { age, name in
-      var option = PageData(["name": name, "href": Links.path("/", items.without("after", "to").with("from", age))])
+      var option = PageData(["name": name, "href": Links.path("/", question.fromStart.without("to").with("from", age))])
       option[flag: "isChosen"] = items.all("from") == [age]
       return option
     }
@@ -161,7 +94,7 @@ struct CallsPage {
   /// Each filter with a way to be rid of it.
   private var chips: [PageData] {
     question.items.items.enumerated().filter { QueryItems.filterNames.contains($0.element.name) }.map { place, item in
-      var rest = question.items.without("after")
+      var rest = question.fromStart
       if let index = rest.items.firstIndex(where: { $0.name == item.name && $0.value == item.value }) {
         rest.items.remove(at: index)
       }
@@ -213,7 +146,7 @@ struct CallsPage {
       data[flag: "isNumber"] = column.isNumber
       if let sort = column.sort {
         let next: CallSort = sort == .newest && question.sort == .newest ? .oldest : sort
-        data["href"] = Links.path("/", question.items.without("after").with("sort", next.rawValue))
+        data["href"] = Links.path("/", question.fromStart.with("sort", next.rawValue))
         let isAscending = question.sort == .oldest && sort == .newest
         if question.sort == sort || isAscending { data["order"] = isAscending ? "ascending" : "descending" }
       }
@@ -229,78 +162,5 @@ struct CallsPage {
       return CallRowData(call: call, snippets: found.snippets[id] ?? []).data(columns.map(\.key))
     }
     return Templates.html("rows", data)
-  }
-}
-
-/// One call of a list.
-struct CallRowData {
-  let call: JSONValue
-  let snippets: [Snippet]
-
-  func data(_ columns: [String]) -> PageData {
-    let id = call["call_id"]?.string ?? ""
-    var data = PageData(["id": id, "rowHref": Links.call(id)])
-    data[list: "cells"] = columns.map { key in
-      var cell = PageData(["key": key])
-      cell[flag: "is-" + key] = true
-      fill(&cell, key, id)
-      return cell
-    }
-    return data
-  }
-
-  private func fill(_ cell: inout PageData, _ key: String, _ id: String) {
-    switch key {
-    case "started":
-      cell["text"] = Show.time(call["started_at"])
-      cell["exact"] = call["started_at"]?.string
-      cell["href"] = Links.call(id)
-    case "state":
-      let state = call["state"]?.string ?? ""
-      cell["text"] = StateMark.words(state)
-      cell["style"] = StateMark.style(state)
-      cell["exact"] = call.at("error", "message")?.string.map { Show.cut($0, to: 500) }
-      cell[flag: "isMock"] = call["mock"]?.bool == true
-      cell[flag: "hasDefects"] = call["defects"]?.array?.isEmpty == false
-    case "deployment": name(&cell, "deployment", "deployment")
-    case "model":
-      name(&cell, "model", "model")
-      cell["exact"] = call["provider"]?.string
-    case "identity": name(&cell, "identity_id", "identity")
-    case "thread":
-      cell["text"] = call["thread_id"]?.string.map { Show.cut($0) }
-      cell["href"] = call["thread_id"]?.string.map(Links.thread)
-    case "tokens":
-      cell["text"] = Show.count(call.at("usage", "total_tokens"))
-    case "cost":
-      cell["text"] = Show.usd(call.at("cost", "total_usd"))
-      cell["exact"] =
-        call.at("cost", "total_usd")?.string.map { "\($0) USD" } ?? call.at("cost_unknown", "message")?.string
-    case "ttft": cell["text"] = Show.duration(call.at("timings", "first_content_ms"))
-    case "took": cell["text"] = Show.duration(call.at("timings", "duration_ms"))
-    default: fillText(&cell)
-    }
-  }
-
-  private func name(_ cell: inout PageData, _ key: String, _ filter: String) {
-    let text = call[key]?.string
-    cell["text"] = text.map { Show.cut($0) }
-    cell["href"] = text.map { Links.calls([(filter, $0)]) }
-  }
-
-  private func fillText(_ cell: inout PageData) {
-    if snippets.isEmpty {
-      cell["text"] = call["text"]?.string ?? call.at("error", "message")?.string.map { Show.cut($0, to: 500) }
-    } else {
-      cell[list: "snippets"] = snippets.map { snippet in
-        var data = PageData(["place": snippet.place.rawValue])
-        data[list: "parts"] = snippet.parts.map { part in
-          var piece = PageData(["text": part.text])
-          piece[flag: "isMatch"] = part.isMatch
-          return piece
-        }
-        return data
-      }
-    }
   }
 }

@@ -10,13 +10,9 @@ extension Pages {
     guard let a = try items.one("a"), let b = try items.one("b") else {
       return Templates.page("diff", title: "Compare two calls", section: "calls", DiffPage.empty(items))
     }
-    let html = try await desk.ask { engine -> HTML in
-      let entries = try [a, b].map { try engine.resolve($0) }
-      let calls = try entries.map { try engine.recorded($0) }
-      let value = try engine.diff((calls[0], entries[0]), (calls[1], entries[1]))
-      return Templates.html("diff", DiffPage(value: value).data)
+    return try await page("diff", title: "Compare two calls") { engine in
+      DiffPage(value: try engine.diff(a, b)).data
     }
-    return Templates.frame(title: "Compare two calls", section: "calls", html)
   }
 }
 

@@ -8,8 +8,10 @@ extension Pages {
     let items = request.query.filled
     try items.check(known: ["identity", "age", "top"])
     let question = try UsageQuestion(items.with("by", "identity").with("age", items.one("age") ?? "30d"))
-    let data = try await desk.ask { engine in
-      try IdentitiesPage(question: question).html(engine)
+    let settled = try await desk.ask { try question.settled($0) }
+    let key = KeptPages.Key(path: "/identities", query: settled.items.text, filter: settled.filter)
+    let data = try await desk.page(key) {
+      try await desk.ask { engine in try IdentitiesPage(question: settled).html(engine) }
     }
     return Templates.frame(title: "Identities", section: "identities", data)
   }
@@ -20,8 +22,7 @@ struct IdentitiesPage {
   let question: Pages.UsageQuestion
 
   func html(_ engine: QueryEngine) throws -> HTML {
-    let settled = try question.settled(engine)
-    let answer = try engine.usage(settled.filter, by: [.identity])
+    let answer = try engine.usage(question.filter, by: [.identity])
     var data = PageData()
     data["identity"] = question.items.all("identity").first
     data[list: "ages"] = Pages.UsageQuestion.ages.map { age, name in

@@ -24,6 +24,14 @@ struct Pages: Sendable {
 }
 
 extension Pages {
+  /// A page about calls, of what the store says.
+  func page(
+    _ template: String, title: String, _ data: @escaping @Sendable (QueryEngine) throws -> PageData
+  ) async throws -> Response {
+    let html = try await desk.ask { engine in Templates.html(template, try data(engine)) }
+    return Templates.frame(title: title, section: "calls", html)
+  }
+
   /// Goes to the call that was typed.
   func find(_ request: WebRequest) async throws -> Response {
     try request.query.check(known: ["call"])

@@ -7,9 +7,9 @@ internal import TapeTypes
 extension Pages {
   func store(_ request: WebRequest) async throws -> Response {
     try request.query.check(known: [])
-    let html = try await desk.run { [store = desk.store] in
+    let html = try await desk.run { [store = desk.store, counts = desk.fileCounts] in
       // Without a catalogue, too: what the archive has can still be told.
-      let status = try StoreStatus.json(of: store)
+      let status = try StoreStatus.json(of: store, counts: counts)
       let checkpoint = try? store.ownCheckpoint()
       return Templates.html("store", StorePage(status: status, checkpoint: checkpoint).data)
     }

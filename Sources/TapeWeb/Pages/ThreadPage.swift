@@ -12,12 +12,11 @@ extension Pages {
     try items.check(known: ["id", "from"])
     guard let id = try items.one("id") else { throw WebError.field("id", "id names the thread") }
     let from = try items.number("from", 0...Int.max) ?? 0
-    let html = try await desk.ask { engine -> HTML in
+    return try await page("thread", title: "Thread \(VisibleText.escaped(id))") { engine in
       var page = ThreadPage(id: id, from: from, most: Self.threadCallsAtOnce)
       try engine.thread(id) { call in page.add(call) }
-      return Templates.html("thread", page.data)
+      return page.data
     }
-    return Templates.frame(title: "Thread \(VisibleText.escaped(id))", section: "calls", html)
   }
 }
 

@@ -9,14 +9,10 @@ extension Pages {
     try items.check(known: ["id", "stalls"])
     guard let id = try items.one("id") else { throw WebError.field("id", "id names the trace") }
     let stalls = try items.one("stalls") ?? "500ms"
-    let least: Int64
-    do { least = try Durations.nanoseconds(stalls, flag: "stalls") } catch let error as TapeError {
-      throw WebError.field("stalls", error.description)
+    let least = try items.duration("stalls", usually: stalls) ?? 0
+    return try await page("trace", title: "Trace \(VisibleText.escaped(id))") { engine in
+      TracePage(report: try engine.trace(id, stallNs: least), stalls: stalls).data
     }
-    let html = try await desk.ask { engine in
-      Templates.html("trace", TracePage(report: try engine.trace(id, stallNs: least), stalls: stalls).data)
-    }
-    return Templates.frame(title: "Trace \(VisibleText.escaped(id))", section: "calls", html)
   }
 }
 

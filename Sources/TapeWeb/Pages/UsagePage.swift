@@ -55,10 +55,13 @@ extension Pages {
 
   func usage(_ request: WebRequest) async throws -> Response {
     let question = try UsageQuestion(request.query)
-    let html = try await desk.ask { engine -> HTML in
+    let (settled, range) = try await desk.ask { engine in
       let settled = try question.settled(engine)
-      let page = try UsagePage(engine, settled)
-      return Templates.html("usage", page.data)
+      return (settled, try UsagePage.range(engine, settled.filter))
+    }
+    let key = KeptPages.Key(path: "/usage", query: settled.items.text, filter: settled.filter)
+    let html = try await desk.page(key) {
+      Templates.html("usage", try await UsagePage(desk, settled, range).data)
     }
     return Templates.frame(title: "Usage", section: "usage", html)
   }
@@ -75,24 +78,37 @@ struct UsagePage {
   private let unpriced: [(name: String, calls: Int, why: String)]
   private let range: (from: Int64, to: Int64)?
 
-  init(_ engine: QueryEngine, _ question: Pages.UsageQuestion) throws {
+  /// - Parameter range: from the first call that is meant to the last.
+  init(_ desk: Desk, _ question: Pages.UsageQuestion, _ range: (from: Int64, to: Int64)?) async throws {
     self.question = question
-    range = try Self.range(engine, question.filter)
+    self.range = range
     let bucket = UsageSeries.bucket(range)
-    let time = try engine.usage(question.filter, by: [bucket], timeZone: question.zone, totals: true)
+    // Both at once: each may go over all calls.
+    async let overTime = desk.ask { engine in
+      try engine.usage(question.filter, by: [bucket], timeZone: question.zone, totals: true)
+    }
+    async let split = desk.ask { engine -> Split in
+      let answer = try engine.usage(question.filter, by: [question.dimension], timeZone: question.zone)
+      let rows = answer.rows.prefix(question.top).map { $0 }
+      let ids = question.dimension == .identity ? rows.compactMap { $0.at("group", "identity")?.string } : []
+      return Split(rows: rows, groups: answer.rows.count, names: try engine.identityNames(ids))
+    }
+    let time = try await overTime
     series = UsageSeries(
       rows: time.rows.dropLast().map { $0 }, bucket: bucket, range: range, zone: question.zone, items: question.items)
     totals = time.rows.last
     unpriced = time.unpricedModels
-    let split = try engine.usage(question.filter, by: [question.dimension], timeZone: question.zone)
-    groups = split.rows.count
-    rows = split.rows.prefix(question.top).map { $0 }
-    let ids = question.dimension == .identity ? rows.compactMap { $0.at("group", "identity")?.string } : []
-    names = try engine.identityNames(ids)
+    (rows, groups, names) = try await (split.rows, split.groups, split.names)
+  }
+
+  private struct Split: Sendable {
+    var rows: [JSONValue]
+    var groups: Int
+    var names: [String: String]
   }
 
   /// From the first call that is meant to the last.
-  private static func range(_ engine: QueryEngine, _ filter: CallFilter) throws -> (from: Int64, to: Int64)? {
+  static func range(_ engine: QueryEngine, _ filter: CallFilter) throws -> (from: Int64, to: Int64)? {
     if let from = filter.from, let to = filter.to { return (from, to) }
     var bounds = CallFilter()
     (bounds.from, bounds.to) = (filter.from, filter.to)

@@ -49,6 +49,14 @@ package struct QueryItems: Sendable, Equatable {
     return number
   }
 
+  /// A length of time such as `500ms`, in ns.
+  package func duration(_ name: String, usually: String?) throws -> Int64? {
+    guard let text = try one(name) ?? usually else { return nil }
+    do { return try Durations.nanoseconds(text, flag: name) } catch let error as TapeError {
+      throw WebError.field(name, error.description)
+    }
+  }
+
   /// `true`, `1`, `false` or `0`; false without it.
   package func flag(_ name: String) throws -> Bool {
     switch try one(name) {

@@ -9,19 +9,24 @@ final class StalledWrites: ChannelDuplexHandler, RemovableChannelHandler {
 
   private let patience: TimeAmount
   private var pending = 0
-  private var lastProgress = NIODeadline.now()
+  private var lastProgress: NIODeadline
   private var check: Scheduled<Void>?
 
-  init(patience: TimeAmount) { self.patience = patience }
+  /// - Parameter now: of the connection's event loop.
+  init(patience: TimeAmount, now: NIODeadline = .now()) {
+    self.patience = patience
+    lastProgress = now
+  }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     let written = promise ?? context.eventLoop.makePromise()
-    if pending == 0 { lastProgress = .now() }
+    if pending == 0 { lastProgress = context.eventLoop.now }
     pending += 1
-    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    let bound = NIOLoopBound((self, context.eventLoop), eventLoop: context.eventLoop)
     written.futureResult.whenComplete { _ in
-      bound.value.pending -= 1
-      bound.value.lastProgress = .now()
+      let (handler, loop) = bound.value
+      handler.pending -= 1
+      handler.lastProgress = loop.now
     }
     context.write(data, promise: written)
     schedule(context)
@@ -34,7 +39,7 @@ final class StalledWrites: ChannelDuplexHandler, RemovableChannelHandler {
       let (handler, context) = bound.value
       handler.check = nil
       guard handler.pending > 0 else { return }
-      if NIODeadline.now() - handler.lastProgress >= handler.patience {
+      if context.eventLoop.now - handler.lastProgress >= handler.patience {
         context.close(promise: nil)
       } else {
         handler.schedule(context)

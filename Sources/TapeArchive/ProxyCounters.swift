@@ -1,7 +1,7 @@
-package import TapeArchive
 package import TapeTypes
 
-/// What the proxy counts, for `/metrics` and `status`. A snapshot, taken without stopping the loop.
+/// What a recording proxy counts, for `/metrics`; here, so that pages need not know the proxy. A snapshot, taken without
+/// stopping the loop.
 package struct ProxyCounters: Sendable, Equatable {
   package var openConnections = 0
   /// Calls being taped now.
