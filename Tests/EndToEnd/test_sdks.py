@@ -3,6 +3,7 @@ dialects: what they put together is what `show` rebuilds."""
 
 import asyncio
 import json
+import urllib.request
 from decimal import Decimal
 
 import anthropic
@@ -42,6 +43,37 @@ def expect_no_tapedeck_headers(upstream):
     assert upstream.requests
     for request in upstream.requests:
         assert not [name for name, _ in request["headers"] if name.lower().startswith("x-tapedeck")]
+
+
+@pytest.mark.parametrize("path, play, body, api", [
+    ("/v2/deployments/stream", None, {"key": "text", "stream": True}, {"identity": {"id": "x"}, "thread": {"id": "y"}}),
+    ("/v1/chat/completions", "chat_text", {"model": "m", "stream": True}, {"user": "x", "metadata": {"thread_id": "y"}}),
+    ("/v1/responses", "responses_text", {"model": "m", "stream": True}, {"safety_identifier": "x", "conversation": {"id": "y"}}),
+    ("/v3/router/responses", "responses_of_a_router", {"model": "m", "stream": True}, {"user": "x", "conversation": "y"}),
+    ("/v1/messages", "anthropic_text", {"model": "m", "stream": True}, {"metadata": {"user_id": "x", "session_id": "y"}}),
+    ("/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", "gemini_text", {"contents": []}, None),
+    ("/api/generate", "unknown_text", {"q": 1}, {"user": "x", "metadata": {"conversation_id": "y"}}),
+])
+def test_who_asked_and_where_is_said_by_headers_or_by_the_api(tapedeck, upstream, path, play, body, api):
+    proxy = tapedeck.serve(upstream.url)
+
+    def ask(body, headers):
+        headers = {"Content-Type": "application/json", **({"X-Play": play} if play else {}), **headers}
+        answer = urllib.request.urlopen(urllib.request.Request(proxy.url + path, json.dumps(body).encode(), headers), timeout=20)
+        assert answer.read()
+        call = tapedeck.wait_for(lambda: (c := tapedeck.show(answer.headers["X-Tapedeck-Call"]))["state"] == "done" and c)
+        assert tapedeck.calls()[0]["thread_id"] == call["thread_id"]
+        assert tapedeck.calls()[0]["identity_id"] == call["identity_id"]
+        return call["identity_id"], call["thread_id"]
+
+    ours = {"x-tapedeck-identity": "ada", "X-TAPEDECK-THREAD": "harbour"}
+    assert ask(body, {}) == (None, None)
+    assert ask(body, ours) == ("ada", "harbour")
+    if api:
+        assert ask({**body, **api}, {}) == ("x", "y")
+        # orq's are the request's own words; what others have for it is less than what is said to tapedeck.
+        assert ask({**body, **api}, ours) == (("x", "y") if "deployments" in path else ("ada", "harbour"))
+    expect_no_tapedeck_headers(upstream)
 
 
 # Anthropic

@@ -4,10 +4,11 @@ import TapeJSON
 ///
 /// Source: <https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling#streaming-fc>.
 struct PartialArguments: Sendable, Equatable {
-  private enum Step: Sendable, Equatable {
-    case key(String)
+  /// Names by their bytes: Swift's strings are equal when they look the same.
+  private enum Step: Sendable, Hashable {
+    case key([UInt8])
     /// An element; as many as came, whatever numbers they have.
-    case index(String)
+    case index([UInt8])
   }
 
   private enum Value: Sendable, Equatable {
@@ -21,14 +22,14 @@ struct PartialArguments: Sendable, Equatable {
   }
 
   private var leaves: [Leaf] = []
-  private var places: [String: Int] = [:]
+  private var places: [[UInt8]: Int] = [:]
   /// Bytes of all pieces of texts.
   private(set) var count = 0
 
   /// One of `partialArgs`: a value, or a further piece of a text.
   mutating func add(_ part: JSONSlice, of cursor: JSONCursor) {
     guard let slice = cursor.text("jsonPath", of: part) else { return }
-    let path = cursor.string(slice)
+    let path = Array(cursor.string(slice).utf8)
     let place = places[path] ?? leaves.count
     if place == leaves.count {
       places[path] = place
@@ -63,20 +64,20 @@ struct PartialArguments: Sendable, Equatable {
   }
 
   /// `$.a.b[0]` and `$['a']`; what is no such path is a name.
-  private static func steps(_ path: String) -> [Step] {
-    var rest = path.utf8.first == 0x24 ? path.utf8.dropFirst() : path.utf8[...]
+  private static func steps(_ path: [UInt8]) -> [Step] {
+    var rest = path.first == 0x24 ? path.dropFirst() : path[...]
     var steps: [Step] = []
     while let first = rest.first {
       if first == 0x2E {
         let name = rest.dropFirst().prefix { $0 != 0x2E && $0 != 0x5B }
-        steps.append(.key(String(Substring(name))))
+        steps.append(.key(Array(name)))
         rest = rest[name.endIndex...]
       } else if first == 0x5B, let end = rest.firstIndex(of: 0x5D) {
-        let inside = rest[rest.index(after: rest.startIndex)..<end]
+        let inside = rest[(rest.startIndex + 1)..<end]
         let quote = inside.first == 0x27 || inside.first == 0x22 ? inside.first : nil
         let name = quote == nil || inside.last != quote || inside.count < 2 ? inside : inside.dropFirst().dropLast()
-        steps.append(quote == nil ? .index(String(Substring(name))) : .key(String(Substring(name))))
-        rest = rest[rest.index(after: end)...]
+        steps.append(quote == nil ? .index(Array(name)) : .key(Array(name)))
+        rest = rest[(end + 1)...]
       } else {
         return [.key(path)]
       }
@@ -88,9 +89,11 @@ struct PartialArguments: Sendable, Equatable {
   private final class Node {
     var value: JSONValue?
     private var children: [(step: Step, node: Node)] = []
+    private var places: [Step: Int] = [:]
 
     func child(_ step: Step) -> Node {
-      if let known = children.last(where: { $0.step == step }) { return known.node }
+      if let place = places[step] { return children[place].node }
+      places[step] = children.count
       children.append((step, Node()))
       return children[children.count - 1].node
     }
@@ -101,7 +104,7 @@ struct PartialArguments: Sendable, Equatable {
       return .object(
         children.map { child in
           switch child.step {
-          case .key(let name), .index(let name): .init(name, child.node.json)
+          case .key(let name), .index(let name): .init(String(decoding: name, as: UTF8.self), child.node.json)
           }
         })
     }
