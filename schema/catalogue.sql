@@ -17,7 +17,7 @@
 -- Money is not stored: prices are dated and applied when asked (`tapedeck usage`), so a price fix re-prices the past.
 
 PRAGMA application_id = 1413566532;  -- 'TAPD'
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- One row per call: one HTTP exchange, one telemetry span. Written when the call is first seen (state 'open') and
 -- again when it has ended; sealing changes only archive_file and archive_offset.
@@ -36,6 +36,9 @@ CREATE TABLE calls (
   traceparent TEXT,         -- W3C traceparent header as sent
   traceparent_trace_id TEXT, -- its trace id; `--trace` matches this too, as a call that failed early has no telemetry
   thread_id TEXT,           -- thread.id, else X-Tapedeck-Thread, else what the API has for it (schema/dialects.md)
+  -- Of a request that names no thread: the response that it goes on from. Its thread is that of the call that made the
+  -- response, or the response's id where there is no such call or that call has no other.
+  previous_response_id TEXT,
   thread_tags TEXT,         -- JSON array: thread.tags
   -- identity.id, else X-ORQ-IDENTITY-ID, X-ORQ-CONTACT-ID, X-Tapedeck-Identity, else what the API has for it
   identity_id TEXT,
@@ -136,6 +139,7 @@ CREATE INDEX calls_by_traceparent ON calls (traceparent_trace_id) WHERE tracepar
 CREATE INDEX calls_by_span ON calls (span_id) WHERE span_id IS NOT NULL;
 CREATE INDEX calls_by_response ON calls (response_id) WHERE response_id IS NOT NULL;
 CREATE INDEX calls_by_thread ON calls (thread_id, started_ns) WHERE thread_id IS NOT NULL;
+CREATE INDEX calls_by_previous ON calls (previous_response_id, thread_id) WHERE previous_response_id IS NOT NULL;
 CREATE INDEX calls_by_identity ON calls (identity_id, started_ns) WHERE identity_id IS NOT NULL;
 CREATE INDEX calls_by_email ON calls (identity_email COLLATE NOCASE, identity_id) WHERE identity_email IS NOT NULL;
 CREATE INDEX calls_by_deployment ON calls (deployment, started_ns) WHERE deployment IS NOT NULL;

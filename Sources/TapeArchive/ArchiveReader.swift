@@ -68,8 +68,24 @@ public struct ArchiveReader: Sendable {
       return try SegmentFile(store: store, name: location.file).call(at: location.offset, id: id)
     }
     guard let name = JournalFormat.parse(fileName: location.file) else { return nil }
-    return try SingleCall(store: store, writer: name.writer, id: id).read(
-      sequence: name.sequence, offset: location.offset)
+    let place = JournalCalls.Place(sequence: name.sequence, offset: location.offset)
+    return try JournalCalls(store: store, writer: name.writer).read([id: place])[id]
+  }
+
+  /// Those of several calls that lie in one journal, read in one pass. Others are to be asked for with `call(at:id:)`.
+  ///
+  /// - Parameters:
+  ///   - file: the journal's name; of another file none is read.
+  ///   - offsets: where the calls' open records lie.
+  /// - Throws: `TapeError` `.corrupt`, `.io`.
+  package func calls(inJournal file: String, at offsets: [CallID: Int]) throws -> [CallID: RecordedCall] {
+    guard let name = JournalFormat.parse(fileName: file) else { return [:] }
+    do {
+      return try JournalCalls(store: store, writer: name.writer).read(
+        offsets.mapValues { JournalCalls.Place(sequence: name.sequence, offset: $0) })
+    } catch let error as FileError {
+      throw ioError(error)
+    }
   }
 
   /// Every call that is read at little cost along with the one at `location`: those of its block, or those in the
@@ -153,7 +169,7 @@ public struct ArchiveReader: Sendable {
     let scan = WriterScan(store: store, writer: writer)
     let ends = try JournalEnds(store: store, writer: writer, sequences: sequences)
     for sequence in sequences {
-      _ = try scan.read(
+      try scan.read(
         sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: sequence != last || !isAlive,
         end: ends[sequence])
     }
@@ -190,54 +206,5 @@ public struct ArchiveReader: Sendable {
     } catch {
       throw ioError(error)
     }
-  }
-}
-
-/// Reads one call out of the journals of its writer, from its open record on.
-private struct SingleCall {
-  let store: Store
-  let writer: CallID
-  let id: CallID
-
-  func read(sequence first: Int, offset: Int) throws -> RecordedCall? {
-    let tape = WriterTape()
-    var builder = CallBuilder()
-    var number: Int?
-    var sequence = first
-    var isDone = false
-    let sequences = try JournalListing(store: store).writers[writer] ?? []
-    let ends = try JournalEnds(store: store, writer: writer, sequences: sequences.filter { $0 >= first })
-    while !isDone {
-      let name = JournalFormat.fileName(writer: writer, sequence: sequence)
-      guard let journal = try JournalFile(store: store, name: name, writer: writer, sequence: sequence) else { break }
-      let size = try journal.size()
-      journal.cursor.refresh(limit: min(size, ends[sequence] ?? size))
-      if sequence == first { journal.cursor.seek(offset) }
-      if try journal.isHeld() { journal.cursor.refresh(limit: try journal.cursor.committedEnd()) }
-      while !isDone {
-        guard case .record(let record) = try journal.cursor.next() else {
-          guard try journal.cursor.resync() else { break }
-          continue
-        }
-        var fields = record.fields
-        guard let kind = record.kind, kind != .journal, kind != .batch, let stated = fields.count() else { continue }
-        if number == nil {
-          guard kind == .open, fields.callID() == id else { return nil }
-          number = stated
-        }
-        guard stated == number else { continue }
-        _ = try tape.apply(record, file: name, sequence: sequence, hasPrevious: true) { event in
-          if case .ended = event { isDone = true }
-          builder.take(event)
-        }
-      }
-      sequence += 1
-    }
-    _ = try tape.loseAll { builder.take($0) }
-    guard var call = builder.call else { return nil }
-    if call.end == nil {
-      call.isLive = try JournalListing.isAlive(writer, last: max(first, sequence - 1), store: store)
-    }
-    return call
   }
 }

@@ -1,6 +1,12 @@
 package import Logging
 package import TapeTypes
 
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
 /// What a seal did.
 package struct SealReport: Sendable, Equatable {
   /// Names of the segments that were made.
@@ -18,6 +24,8 @@ package struct SealReport: Sendable, Equatable {
   /// Bytes of requests and responses that were sealed.
   package var rawBytes = 0
   package var segmentBytes = 0
+  /// It was told to stop: what was not sealed by then is in journals, for the next seal.
+  package var wasStopped = false
 
   package init() {}
 }
@@ -32,42 +40,61 @@ package struct Sealer {
   private let log: Logger
   let keeper: UsageKeeper?
   let clock: any TapeClock
-  /// Journals are scanned in groups of about so many bytes, which bounds the memory that a seal takes.
-  private static let groupBytes = 512 << 20
+  private let shouldStop: (@Sendable () -> Bool)?
 
-  /// - Parameter keeper: makes what a tombstone keeps where an erasure asked for that. Without one, such calls stay in
-  ///   their journals until someone seals who has one.
+  /// - Parameters:
+  ///   - keeper: makes what a tombstone keeps where an erasure asked for that. Without one, such calls stay in their
+  ///     journals until someone seals who has one.
+  ///   - shouldStop: asked all the time; once it says so, the segment at work is given up, and what is not sealed stays
+  ///     in its journals.
   package init(
-    store: Store, level: Int = 9, log: Logger, clock: any TapeClock = SystemClock(), keeper: UsageKeeper? = nil
+    store: Store, level: Int = 9, log: Logger, clock: any TapeClock = SystemClock(), keeper: UsageKeeper? = nil,
+    until shouldStop: (@Sendable () -> Bool)? = nil
   ) {
     self.store = store
     self.level = level
     self.log = log
     self.clock = clock
     self.keeper = keeper
+    self.shouldStop = shouldStop
   }
 
   /// Seals what has ended, and goes on with erasures that were asked for. Waits for another seal to end.
   ///
   /// - Throws: `TapeError` `.locked`, `.readOnly`, `.io`, `.corrupt`.
   package func seal() throws -> SealReport {
-    guard let lock = try store.lock(wait: true) else {
-      throw TapeError(.locked, "another process seals, repacks or erases in \(store.path); try again when it is done")
+    guard let lock = try lock() else {
+      var report = SealReport()
+      report.wasStopped = true
+      return report
     }
     defer { lock.release() }
     return try Self.wrapping(store) {
       let erasures = try ErasureList(store)
       let report = try seal(Erasing(list: erasures, nowNs: clock.wallNs(), keeper: keeper))
-      guard !erasures.inArchive.isEmpty else { return report }
+      guard !erasures.inArchive.isEmpty, !report.wasStopped else { return report }
       var pass = ErasurePass(store: store, sealer: self, list: erasures, log: log)
       try pass.finish(after: report, isFirst: false)
       return report
     }
   }
 
+  /// nil if it was told to stop before the store was free.
+  private func lock() throws -> StoreLock? {
+    if let shouldStop {
+      while !shouldStop() {
+        if let lock = try store.lock(wait: false) { return lock }
+        usleep(50_000)
+      }
+      return nil
+    }
+    if let lock = try store.lock(wait: true) { return lock }
+    throw TapeError(.locked, "another process seals, repacks or erases in \(store.path); try again when it is done")
+  }
+
   /// The same, by who holds the store's lock.
   func seal(_ erasing: Erasing) throws -> SealReport {
-    var run = SealRun(store: store, level: level, log: log, groupBytes: Self.groupBytes, erasing: erasing)
+    var run = SealRun(store: store, level: level, log: log, erasing: erasing, shouldStop: shouldStop ?? { false })
     try store.removeLeftovers(log: log)
     let journals = try JournalListing(store: store)
     for (writer, sequences) in journals.writers.sorted(by: { $0.key < $1.key }) {

@@ -10,6 +10,7 @@ package struct CallRow: Sendable, Equatable {
   package var traceparent: String?
   package var traceparentTraceID: String?
   package var threadID: String?
+  package var previousResponseID: String?
   package var threadTags: String?
   package var identityID: String?
   package var identityName: String?
@@ -111,6 +112,7 @@ package struct CallRow: Sendable, Equatable {
     visitor.visit("traceparent", &traceparent)
     visitor.visit("traceparent_trace_id", &traceparentTraceID)
     visitor.visit("thread_id", &threadID)
+    visitor.visit("previous_response_id", &previousResponseID)
     visitor.visit("thread_tags", &threadTags)
     visitor.visit("identity_id", &identityID)
     visitor.visit("identity_name", &identityName)

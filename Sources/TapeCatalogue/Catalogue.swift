@@ -6,7 +6,7 @@ package enum Catalogue {
   /// Name of the file within a store that the one writer of the catalogue locks.
   package static let lockName = "catalogue.lock"
   /// `PRAGMA user_version` of catalogues that this program reads and writes.
-  package static let version = 4
+  package static let version = 5
   /// `PRAGMA application_id`: "TAPD".
   package static let applicationID = 0x5441_5044
 

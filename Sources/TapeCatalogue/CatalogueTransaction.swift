@@ -22,6 +22,7 @@ package struct CatalogueTransaction {
   package func upsert(_ row: CallRow, id: CallID, content: CallContent?) throws {
     var row = row
     row.callID = id.description
+    try nameThread(of: &row)
     // Not INSERT OR REPLACE: SQLite then keeps a copy of every page that it touches.
     if let known = try known(row.callID) {
       row.callKey = known.callKey
@@ -33,6 +34,7 @@ package struct CatalogueTransaction {
     }
     if let content { try insertBelongings(of: row.callKey, content) }
     try loosenUsage(of: row.callKey)
+    try joinThreads(of: row)
   }
 
   /// Only the place in the archive has changed.
@@ -169,9 +171,11 @@ extension CatalogueTransaction {
 
   /// Removes a row and all that belongs to it.
   private func removeCall(_ key: Int64) throws {
+    let link = try chainLink(of: key)
     try removeBelongings(of: key)
     try removeUsage(of: key)
     try execute("DELETE FROM calls WHERE call_key = ?", [.integer(key)])
+    try partThreads(link)
   }
 }
 

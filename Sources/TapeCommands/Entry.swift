@@ -41,8 +41,15 @@ package enum Entry {
     holdStandardDescriptors()
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
-    try checkNames(CommandLine.arguments.dropFirst(), of: root)
-    return try root.parseAsRoot()
+    let words = CommandLine.arguments.dropFirst()
+    // A command that is read by itself is read in half the time. Only the whole tree has the right words for what is
+    // wrong, and for help.
+    if let (named, options) = try named(by: words, in: root), let command = try? named.parseAsRoot(Array(options)),
+      type(of: command) == named
+    {
+      return command
+    }
+    return try root.parseAsRoot(Array(words))
   }
 
   private static func end(_ root: any ParsableCommand.Type, with error: any Error) -> Never {
@@ -68,13 +75,18 @@ extension Entry {
     }
   }
 
+  /// The command without commands of its own that words begin with, and the words behind its name.
+  ///
   /// - Throws: `TapeError` `.usage` for a word in the place of a command that is none, naming the one that is near.
-  private static func checkNames(_ words: ArraySlice<String>, of root: any ParsableCommand.Type) throws {
+  private static func named(
+    by words: ArraySlice<String>, in root: any ParsableCommand.Type
+  ) throws -> (any ParsableCommand.Type, ArraySlice<String>)? {
     var command = root
     var path = "tapedeck"
-    for word in words {
+    for (index, word) in zip(words.indices, words) {
       let commands = command.configuration.subcommands
-      guard !commands.isEmpty, !word.hasPrefix("-"), word != "help" else { return }
+      if commands.isEmpty { return (command, words[index...]) }
+      guard !word.hasPrefix("-"), word != "help" else { return nil }
       guard let next = commands.first(where: { $0.configuration.commandName == word }) else {
         let names = commands.compactMap { $0.configuration.commandName }
         let near = Spelling.nearest(to: word, among: names).map { "did you mean \($0)?" } ?? "see \(path) --help"
@@ -83,6 +95,17 @@ extension Entry {
       command = next
       path += " \(word)"
     }
+    return command.configuration.subcommands.isEmpty ? (command, []) : nil
+  }
+}
+
+extension CommandConfiguration {
+  /// For a command that `Entry` reads by itself, and quickly: under the name of another one the library does not look for
+  /// an option that makes completions first, which only the root command has. Help is made by the root, and is the same.
+  var underRoot: CommandConfiguration {
+    var configuration = self
+    configuration._superCommandName = "tapedeck"
+    return configuration
   }
 }
 

@@ -13,6 +13,7 @@ import TapeTypes
 struct APINames {
   private(set) var identity: String?
   private(set) var thread: String?
+  private(set) var previousResponse: String?
   private(set) var model: String?
   /// Vertex AI's `labels`, which are what others call metadata.
   private(set) var labels: JSONValue?
@@ -30,6 +31,7 @@ struct APINames {
         RequestFacts.text(body["safety_identifier"]) ?? RequestFacts.text(body["user"])
         ?? RequestFacts.text(metadata?["user_id"])
       thread = RequestFacts.text(body["conversation"]?["id"]) ?? RequestFacts.text(body["conversation"])
+      previousResponse = RequestFacts.text(body["previous_response_id"])
     }
     thread =
       thread

@@ -32,9 +32,11 @@ extension ChatGrammar {
     switch name {
     case "content", "reasoning", "reasoning_content", "refusal": return names.count == 1 ? .joined : .each
     case "reasoning_signature", "redacted_reasoning": return names.count == 1 ? .joinedOnce : .each
+    case "function_call": return names.dropFirst() == ["arguments"] ? .joined : .each
     case "tool_calls":
       let inner = Array(names.dropFirst())
-      return inner.count == 3 && isNumber(inner[0]) && inner[1...] == ["function", "arguments"] ? .joined : .each
+      guard inner.count == 3, isNumber(inner[0]) else { return .each }
+      return inner[1...] == ["function", "arguments"] || inner[1...] == ["custom", "input"] ? .joined : .each
     default: return .each
     }
   }

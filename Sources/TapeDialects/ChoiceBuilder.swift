@@ -25,7 +25,9 @@ struct ChoiceBuilder: Sendable, Equatable {
   var textBytes: Int {
     var bytes = content.count + refusal.count + (reasoning?.count ?? 0) + reasoningSignature.count
     bytes += redactedReasoning.count
-    for call in tools.calls { bytes += call.arguments.count + call.thoughtSignature.count }
+    for call in tools.calls {
+      bytes += call.arguments.count + call.thoughtSignature.count + (call.partial?.count ?? 0)
+    }
     return bytes
   }
 

@@ -96,6 +96,15 @@ extension JSONCursor {
     try? inner.members { (key, value) throws(JSONError) in body(key, value) }
   }
 
+  /// The members but for those of these names: what no rule reads.
+  func eachMember(
+    of slice: JSONSlice, but read: [StaticString], _ body: (_ key: JSONSlice, _ value: JSONSlice) -> Void
+  ) {
+    eachMember(of: slice) { key, value in
+      if !read.contains(where: { matches(key, $0) }) { body(key, value) }
+    }
+  }
+
   /// Nothing happens if it is no array.
   func eachElement(of slice: JSONSlice, _ body: (_ index: Int, _ value: JSONSlice) -> Void) {
     guard slice.kind == .array else { return }

@@ -19,6 +19,8 @@ struct MessageReader {
     var role: JSONSlice?
     var content: JSONSlice?
     var toolCalls: JSONSlice?
+    /// What there was before `tool_calls`: one call at the most.
+    var functionCall: JSONSlice?
     var url: JSONSlice?
     var reasoning: JSONSlice?
     var reasoningSignature: JSONSlice?
@@ -33,6 +35,7 @@ struct MessageReader {
       case "type": type = value
       case "role": role = value
       case "tool_calls": toolCalls = value
+      case "function_call": functionCall = value
       case "url": url = value
       // OpenAI-compatible providers say reasoning_content.
       case "reasoning", "reasoning_content": reasoning = value
@@ -62,6 +65,7 @@ struct MessageReader {
     mergeTexts(members, into: &builder)
     if let content = members.content { try merge(content: content, into: &builder) }
     if let calls = members.toolCalls { try merge(toolCalls: calls, into: &builder) }
+    if let call = members.functionCall { try merge(functionCall: call, into: &builder) }
     if members.hasOther { try keepOther(of: message, in: &builder) }
   }
 
@@ -136,12 +140,14 @@ struct MessageReader {
   private func merge(part: JSONSlice, into builder: inout GenerationBuilder) throws(JSONError) {
     var inner = JSONCursor(cursor.bytes, at: part)
     var text: JSONSlice?
+    var thinking: JSONSlice?
     var image: JSONSlice?
     var refusal: JSONSlice?
     try inner.members { (key, value) throws(JSONError) in
       cursor.withName(key) { name in
         switch name {
         case "text": text = value
+        case "thinking": thinking = value
         case "image_url": image = value
         case "refusal": refusal = value
         default: break
@@ -151,6 +157,14 @@ struct MessageReader {
     if let text, text.kind == .string {
       builder.append(text, of: cursor, to: .content(choice: place))
       builder.noteContent(frame: frame)
+    }
+    // Mistral's: a list of texts.
+    if let thinking {
+      cursor.eachElement(of: thinking) { _, part in
+        guard let text = cursor.text("text", of: part) else { return }
+        builder.append(text, of: cursor, to: .reasoning(choice: place))
+        builder.noteContent(frame: frame)
+      }
     }
     if let refusal, refusal.kind == .string {
       builder.append(refusal, of: cursor, to: .refusal(choice: place))
@@ -174,6 +188,15 @@ struct MessageReader {
     }
   }
 
+  private func merge(functionCall call: JSONSlice, into builder: inout GenerationBuilder) throws(JSONError) {
+    if call.isNull { return }
+    guard call.kind == .object else { return builder.extra.set(scope, "function_call", call, of: cursor) }
+    let tool = builder.choices.builders[place].tools.place(index: nil, id: nil, position: 0)
+    let number = builder.choices.builders[place].tools.calls[tool].index
+    try merge(function: call, call: tool, number: number, into: &builder)
+    builder.noteContent(frame: frame)
+  }
+
   private func merge(
     fragment: JSONSlice, position: Int, into builder: inout GenerationBuilder
   ) throws(JSONError) {
@@ -187,7 +210,8 @@ struct MessageReader {
         case "index": index = value
         case "id" where value.kind == .string: id = value
         case "type" where value.kind == .string: type = value
-        case "function" where value.kind == .object: function = value
+        // A tool of the caller's own grammar has its name and input here.
+        case "function" where value.kind == .object, "custom" where value.kind == .object: function = value
         case "thought_signature" where value.kind == .string: signature = value
         default: other.append((key, value))
         }
@@ -220,7 +244,7 @@ struct MessageReader {
       let isKnown = cursor.withName(key) { keyName in
         switch keyName {
         case "name" where value.kind == .string: name = value
-        case "arguments": arguments = value
+        case "arguments", "input": arguments = value
         case "thought_signature" where value.kind == .string: signature = value
         default: return false
         }

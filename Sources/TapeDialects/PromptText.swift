@@ -55,9 +55,10 @@ struct PromptText {
     case .object: if let content = message["content"] { add(part: content) }
     default: break
     }
-    for call in message["tool_calls"]?.array ?? [] {
-      add(call["function"]?["name"]?.string)
-      add(call["function"]?["arguments"]?.string)
+    let calls = (message["tool_calls"]?.array ?? []).map { $0["function"] ?? $0["custom"] } + [message["function_call"]]
+    for call in calls {
+      add(call?["name"]?.string)
+      add(call?["arguments"]?.string ?? call?["input"]?.string)
     }
     for key in ["refusal", "reasoning", "output", "arguments"] { add(message[key]?.string) }
     // Items of the Responses API: tool calls, and results in parts.

@@ -20,6 +20,8 @@ package struct RequestFacts: Sendable, Equatable {
   /// Body `thread`, else the header `X-Tapedeck-Thread`, else what the API has for it, see `APINames`.
   package var threadID: String?
   package var threadTags: [String] = []
+  /// The response that the request goes on from: its messages are not sent again.
+  package var previousResponseID: String?
   /// Body `identity`, else the header `X-ORQ-IDENTITY-ID`, else `X-ORQ-CONTACT-ID`, else `X-Tapedeck-Identity`, else
   /// what the API has for it, see `APINames`.
   package var identity: Identity?
@@ -50,6 +52,7 @@ package struct RequestFacts: Sendable, Equatable {
     let names = APINames(open, body)
     identity = RequestFacts.identity(body: body, headers: open.headers) ?? names.identity.map { Identity(id: $0) }
     threadID = threadID ?? RequestFacts.text(open.headers.first("x-tapedeck-thread")) ?? names.thread
+    previousResponseID = names.previousResponse
     model = model ?? names.model
     metadata = metadata ?? names.labels
     traceparent = open.headers.first("traceparent")

@@ -183,6 +183,7 @@ private struct MessageList {
     for (index, call) in (item["tool_calls"]?.array ?? []).enumerated() {
       message.toolCalls.append(read(call: call, index))
     }
+    if let call = item["function_call"], call.members != nil { message.toolCalls.append(read(call: call, 0)) }
     return message
   }
 
@@ -227,8 +228,9 @@ private struct MessageList {
     var read = ToolCall(index: index)
     read.id = call["id"]?.string
     read.type = call["type"]?.string
-    read.name = call["function"]?["name"]?.string ?? call["name"]?.string
-    read.arguments = plain(call["function"]?["arguments"] ?? call["arguments"])
+    let tool = call["function"] ?? call["custom"] ?? call
+    read.name = tool["name"]?.string
+    read.arguments = plain(tool["arguments"] ?? tool["input"])
     return read
   }
 

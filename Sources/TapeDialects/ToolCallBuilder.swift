@@ -10,6 +10,8 @@ struct ToolCallBuilder: Sendable, Equatable {
   @ByteExact var name: String?
   /// Raw text: JSON only when all of it has come, if then.
   var arguments = WTF8Text()
+  /// Arguments that come value by value.
+  var partial: PartialArguments?
   var thoughtSignature = SignatureText()
 
   init(index: Int, hasIndex: Bool) {
@@ -22,7 +24,7 @@ struct ToolCallBuilder: Sendable, Equatable {
     call.id = id
     call.type = type
     call.name = name
-    call.arguments = arguments.string(from: 0, limit: limit)
+    call.arguments = partial.map { $0.string(limit: limit) } ?? arguments.string(from: 0, limit: limit)
     call.thoughtSignature = thoughtSignature.string(limit: limit)
     return call
   }

@@ -54,6 +54,7 @@ struct CallSummary {
     row.traceparent = facts.traceparent
     row.traceparentTraceID = facts.traceID
     row.threadID = facts.threadID
+    if facts.threadID == nil { row.previousResponseID = facts.previousResponseID }
     row.threadTags = Self.json(facts.threadTags)
     row.deployment = facts.deployment
     row.metadata = Self.json(facts.metadata)

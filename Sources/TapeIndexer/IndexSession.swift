@@ -54,9 +54,11 @@ final class IndexSession {
   }
 
   /// Brings the catalogue to what the archive is now, open calls included.
-  func catchUp(_ onProgress: (IndexProgress) -> Void) throws {
+  ///
+  /// - Parameter shouldLeave: asked all the time; once it says so, the rest is for another session.
+  func catchUp(leavingWhen shouldLeave: () -> Bool = { false }, _ onProgress: (IndexProgress) -> Void) throws {
     // While this goes on a journal may be sealed: then its calls lie in a segment that the listing did not have.
-    while try pass(refreshAll: true, onProgress) {}
+    while try !shouldLeave() && pass(refreshAll: true, leavingWhen: shouldLeave, onProgress) {}
     report.refused = try writer.transaction { try $0.damage(saying: Damage.newerVersion) }.map {
       "\($0.file) is not in the catalogue: \($0.message)"
     }
@@ -74,9 +76,12 @@ final class IndexSession {
 
   /// One look at the archive for what is new.
   ///
+  /// - Parameter shouldLeave: asked before each segment; once it says so, what was not taken in yet is left.
   /// - Returns: true if files came or went meanwhile, so that another look is due at once.
   @discardableResult
-  func pass(refreshAll: Bool, _ onProgress: (IndexProgress) -> Void) throws -> Bool {
+  func pass(
+    refreshAll: Bool, leavingWhen shouldLeave: () -> Bool = { false }, _ onProgress: (IndexProgress) -> Void
+  ) throws -> Bool {
     if sources == nil { sources = try firstSources() }
     let files = try listing(remembering: true)
     if !hasPolled { try forgetOtherBoots(files) }
@@ -85,6 +90,8 @@ final class IndexSession {
     progress.totalBytes = files.reduce(0) { $0 + max(0, $1.bytes) }
     progress.doneBytes = 0
     for file in files where file.kind == .segment {
+      // Journals that went stay in the catalogue, as their calls may be in a segment that was not looked at.
+      if shouldLeave() { return true }
       if before[file.name] ?? -1 < 0 {
         if clock.monotonicNs() >= askAgainNs[file.name] ?? .min { try indexSegment(file) }
       } else if let modified = file.modifiedNs, modified != sourceTimes[file.name] {

@@ -19,10 +19,14 @@ package struct Indexer: Sendable {
   var patienceMs = 30_000
   /// How often a follower looks.
   var pollMs = 100
+  private let shouldLeave: @Sendable () -> Bool
 
-  package init(store: Store, log: Logger) {
+  /// - Parameter shouldLeave: asked all the time when an update or the end of following has much to do; once it says so,
+  ///   the rest is left to the next run.
+  package init(store: Store, log: Logger, leavingWhen shouldLeave: @escaping @Sendable () -> Bool = { false }) {
     self.store = store
     self.log = log
+    self.shouldLeave = shouldLeave
   }
 
   private var lockPath: String { store.path + "/" + Catalogue.lockName }
@@ -44,7 +48,7 @@ package struct Indexer: Sendable {
   }
 
   /// Indexes what is new and then what comes, within a fraction of a second, until `shouldStop` says so; then once
-  /// more, so that nothing recorded before the stop is missing.
+  /// more, so that nothing recorded before the stop is missing, as far as there is time for it.
   ///
   /// While another process follows the archive, this one waits to take over. A failure (disk full, say) is logged and
   /// tried again; the archive keeps what the catalogue has not.
@@ -63,11 +67,11 @@ package struct Indexer: Sendable {
           following = now
           try scrubbing.look()
           if stopping {
-            try now.session.catchUp { _ in }
+            try now.session.catchUp(leavingWhen: shouldLeave) { _ in }
             try scrubbing.clean(now.writer, waiting: false)
             return try now.writer.close()
           }
-          while try now.session.pass(refreshAll: false, { _ in }), !shouldStop() {}
+          while try now.session.pass(refreshAll: false, leavingWhen: shouldLeave, { _ in }), !shouldStop() {}
           try scrubbing.clean(now.writer, waiting: false)
           failures = 0
         } catch let error as TapeError where error.code == .catalogueStale && following == nil {
@@ -120,7 +124,7 @@ package struct Indexer: Sendable {
     try scrubbing.look()
     let writer = try CatalogueWriter(path: store.cataloguePath)
     let session = IndexSession(store: store, writer: writer, log: log)
-    try session.catchUp(progress)
+    try session.catchUp(leavingWhen: shouldLeave, progress)
     try scrubbing.clean(writer, waiting: true)
     try writer.close()
     return session.report
@@ -149,11 +153,12 @@ package struct Indexer: Sendable {
     for suffix in ["", "-wal", "-shm", "-journal"] { unlink(scratchPath + suffix) }
   }
 
-  /// The lock; nil if a follower has it, which does the work.
+  /// The lock; nil if a follower has it, which does the work, or it is time to leave.
   private func acquire(rebuild: Bool) throws -> CatalogueLock? {
     var waited = 0
     while true {
       if let lock = try CatalogueLock.attempt(path: lockPath, purpose: .run) { return lock }
+      if shouldLeave() { return nil }
       let holder = CatalogueLock.holder(path: lockPath)
       if let holder, holder.purpose == .follow {
         guard rebuild else { return nil }
@@ -182,7 +187,7 @@ package struct Indexer: Sendable {
     report.leftTo = CatalogueLock.holder(path: lockPath)?.process ?? 0
     let wanted = try SourceFile.list(store)
     for _ in 0..<60 {
-      if (try? isIndexed(wanted)) == true { break }
+      if shouldLeave() || (try? isIndexed(wanted)) == true { break }
       pause(milliseconds: 50)
     }
     return report

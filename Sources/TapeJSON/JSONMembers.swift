@@ -108,9 +108,15 @@ package struct JSONText: JSONMembers {
 
   package mutating func strings(_ key: JSONKey, _ values: [String]) {
     begin(key)
-    var text: [UInt8] = []
-    JSONValue.array(values.map { .string($0) }).write(into: &text, indent: indent)
-    text.withUnsafeBufferPointer { put($0) }
+    if values.isEmpty { return put("[]") }
+    put(0x5B)
+    for (place, value) in values.enumerated() {
+      if place > 0 { put(0x2C) }
+      newline(indent.map { $0 + 1 })
+      put(quoted: value)
+    }
+    newline(indent)
+    put(0x5D)
   }
 
   package mutating func object(_ key: JSONKey, _ members: (inout JSONText) -> Void) {
@@ -125,18 +131,16 @@ package struct JSONText: JSONMembers {
   }
 
   private mutating func begin(_ key: JSONKey) {
-    if !isFirst { put(0x2C) }
-    isFirst = false
-    newline(indent)
-    switch key {
-    case .fixed(let text):
-      put(0x22)
-      put(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-      put(0x22)
-    case .named(let text): put(quoted: text)
+    if case .fixed(let text) = key {
+      memory.append(key: text, isFirst: isFirst, indent: indent)
+    } else {
+      if !isFirst { put(0x2C) }
+      newline(indent)
+      if case .named(let text) = key { put(quoted: text) }
+      put(0x3A)
+      if indent != nil { put(0x20) }
     }
-    put(0x3A)
-    if indent != nil { put(0x20) }
+    isFirst = false
   }
 
   private mutating func close(_ bracket: UInt8) {
@@ -144,13 +148,8 @@ package struct JSONText: JSONMembers {
     put(bracket)
   }
 
-  private mutating func newline(_ depth: Int?) {
-    guard let depth else { return }
-    put(0x0A)
-    for _ in 0..<depth {
-      put(0x20)
-      put(0x20)
-    }
+  private func newline(_ depth: Int?) {
+    if let depth { memory.append(lineAt: depth) }
   }
 
   private func put(_ byte: UInt8) { memory.append(byte) }
@@ -212,39 +211,78 @@ private final class TextMemory {
     count += more.count
   }
 
+  /// The name of a member, with all that goes around it.
+  func append(key: StaticString, isFirst: Bool, indent: Int?) {
+    let length = key.utf8CodeUnitCount
+    if !isFirst { append(0x2C) }
+    if let indent { append(lineAt: indent) }
+    makeRoom(for: length + 4)
+    guard let end = bytes.baseAddress.map({ $0 + count }) else { return }
+    end.pointee = 0x22
+    (end + 1).initialize(from: key.utf8Start, count: length)
+    (end + length + 1).pointee = 0x22
+    (end + length + 2).pointee = 0x3A
+    if indent != nil { (end + length + 3).pointee = 0x20 }
+    count += length + (indent == nil ? 3 : 4)
+  }
+
+  /// The beginning of a line that is so deep.
+  func append(lineAt depth: Int) {
+    makeRoom(for: 1 + 2 * depth)
+    bytes[count] = 0x0A
+    for place in (count + 1)..<(count + 1 + 2 * depth) { bytes[place] = 0x20 }
+    count += 1 + 2 * depth
+  }
+
   func append(digitsOf number: UInt) {
-    var (digits, rest) = (1, number)
-    while rest >= 10 {
-      digits += 1
-      rest /= 10
-    }
+    let digits = Self.digits(of: number)
     makeRoom(for: digits)
-    rest = number
-    for place in stride(from: count + digits - 1, through: count, by: -1) {
+    _ = write(number, digits: digits, at: count)
+    count += digits
+  }
+
+  private static func digits(of number: UInt) -> Int {
+    var (digits, limit) = (1, 10 as UInt)
+    // No number has more than 20, and there is no larger power of ten.
+    while digits < 20, number >= limit {
+      digits += 1
+      limit = limit &* 10
+    }
+    return digits
+  }
+
+  /// Writes the last digits of a number.
+  ///
+  /// - Returns: what is left of it.
+  private func write(_ number: UInt, digits: Int, at start: Int) -> UInt {
+    var (rest, place) = (number, start + digits)
+    while place > start {
+      place -= 1
       bytes[place] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
     }
-    count += digits
+    return rest
   }
 
   /// `digits` × 10^-`places`, without the zeros at its end.
   func append(decimal digits: UInt, places: Int) {
-    var (digits, places, power) = (digits, places, 1 as UInt)
-    while places > 0, digits % 10 == 0 {
-      digits /= 10
+    var (number, places) = (digits, places)
+    // Most sums have few of the places that there are.
+    while places >= 6, number % 1_000_000 == 0 {
+      number /= 1_000_000
+      places -= 6
+    }
+    while places > 0, number % 10 == 0 {
+      number /= 10
       places -= 1
     }
-    for _ in 0..<places { power *= 10 }
-    append(digitsOf: digits / power)
-    guard places > 0 else { return }
-    append(0x2E)
-    makeRoom(for: places)
-    var rest = digits % power
-    for place in stride(from: count + places - 1, through: count, by: -1) {
-      bytes[place] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
-      rest /= 10
-    }
-    count += places
+    guard places > 0 else { return append(digitsOf: number) }
+    let whole = max(1, Self.digits(of: number) - places)
+    makeRoom(for: whole + 1 + places)
+    let rest = write(number, digits: places, at: count + whole + 1)
+    bytes[count + whole] = 0x2E
+    _ = write(rest, digits: whole, at: count)
+    count += whole + 1 + places
   }
 
   private func makeRoom(for more: Int) {

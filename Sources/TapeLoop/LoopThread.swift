@@ -1,3 +1,4 @@
+import CTapeShims
 import TapeTypes
 
 #if canImport(Glibc)
@@ -9,12 +10,17 @@ import TapeTypes
 /// A thread with one job. Loops block, so they stay out of Swift's cooperative pool.
 package final class LoopThread: Sendable {
   private let finished = Signal()
+  /// The least that Linux gives: what a turn takes is far less, and others that work at length must not hold it up.
+  private static let sliceNs: UInt64 = 100_000
 
   /// - Throws: `TapeError` if the system gives no thread.
   package init(_ job: @escaping @Sendable () -> Void) throws {
     let box = Unmanaged.passRetained(
       Job { [finished] in
         Self.blockBrokenPipes()
+        #if os(Linux)
+          tape_prefer_short_turns(Self.sliceNs)
+        #endif
         job()
         finished.raise()
       })

@@ -6,8 +6,12 @@ internal import TapeTypes
 /// and a call is a few multiplications. The sums are exact, and the same to the digit as those of single calls.
 package struct PriceClasses {
   private let table: PriceTable
-  private var models: [Model] = []
+  /// What models lead to, and when that changes.
+  private var searches: [PriceSearch] = []
+  private var schedules: [PriceSchedule] = []
   package private(set) var classes: [PriceClass] = []
+  /// The model of each class.
+  package private(set) var models: [Int] = []
   /// Why calls of a class have no cost; nil if they have one.
   private var problems: [Unpriced?] = []
   /// The classes by their model with the parts of their usage, and by their place among its prices.
@@ -17,38 +21,52 @@ package struct PriceClasses {
 
   package init(_ table: PriceTable) { self.table = table }
 
-  private struct Model {
-    var search: PriceSearch
-    var schedule: PriceSchedule
-  }
-
   private var names = NameBits()
 
-  /// The number of a provider's model, for `add`.
+  /// The number of a provider's model, for `sort`.
   package mutating func model(provider: String?, model: String?) -> Int {
     let search = table.find(provider: provider, model: model)
-    models.append(Model(search: search, schedule: PriceSchedule(search)))
-    return models.count - 1
+    searches.append(search)
+    schedules.append(PriceSchedule(search))
+    return searches.count - 1
   }
 
-  /// The class of a call, and what of its usage is billed.
+  /// Finds the classes of calls.
   ///
-  /// - Parameter model: as `model(provider:model:)` numbered it.
-  /// - Returns: nil for a usage that is impossible or not whole.
+  /// - Parameters:
+  ///   - calls: where they stand in the columns.
+  ///   - models: for each place in the columns, the model as `model(provider:model:)` numbered it.
+  ///   - sorted: one for each of the calls. Those that are `unsorted` get their class, numbered from `first` on.
+  ///   - impossible: what those become whose usage is impossible or not whole.
   package mutating func sort(
-    _ call: Int, of columns: UsageColumnPointers, model: Int
-  ) -> (number: Int, usage: BillableUsage)? {
-    guard let usage = columns.usage(call) else { return nil }
-    let at = Int64(columns.started[call])
-    let place = models[model].schedule.place(prompt: usage.prompt, atNs: at)
+    _ calls: [Int], of columns: UsageColumnPointers, models: [Int], into sorted: inout [ClassedUsage],
+    from first: Int, impossible: Int
+  ) {
+    sorted.withUnsafeMutableBufferPointer { sorted in
+      for (place, call) in calls.enumerated() where sorted[place].number == ClassedUsage.unsorted {
+        if let usage = columns.usage(call) {
+          sorted[place] = ClassedUsage(
+            number: first + number(of: usage, model: models[call], atNs: Int64(columns.started[call])), usage: usage)
+        } else {
+          sorted[place].number = impossible
+        }
+      }
+    }
+  }
+
+  private mutating func number(of usage: BillableUsage, model: Int, atNs time: Int64) -> Int {
+    let place = schedules[model].isPlain ? 0 : schedules[model].place(prompt: usage.prompt, atNs: time)
     let key = model << 5 | usage.parts
-    if place == 0, key < plainNumbers.count, plainNumbers[key] >= 0 { return (Int(plainNumbers[key]), usage) }
+    if place == 0, key < plainNumbers.count, plainNumbers[key] >= 0 { return Int(plainNumbers[key]) }
     let number = numbers.number(key, place)
     // Of the first 2048 models: names of models are recorded, and there may be any number of them.
     if place == 0, key < 1 << 16 { keepPlain(number, key) }
     // One call of it stands for all, as far as dates and sizes decide.
-    if number == classes.count { addClass(usage, models[model].search, at) }
-    return (number, usage)
+    if number == classes.count {
+      models.append(model)
+      addClass(usage, searches[model], time)
+    }
+    return number
   }
 
   private mutating func keepPlain(_ number: Int, _ key: Int) {
@@ -73,6 +91,20 @@ package struct PriceClasses {
 
   /// The names of a class's `notInUsage`, or of several together; sorted.
   package func names(_ notInUsage: UInt64) -> [String] { names.names(notInUsage) }
+}
+
+/// A call of many, sorted by what decides on its cost.
+package struct ClassedUsage: Sendable {
+  /// Its class is still to be found.
+  package static var unsorted: Int { -1 }
+
+  /// As `PriceClasses.sort` numbers it.
+  package fileprivate(set) var number: Int
+  fileprivate var usage = BillableUsage.nothing
+
+  package init(number: Int) { self.number = number }
+
+  fileprivate init(number: Int, usage: BillableUsage) { (self.number, self.usage) = (number, usage) }
 }
 
 /// Where the usages of many calls are, a column for each number; `Int.min` stands for none.
@@ -122,7 +154,7 @@ package struct PriceClass: Sendable {
   package fileprivate(set) var notInUsage: UInt64 = 0
 
   /// Adds what a call costs, if that is known.
-  package func add(_ usage: BillableUsage, to parts: inout CostParts) { parts.add(usage, at: prices) }
+  package func add(_ call: ClassedUsage, to parts: inout CostParts) { parts.add(call.usage, at: prices) }
 }
 
 extension BillableUsage {

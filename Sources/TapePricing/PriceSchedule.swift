@@ -1,7 +1,7 @@
 /// When and for which sizes of prompt the prices of a model are other ones, laid out for asking it of many calls.
 struct PriceSchedule {
   /// Nothing but the tokens decides on the price.
-  private let isPlain: Bool
+  let isPlain: Bool
   /// The days from which overrides hold, rising; nil for always.
   private let overrides: [Int?]
   private let rows: [PriceTimes]
@@ -20,7 +20,6 @@ struct PriceSchedule {
   ///
   /// - Parameter time: ns since 1970.
   func place(prompt: Int, atNs time: Int64) -> Int {
-    if isPlain { return 0 }
     let override = overrides.lastIndex { PriceTimes(from: $0).holds(atNs: time) } ?? -1
     let row = rows.count > 1 ? rows.lastIndex { $0.holds(atNs: time) } ?? 0 : 0
     let tier = rows.isEmpty ? 0 : sizes[row].count { prompt > $0 }

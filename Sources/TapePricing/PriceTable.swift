@@ -10,7 +10,7 @@ package struct PriceTable: Sendable {
   /// The table that is compiled in; read on first use.
   package static let bundled: PriceTable = {
     // A broken bundled table prices nothing and says so; a test reads all of it.
-    (try? PriceTable(json: PackageResources.prices_json)) ?? PriceTable()
+    (try? PriceTable(PackageResources.prices_json, isChecked: true)) ?? PriceTable()
   }()
 
   /// Whether these are the bytes of the table that is compiled in.
@@ -41,25 +41,31 @@ package struct PriceTable: Sendable {
   /// Models are checked when they are first used; `validate()` checks them all.
   ///
   /// - Throws: `TapeError.failed` if it is not of that format.
-  package init(json: [UInt8]) throws(TapeError) {
+  package init(json: [UInt8]) throws(TapeError) { try self.init(json, isChecked: false) }
+
+  /// - Parameter isChecked: whether the text is known to be JSON: most of it is never looked at then.
+  private init(_ json: [UInt8], isChecked: Bool) throws(TapeError) {
     do {
       var head: [JSONValue.Member] = []
-      var providers: [String: [UInt8]] = [:]
+      var providers: [String: ArraySlice<UInt8>] = [:]
       var repeated: String?
       try json.withUnsafeBytes { bytes in
         var cursor = JSONCursor(bytes)
         let whole = cursor
-        try cursor.members { (key, value) throws(JSONError) in
+        if !isChecked {
+          var checked = cursor
+          _ = try checked.document()
+        }
+        try cursor.skimMembers { (key, value) throws(JSONError) in
           guard whole.matches(key, "providers"), value.kind == .object else {
             return head.append(.init(whole.string(key), whole.value(value)))
           }
           var inner = JSONCursor(bytes, at: value)
-          try inner.members { (name, provider) throws(JSONError) in
+          try inner.skimMembers { (name, provider) throws(JSONError) in
             let name = whole.string(name)
-            if providers.updateValue(Array(whole.raw(provider)), forKey: name) != nil { repeated = name }
+            if providers.updateValue(json[provider.range], forKey: name) != nil { repeated = name }
           }
         }
-        try cursor.expectEnd()
       }
       let about = JSONValue.object(head)
       guard about["format"]?.string == Self.format else {
@@ -136,6 +142,7 @@ package struct PriceTable: Sendable {
       for name in storage.names {
         do throws(PriceProblem) {
           let prices = try ProviderPrices(storage.texts[name] ?? [])
+          for entry in prices.entries { _ = try entry.model() }
           for fallback in prices.fallback where !storage.names.contains(fallback) {
             throw PriceProblem("falls back to \(fallback), which is not in the table")
           }
@@ -148,228 +155,6 @@ package struct PriceTable: Sendable {
       }
     } catch {
       throw TapeError(.failed, "cannot use the price table: \(error.message)")
-    }
-  }
-}
-
-// MARK: Finding a model
-
-/// A model and how it was found.
-struct FoundModel: Sendable {
-  let provider: String
-  let model: ModelPrices
-  let notes: [String]
-
-  var name: String { "\(provider)/\(model.id)" }
-}
-
-enum ModelSearch: Sendable {
-  case found(FoundModel)
-  case unknown(Unpriced)
-}
-
-/// All that a provider and a model lead to.
-struct PriceSearch: Sendable {
-  var search: ModelSearch
-  /// By the day from which they hold.
-  var overrides: [PriceOverride]
-
-  /// The arithmetic of a call.
-  ///
-  /// - Parameters:
-  ///   - time: ns since 1970.
-  ///   - version: that of the table.
-  func pricing(of usage: BillableUsage, at time: Int64, version: String) -> Result<Pricing, Unpriced> {
-    if let override = overrides.last(where: { $0.holds(atNs: time) }) {
-      let found = search.found
-      return .success(
-        Pricing(
-          usage: usage, row: override.row(over: found?.model.row(atNs: time)),
-          name: override.name, version: override.version,
-          notes: override.notes(instead: found, at: time, table: version), notInUsage: found?.model.notInUsage ?? []))
-    }
-    switch search {
-    case .unknown(let why): return .failure(why)
-    case .found(let found):
-      return .success(
-        Pricing(
-          usage: usage, row: found.model.row(atNs: time), name: found.name, version: version,
-          notes: found.notes, notInUsage: found.model.notInUsage))
-    }
-  }
-}
-
-extension PriceTable {
-  func find(provider: String?, model: String?) -> PriceSearch {
-    guard let provider, !provider.isEmpty else { return .unknown(.unknownProvider, "the provider is unknown") }
-    guard let model, !model.isEmpty else { return .unknown(.unknownModel, "the model is unknown") }
-    let key = "\(provider)\n\(model)"
-    if let known = storage.search(key) { return known }
-    let search = search(provider: provider, model: model)
-    let result = PriceSearch(
-      search: search, overrides: overrides.isEmpty ? [] : overriding(provider: provider, model: model, search))
-    storage.remember(key, result)
-    return result
-  }
-
-  /// What the table calls a provider; nil if it has none of that name.
-  func tableName(ofProvider provider: String) -> String? {
-    let name = provider.lowercased()
-    return providerMap[name] ?? (storage.names.contains(name) ? name : nil)
-  }
-
-  private func search(provider: String, model: String) -> ModelSearch {
-    guard let mapped = tableName(ofProvider: provider) else {
-      return .unknown(Unpriced(.unknownProvider, "no prices for provider \(provider)"))
-    }
-    guard let prices = storage.provider(mapped) else {
-      return .unknown(Unpriced(.unknownProvider, "the price table has no readable provider \(mapped)"))
-    }
-    let ids = ModelIDs(model, prefixes: [provider.lowercased(), mapped])
-    if let (found, notes) = ids.find(in: prices) {
-      return .found(FoundModel(provider: mapped, model: found, notes: notes))
-    }
-    for fallback in prices.fallback {
-      guard let other = storage.provider(fallback), let (found, notes) = ids.find(in: other) else { continue }
-      let note = "\(mapped) has no price of its own for \(model): \(fallback)'s is used"
-      return .found(FoundModel(provider: fallback, model: found, notes: notes + [note]))
-    }
-    return .unknown(Unpriced(.unknownModel, "no price for model \(model) of provider \(provider)"))
-  }
-
-  /// The overrides for a model: those of the name it has, or else those of the table's model that it is priced as.
-  private func overriding(provider: String, model: String, _ search: ModelSearch) -> [PriceOverride] {
-    let providers = [provider.lowercased(), tableName(ofProvider: provider)].compactMap(\.self)
-    let ids = ModelIDs(model, prefixes: providers)
-    let names = ids.names + [search.found?.model.id.lowercased()].compactMap(\.self)
-    for provider in providers {
-      for name in names {
-        let found = overrides.list.filter { $0.provider.lowercased() == provider && $0.model.lowercased() == name }
-        if !found.isEmpty { return found.sorted { ($0.from ?? "") < ($1.from ?? "") } }
-      }
-    }
-    return []
-  }
-}
-
-extension PriceSearch {
-  static func unknown(_ reason: Unpriced.Reason, _ message: String) -> PriceSearch {
-    PriceSearch(search: .unknown(Unpriced(reason, message)), overrides: [])
-  }
-}
-
-extension ModelSearch {
-  var found: FoundModel? {
-    if case .found(let model) = self { return model }
-    return nil
-  }
-}
-
-/// The ids that a model's name may stand for, best first.
-struct ModelIDs {
-  private var exact: [(id: [UInt8], note: String?)] = []
-  /// The name in lower case, and without its provider's prefix.
-  private(set) var names: [String] = []
-
-  /// - Parameter prefixes: the provider's names: as a prefix of the model they say nothing new.
-  init(_ model: String, prefixes: [String]) {
-    let name = model.lowercased()
-    var names: [(String, String?)] = [(name, nil)]
-    if let prefix = prefixes.first(where: { name.hasPrefix($0 + "/") && name.utf8.count > $0.utf8.count + 1 }) {
-      let stripped = String(name.dropFirst(prefix.count + 1))
-      names.append((stripped, "priced as \(stripped): the prefix \(prefix)/ is the provider"))
-    }
-    self.names = names.map(\.0)
-    exact = names.map { (Array($0.0.utf8), $0.1) }
-    for (name, note) in names {
-      if let dashed = ModelIDs.dashedDate(name) { exact.append((Array(dashed.utf8), note)) }
-    }
-  }
-
-  /// An exact or dated id goes before a family; a name without its provider's prefix before one with it.
-  func find(in prices: ProviderPrices) -> (ModelPrices, [String])? {
-    for (id, note) in exact {
-      if let model = prices.models.first(where: { $0.rule.matches(id, exactly: true) }) {
-        return (model, note.map { [$0] } ?? [])
-      }
-    }
-    for (id, note) in exact.filter({ $0.note != nil }) + exact.filter({ $0.note == nil }) {
-      if let model = prices.models.first(where: { $0.rule.matches(id, exactly: false) }) {
-        return (model, note.map { [$0] } ?? [])
-      }
-    }
-    return nil
-  }
-
-  /// `gpt-5.2-20251211` as `gpt-5.2-2025-12-11`, which is how the table writes dates; nil without such a date.
-  private static func dashedDate(_ name: String) -> String? {
-    let bytes = Array(name.utf8)
-    guard bytes.count > 9, bytes[bytes.count - 9] == 0x2D, bytes.suffix(8).allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-      bytes[bytes.count - 8] == 0x32, bytes[bytes.count - 7] == 0x30
-    else { return nil }
-    let date = String(decoding: bytes.suffix(8), as: UTF8.self)
-    let dashed = "\(date.prefix(4))-\(date.dropFirst(4).prefix(2))-\(date.suffix(2))"
-    return CivilDate.days(dashed) == nil ? nil : name.dropLast(8) + dashed
-  }
-}
-
-// MARK: The models in memory
-
-struct ProviderPrices: Sendable {
-  let models: [ModelPrices]
-  let fallback: [String]
-
-  /// - Throws: what in it is not understood.
-  init(_ json: [UInt8]) throws(PriceProblem) {
-    guard let value = try? JSONValue(parsing: json), let list = value["models"]?.array else {
-      throw PriceProblem("has no models")
-    }
-    var models: [ModelPrices] = []
-    var ids = Set<String>()
-    for json in list {
-      let model = try ModelPrices(json)
-      guard ids.insert(model.id.lowercased()).inserted else { throw PriceProblem("has two models \(model.id)") }
-      models.append(model)
-    }
-    self.models = models
-    fallback = (value["fallback"]?.array ?? []).compactMap(\.string)
-  }
-}
-
-extension PriceTable {
-  /// The table's providers, each read when it is first asked for, and the searches so far.
-  final class Storage: Sendable {
-    private struct State {
-      var read: [String: ProviderPrices?] = [:]
-      var searches: [String: PriceSearch] = [:]
-    }
-
-    let names: [String]
-    let texts: [String: [UInt8]]
-    private let state = Mutex(State())
-
-    init(providers: [String: [UInt8]]) {
-      texts = providers
-      names = providers.keys.sorted()
-    }
-
-    func provider(_ name: String) -> ProviderPrices? {
-      state.withLock { state in
-        if let known = state.read[name] { return known }
-        let prices = texts[name].flatMap { try? ProviderPrices($0) }
-        state.read[name] = .some(prices)
-        return prices
-      }
-    }
-
-    func search(_ key: String) -> PriceSearch? { state.withLock { $0.searches[key] } }
-
-    func remember(_ key: String, _ result: PriceSearch) {
-      state.withLock { state in
-        // Names come from recorded responses, so their number is bounded here.
-        if state.searches.count >= 10_000 { state.searches.removeAll() }
-        state.searches[key] = result
-      }
     }
   }
 }

@@ -15,13 +15,20 @@ extension QueryEngine {
 
   /// The same of a call that was read already.
   package func show(_ call: RecordedCall, at location: CallLocation, full: Bool = false) throws -> JSONValue {
-    ShownCall(call, at: location, prices: try prices).json(full: full)
+    try shown(call, at: location, prices: prices).json(full: full)
   }
 
   /// The object of `show` with `text`, as the objects of `calls` have it, behind its other keys.
   package func exported(_ call: RecordedCall, at location: CallLocation, full: Bool = false) throws -> JSONValue {
-    let shown = ShownCall(call, at: location, prices: try prices)
+    let shown = try shown(call, at: location, prices: prices)
     return .object((shown.json(full: full).members ?? []) + [.init("text", .string(shown.text))])
+  }
+
+  /// A call that was read, and what other calls say about it.
+  func shown(_ call: RecordedCall, at location: CallLocation, prices: PriceTable) throws -> ShownCall {
+    var shown = ShownCall(call, at: location, prices: prices)
+    if shown.thread == nil, shown.isChained { shown.thread = try text("thread_id", of: call.open.id) }
+    return shown
   }
 }
 
@@ -31,6 +38,8 @@ struct ShownCall {
   private let location: CallLocation
   let facts: RequestFacts
   let generation: Generation
+  /// Which its request names, or which the catalogue has for it.
+  var thread: String?
   private let prices: PriceTable
 
   init(_ call: RecordedCall, at location: CallLocation, prices: PriceTable) {
@@ -38,10 +47,14 @@ struct ShownCall {
     self.location = location
     self.prices = prices
     facts = RequestFacts(call.open)
+    thread = facts.threadID
     var generation = TapeDialects.generation(of: call)
     generation.noteArchiveDamage(integrityProblem(of: call), end: call.end)
     self.generation = generation
   }
+
+  /// Its thread may come from calls that it goes on from, or that go on from it.
+  var isChained: Bool { facts.previousResponseID != nil || generation.dialect == .openAIResponses }
 
   func json(full: Bool) -> JSONValue {
     let object = JSONValue.object(names + response + outcome + content + bill)
@@ -60,7 +73,7 @@ struct ShownCall {
     [
       .init("call_id", .string(call.open.id.description)), .init("response_id", .string(generation.responseID)),
       .init("trace_id", .string(generation.traceID)), .init("span_id", .string(generation.spanID)),
-      .init("thread_id", .string(facts.threadID)), .init("thread_tags", JSONPieces.strings(facts.threadTags)),
+      .init("thread_id", .string(thread)), .init("thread_tags", JSONPieces.strings(facts.threadTags)),
       .init("identity_id", .string(facts.identityID)), .init("deployment", .string(facts.deployment)),
     ]
   }

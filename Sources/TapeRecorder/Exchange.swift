@@ -114,7 +114,8 @@ package final class Exchange {
     if request.zeroNs == nil { sent() }
     if request.zeroNs == nil { request.zeroNs = loop.now }
     var fault = ""
-    guard let checked = UpstreamHeadRules.checked(received, fault: &fault) else {
+    guard let checked = UpstreamHeadRules.checked(received, overTLS: request.upstream.scheme == .https, fault: &fault)
+    else {
       verdict = ExchangeOutcome(cause: .upstreamFailed, detail: "\(request.upstream.origin) \(fault)")
       return false
     }

@@ -18,7 +18,9 @@ final class ImportFile {
   /// A longer line is refused: no capture has one, and memory stays bounded.
   static let longestLine = 256 << 20
 
+  /// As people call it.
   let path: String
+  private let source: String
   private let files = SystemFiles()
   private let descriptor: Int32
   private var offset = 0
@@ -29,13 +31,18 @@ final class ImportFile {
   /// Called with how many bytes of the file were read.
   var onRead: ((Int) -> Void)?
 
+  /// - Parameter path: `-` for standard input.
   init(path: String) throws {
-    self.path = path
+    let name = path == "-" ? "standard input" : path
+    self.path = name
+    source = path == "-" ? "/dev/stdin" : path
     do {
-      if try files.status(path)?.isDirectory == true { throw FileError("read", path, errno: EISDIR) }
-      descriptor = try files.open(path, .read)
+      let status = try files.status(source)
+      if status?.isDirectory == true { throw FileError("read", path, errno: EISDIR) }
+      let isPipe = status.map { !$0.isRegular } ?? false
+      descriptor = isPipe ? try ImportPipe.contents(of: source, name: name) : try files.open(source, .read)
     } catch let error as FileError {
-      throw TapeError(.failed, "cannot import \(path): \(error.reason)")
+      throw TapeError(.failed, "cannot import \(name): \(error.reason)")
     }
     buffer = .allocate(byteCount: 1 << 20, alignment: 16)
   }
@@ -45,7 +52,7 @@ final class ImportFile {
     buffer.deallocate()
   }
 
-  func modifiedNs() throws -> Int64 { try files.status(path)?.modifiedNs ?? 0 }
+  func modifiedNs() throws -> Int64 { try files.status(source)?.modifiedNs ?? 0 }
 
   func rewind() { (offset, start, count, isAtEnd) = (0, 0, 0, false) }
 

@@ -5,7 +5,13 @@ enum UpstreamHeadRules {
   /// The head with one `Content-Length` at the most; nil if it must not be passed on, with the reason in `fault`.
   ///
   /// RFC 9112 §6.3, RFC 9110 §5.5.
-  static func checked(_ head: UpstreamHead, fault: inout String) -> UpstreamHead? {
+  ///
+  /// - Parameter overTLS: where HTTP/2 is agreed on. libcurl takes a head that calls itself that for HTTP/1.1 elsewhere.
+  static func checked(_ head: UpstreamHead, overTLS: Bool, fault: inout String) -> UpstreamHead? {
+    guard head.version == "1.1" || head.version == "1.0" || overTLS && head.version == "2" else {
+      fault = "answers with HTTP/\(head.version.prefix(8)), which was not asked for"
+      return nil
+    }
     guard (100...999).contains(head.status), head.reason.utf8.allSatisfy(isText) else {
       fault = "answers with a status line that is none"
       return nil

@@ -21,13 +21,13 @@ final class Matcher: @unchecked Sendable {
   private let archive: ArchiveReader
   private let matching = DispatchQueue(label: "tapedeck.replay.match")
   /// What lies together is read by the same of the two.
-  private let lanes: [(queue: DispatchQueue, reader: RecordingReader)]
+  private let lanes: [ReadingLane]
 
   init(_ recordings: Recordings, _ archive: ArchiveReader, _ rules: MatchRules) {
     self.recordings = recordings
     self.archive = archive
     self.rules = rules
-    lanes = (1...2).map { (DispatchQueue(label: "tapedeck.replay.read.\($0)"), RecordingReader(archive)) }
+    lanes = (1...2).map { ReadingLane($0, archive) }
   }
 
   /// Calls `answer` on a thread of its own.
@@ -49,23 +49,14 @@ final class Matcher: @unchecked Sendable {
   }
 
   /// Calls `answer` on a thread of its own.
-  func read(
-    _ choice: Recordings.Choice, _ answer: @escaping @Sendable (Result<PlayedCall, TapeError>) -> Void
-  ) {
-    let number = (choice.location.offset >> 4 ^ choice.location.file.utf8.count) & 1
-    lanes[number].queue.async { [self] in
-      do {
-        answer(.success(PlayedCall(try lanes[number].reader.call(choice))))
-      } catch let error as TapeError {
-        answer(.failure(error))
-      } catch {
-        answer(.failure(TapeError(.failed, "cannot read call \(choice.id): \(error)")))
-      }
-    }
+  func read(_ choice: Recordings.Choice, _ answer: @escaping ReadingLane.Answer) {
+    let location = choice.location
+    let place = location.file.hasSuffix(".zst") ? location.offset >> 4 : 0
+    lanes[(place ^ location.file.utf8.reduce(0) { $0 ^ Int($1) }) & 1].read(choice, answer)
   }
 
   /// Lets go of what was kept for a moment.
   func rest() {
-    for number in lanes.indices { lanes[number].queue.async { [self] in lanes[number].reader.rest() } }
+    for lane in lanes { lane.rest() }
   }
 }

@@ -2,8 +2,9 @@ internal import TapeArchive
 internal import TapeLoop
 internal import TapeTypes
 
-/// Reads recordings one after the other. Many clients that start together ask for neighbours, and a block of a segment
-/// is decoded at once in the time of a dozen single calls: so from the second call on all of it is, and kept for a moment.
+/// Reads recordings. Many clients that start together ask for neighbours. A block of a segment is decoded at once in the
+/// time of a dozen single calls: so from the second call on all of it is, and kept for a moment. Calls of a journal lie
+/// in between each other: those that are asked for meanwhile are read in one pass.
 ///
 /// Used by one thread at a time.
 final class RecordingReader {
@@ -16,8 +17,25 @@ final class RecordingReader {
 
   init(_ archive: ArchiveReader) { self.archive = archive }
 
+  /// Reads what several clients wait for.
+  ///
+  /// - Parameter answer: is called once for each of `choices`.
+  func read(
+    _ choices: [Recordings.Choice], _ answer: (Recordings.Choice, Result<RecordedCall, any Error>) -> Void
+  ) {
+    var together: [CallID: RecordedCall] = [:]
+    for (file, choices) in Dictionary(grouping: choices, by: \.location.file) where choices.count > 1 {
+      let offsets = Dictionary(choices.map { ($0.id, $0.location.offset) }, uniquingKeysWith: { first, _ in first })
+      // What fails is tried again one by one, and said then.
+      together.merge((try? archive.calls(inJournal: file, at: offsets)) ?? [:]) { first, _ in first }
+    }
+    for choice in choices {
+      answer(choice, Result { try together.removeValue(forKey: choice.id) ?? call(choice) })
+    }
+  }
+
   /// - Throws: as `ArchiveReader.call`.
-  func call(_ choice: Recordings.Choice) throws -> RecordedCall {
+  private func call(_ choice: Recordings.Choice) throws -> RecordedCall {
     let now = MonotonicClock.nowNs
     let isNeighbour = last.map { $0.location == choice.location && now - $0.readNs < Self.togetherNs } ?? false
     last = (choice.location, now)

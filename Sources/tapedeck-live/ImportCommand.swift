@@ -31,7 +31,7 @@ struct ImportCommand: ParsableCommand {
       "When an .sse capture started (default: its first `created`, else the file's time).", valueName: "time"))
   var startedAt: String?
   @Flag(help: "Import also what is there already.") var again = false
-  @Argument(help: "Captures.") var files: [String]
+  @Argument(help: "Captures; - is standard input, and tells by its beginning what it is.") var files: [String]
   @OptionGroup var store: StoreOption
 
   func run() throws {

@@ -17,7 +17,7 @@ struct ServeCommand: AsyncParsableCommand {
     commandName: "serve", abstract: LiveCommand.serve.abstract,
     discussion: """
       Any SDK records by changing its base URL to the proxy's. SIGTERM takes no new calls, lets open streams end, \
-      syncs and seals; a second one ends at once.
+      syncs and seals, but for what would take more than a few seconds; a second one ends at once.
 
       Example: tapedeck serve --upstream https://api.orq.ai
       """)

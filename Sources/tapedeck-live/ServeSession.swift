@@ -18,6 +18,11 @@ final class ServeSession: Sendable {
   private let retention: Retention?
   private let log: Logger
   private let proxy = Mutex<ProxyServer?>(nil)
+  /// Runs from when the last stream has ended.
+  private let stopTime = StopTime()
+  /// What is not sealed, or not in the catalogue, so many seconds later is left to the next start: whoever told us to stop
+  /// kills those that take long.
+  private static let (sealingSeconds, indexingSeconds) = (3, 5)
 
   init(store: Store, indexes: Bool, seals: Bool, retention: Retention?, log: Logger) {
     self.retention = retention
@@ -47,6 +52,7 @@ final class ServeSession: Sendable {
     let page = ui.map { startPage($0, token, stopping) }
     tape_forget_startup_code()
     await waitForEnd(stopping)
+    stopTime.start()
     page?.cancel()
     for worker in workers { await worker.wait() }
     try finish()
@@ -77,9 +83,9 @@ final class ServeSession: Sendable {
     var workers: [Worker] = []
     if indexes {
       workers.append(
-        Worker { [store, log] in
+        Worker { [indexer, log] in
           do {
-            try Indexer(store: store, log: log).follow { stopping.isRaised }
+            try indexer.follow { stopping.isRaised }
           } catch {
             log.error("the indexer stopped: \(error)")
           }
@@ -87,9 +93,9 @@ final class ServeSession: Sendable {
     }
     if seals {
       workers.append(
-        Worker { [store, log, retention] in
+        Worker { [self] in
           while !stopping.isRaised {
-            Self.seal(store, log)
+            seal()
             retention?.run(on: store, log: log)
             Self.rest(store, stopping)
           }
@@ -108,9 +114,18 @@ final class ServeSession: Sendable {
     }
   }
 
-  private static func seal(_ store: Store, _ log: Logger) {
+  private var indexer: Indexer {
+    Indexer(store: store, log: log) { [stopTime] in stopTime.isOver(afterSeconds: Self.indexingSeconds) }
+  }
+
+  private var isSealingOver: @Sendable () -> Bool {
+    { [stopTime] in stopTime.isOver(afterSeconds: Self.sealingSeconds) }
+  }
+
+  private func seal() {
     do {
-      let report = try Sealer(store: store, log: log, keeper: KeepUsage.keeper).seal()
+      let report = try Sealer(store: store, log: log, keeper: KeepUsage.keeper, until: isSealingOver).seal()
+      if report.wasStopped { log.notice("stopping: what is not sealed yet is left to the next start, or to tapedeck seal") }
       for damage in report.damage { log.error("damage in the archive: \(damage)") }
       for call in report.unsealed { log.error("not sealed: \(call)") }
     } catch {
@@ -150,12 +165,16 @@ final class ServeSession: Sendable {
     }.wait()
   }
 
-  /// The journal is closed now: what has ended is sealed and in the catalogue before we go.
+  /// The journal is closed now: what has ended is sealed and in the catalogue before we go, as far as there is time.
   private func finish() throws {
     // Who only looked at a store leaves it as it is.
     guard indexes || seals || proxy.withLock({ $0 != nil }) else { return }
-    if seals { Self.seal(store, log) } else { Eraser.finish(in: store, log: log, keeper: KeepUsage.keeper) }
-    if indexes { try Indexer(store: store, log: log).run() }
+    if seals {
+      seal()
+    } else {
+      Eraser.finish(in: store, log: log, keeper: KeepUsage.keeper, until: isSealingOver)
+    }
+    if indexes { try indexer.run() }
   }
 }
 

@@ -80,3 +80,15 @@ final class StopFlag: Sendable {
     }
   }
 }
+
+/// How long ago a stop began, for work that can be left to the next start.
+final class StopTime: Sendable {
+  private let startedNs = Atomic<UInt64>(.max)
+
+  func start() { startedNs.store(DispatchTime.now().uptimeNanoseconds, ordering: .releasing) }
+
+  func isOver(afterSeconds seconds: Int) -> Bool {
+    let started = startedNs.load(ordering: .acquiring)
+    return started != .max && DispatchTime.now().uptimeNanoseconds >= started + UInt64(seconds) * 1_000_000_000
+  }
+}

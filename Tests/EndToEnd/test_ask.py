@@ -167,6 +167,7 @@ COMMANDS = commands()
 def test_the_help_of_every_command_has_an_example(deck, path, command):
     text = deck.run(*path, "--help")
     assert f"tapedeck {' '.join(path)}" in text.split("USAGE:")[0] and "Example:" in text, text
+    assert f"USAGE: tapedeck {' '.join(path)}" in text and "--version" in text, text
     # One that is broken into two lines cannot be pasted.
     for example in (line for line in command.get("discussion", "").splitlines() if line.startswith("Example:")):
         assert len(example) <= 80 and example in text, example

@@ -186,6 +186,21 @@ def test_interim_responses_are_no_final_ones(scripted, proxy):
     assert (answer.status, answer.body) == (200, BODY) and answer.header("link") is None
 
 
+@pytest.mark.parametrize("version", [b"HTTP/2.0", b"HTTP/2", b"HTTP/3", b"HTTP/1.2", b"HTTP/1.9", b"HTTP/0.9"])
+def test_a_version_that_was_not_asked_for_is_no_response(tapedeck, scripted, proxy, version):
+    scripted.answer = response(status=version + b" 200 OK")
+    answer = Client(proxy.url).post(request("text"))
+    assert answer.status == 502 and answer.json()["error"]["code"] == "upstream_failed", (answer, answer.body)
+    tapedeck.stop(proxy)
+    assert tapedeck.show("@1")["state"] == "upstream_error"
+
+
+def test_an_answer_of_http_1_0_is_one(scripted, proxy):
+    scripted.answer = response(status=b"HTTP/1.0 200 OK")
+    answer = Client(proxy.url).post(request("text"))
+    assert (answer.status, answer.body) == (200, BODY)
+
+
 @pytest.mark.parametrize("answer", [b"hello there\n", b"HTTP/1.1 abc OK\r\n\r\n", b"ICY 200 OK\r\n\r\n",
                                     b"HTTP/1.1 999999 OK\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b""])
 def test_what_is_no_http_is_502_with_a_reason(tapedeck, scripted, proxy, answer):

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
 
 import pytest
 
-from conftest import Tapedeck, curl, request
+from conftest import BIN, Tapedeck, curl, request
 from upstream import chunk, text_frames
 
 BENCH = pathlib.Path(__file__).parent.parent / "Bench"
@@ -35,6 +36,33 @@ def test_an_sse_capture_has_no_times_and_is_not_imported_twice(tapedeck, tmp_pat
     assert again != call and len(tapedeck.calls()) == 2
     assert tapedeck.json("frames", call)[0]["offset_ns"] is None
     assert tapedeck.run("replay", call, text=False) == body
+
+
+@pytest.mark.parametrize("way", ["-", "/dev/stdin", "fifo", "redirected"])
+def test_what_comes_through_a_pipe_is_what_comes_from_a_file(tapedeck, tmp_path, way):
+    body = b"".join(text_frames(3000))
+    (tmp_path / "a.sse").write_bytes(body)
+    if way == "redirected":
+        with (tmp_path / "a.sse").open("rb") as file:
+            done = subprocess.run([BIN / "tapedeck", "import", "-"], stdin=file, env=tapedeck.environment(), capture_output=True, check=True)
+        call = done.stdout.decode().strip()
+    elif way == "fifo":
+        os.mkfifo(tmp_path / "pipe")
+        process = tapedeck.popen("import", tmp_path / "pipe", stdout=subprocess.PIPE)
+        (tmp_path / "pipe").write_bytes(body)
+        call = process.communicate(timeout=30)[0].decode().strip()
+        assert process.returncode == 0
+    else:
+        call = tapedeck.run("import", way, stdin=body).strip()
+    assert tapedeck.run("cat", call, text=False) == body
+    assert tapedeck.run("import", tmp_path / "a.sse").strip() == call
+    # Whatever it is shows in its beginning.
+    exported = tapedeck.run("export", "--to", "frames", text=False)
+    har = tapedeck.run("export", "--to", "har", text=False)
+    other = Tapedeck(tmp_path / "other")
+    assert other.run("import", "-", stdin=exported).strip() == call
+    assert leaves(other) == leaves(tapedeck)
+    assert Tapedeck(tmp_path / "third").run("import", "-", stdin=har).strip()
 
 
 def test_generated_tapes_come_back_as_their_manifest_says(tapedeck, tmp_path):

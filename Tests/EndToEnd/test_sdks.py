@@ -251,6 +251,54 @@ def test_a_thread_of_responses_has_what_is_new(tapedeck, upstream):
         ["When does the tide turn?"], ["And then?"], ["04:12"], ["And then?"]]
 
 
+def test_responses_that_go_on_from_one_another_are_a_thread(tapedeck, upstream):
+    proxy = tapedeck.serve(upstream.url)
+    client = openai_at(proxy.url)
+
+    def turn(response, previous=None, **more):
+        stream = client.responses.create(
+            model="gpt-4.1", input=f"What of {response}?", instructions="Be brief.", stream=True,
+            previous_response_id=previous,
+            extra_headers={"X-Play": "responses_text", "X-Response": response}, **more)
+        assert [event.type for event in stream][-1] == "response.completed"
+
+    turn("resp_alone")
+    for response, previous in [("resp_1", None), ("resp_2", "resp_1"), ("resp_3", "resp_2"), ("resp_4", "resp_2")]:
+        turn(response, previous)
+    turn("resp_5", "resp_unknown")
+    turn("resp_6", "resp_1", conversation="conv_1")
+    wanted = {"resp_alone": None, "resp_1": "resp_1", "resp_2": "resp_1", "resp_3": "resp_1", "resp_4": "resp_1",
+              "resp_5": "resp_unknown", "resp_6": "conv_1"}
+
+    def check():
+        calls = tapedeck.calls()
+        assert {call["response_id"]: call["thread_id"] for call in calls} == wanted
+        assert {r: tapedeck.show(r)["thread_id"] for r in wanted} == wanted
+        rows = tapedeck.json("thread", "resp_1")
+        assert [row["history"] for row in rows] == ["first", "not_resent", "not_resent", "branch"]
+        # What the API knows is not sent again: each question is new, the instructions are not.
+        assert [[m["content"] for m in row["messages"]] for row in rows] == [
+            ["Be brief.", "What of resp_1?"], ["What of resp_2?"], ["What of resp_3?"], ["What of resp_4?"]]
+        assert rows[3]["since"] == rows[1]["call_id"]
+        sums = {row["group"]["thread"]: row["calls"] for row in tapedeck.json("usage", "--by", "thread")}
+        assert sums["resp_1"] == 4 and sums["resp_unknown"] == 1 and sums["conv_1"] == 1
+
+    tapedeck.wait_for(lambda: len(c := tapedeck.calls()) == 7 and all(x["state"] == "done" for x in c))
+    check()
+    tapedeck.stop(proxy)
+    tapedeck.run("index", "--rebuild")
+    check()
+    # Nobody goes on from it any more, and the rest begins where it is left.
+    second = tapedeck.show("resp_2")["call_id"]
+    tapedeck.run("erase", "--call", second, "--yes")
+    wanted = {**wanted, "resp_1": None, "resp_3": "resp_2", "resp_4": "resp_2"}
+    del wanted["resp_2"]
+    threads = lambda: {call["response_id"]: call["thread_id"] for call in tapedeck.calls()}
+    assert threads() == wanted
+    tapedeck.run("index", "--rebuild")
+    assert threads() == wanted
+
+
 def test_chat_completions(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url)
     with openai_at(proxy.url).chat.completions.stream(

@@ -108,8 +108,10 @@ class Upstream:
             request = json.loads(body) if body else {}
         except ValueError:
             request = {}
+        if status := lower.get("x-fail"):
+            return self.fail(connection, int(status))
         if play := lower.get("x-play"):
-            return self.play_vector(connection, play)
+            return self.play_vector(connection, play, lower.get("x-response"), float(lower.get("x-gap", 0)))
         name = str(request.get("key", "models")).replace("-", "_") if isinstance(request, dict) else "models"
         name = re.sub(r"_\d+$", "", name)
         return getattr(self, "play_" + name, self.play_text)(connection, request)
@@ -140,13 +142,22 @@ class Upstream:
         connection.sendall(data)
         return True
 
-    def play_vector(self, connection, name):
-        """One of `Tests/Vectors/dialects.json`, whatever was asked."""
+    def fail(self, connection, status):
+        """An error that every SDK can read."""
+        error = {"code": status, "message": "the harbour is closed", "status": "UNAVAILABLE", "type": "harbour_error"}
+        data = json.dumps({"type": "error", "error": error}).encode()
+        return self.whole(connection, f"{status} Closed", "application/json", data, ["Retry-After: 1"])
+
+    def play_vector(self, connection, name, response=None, gap=0.0):
+        """One of `Tests/Vectors/dialects.json`, whatever was asked; `response` for the id of a Responses API's."""
         vectors = json.loads((VECTORS / "dialects.json").read_text())["vectors"]
         vector = next(v for v in vectors if v["name"] == name)
         if "frames" not in vector:
             return self.whole(connection, f"{vector['status']} Whatever", vector["content_type"], vector["body"].encode())
-        return self.stream(connection, [frame.encode() for frame in vector["frames"]], end=vector["end"] == "end_of_body")
+        frames = vector["frames"]
+        if response:
+            frames = [frame.replace(vector["want"]["response_id"], response) for frame in frames]
+        return self.stream(connection, [frame.encode() for frame in frames], gap, end=vector["end"] == "end_of_body")
 
     # What the keys mean.
 

@@ -150,7 +150,7 @@ class Traffic:
 class Proxy:
     """`tapedeck serve` on one port, started again after each kill."""
 
-    LONGEST_STOP = 120
+    LONGEST_STOP = 30
 
     def __init__(self, store, upstream, log):
         self.store, self.upstream, self.log, self.port = store, upstream, log, free_port()
@@ -185,8 +185,7 @@ class Proxy:
         self.kills += 1
 
     def stop(self):
-        """The last one is told to stop. It seals first what those that were killed have left, which may take its time:
-        then it is killed, too."""
+        """The last one is told to stop. What those that were killed have left it may leave, too, and it is sealed then."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -333,6 +332,8 @@ def main():
         with open(scratch / "received.ndjson", "w") as lines:
             lines.writelines(json.dumps(one.record()) + "\n" for one in received)
         stopped = proxy.stop()
+    for command in ("seal", "index"):
+        subprocess.run([BIN / "tapedeck", command], env=proxy.environment, check=True, capture_output=True)
     problems, states = compare(received, proxy.environment)
     problems += check_archive(proxy.store, proxy.environment, scratch)
     ends = collections.Counter(one.end for one in received)

@@ -100,6 +100,33 @@ import Testing
     #expect(store.archiveNames.filter { $0.hasPrefix("J-") } == (isTrue ? [] : journal))
   }
 
+  /// The recorder's hash of a response is taken for granted until the segment is read back; one that is wrong keeps
+  /// neither its call nor others from being sealed as they are.
+  @Test(arguments: [1, 5]) func aCallWithAnotherHashThanWasCountedIsSealedAsItIs(calls: Int) throws {
+    let store = try memoryStore()
+    let writer = try JournalWriter(store: store, log: quiet)
+    var generator = Seeded(state: 9)
+    var expected: [RecordedCall] = []
+    for number in 0..<calls {
+      var call = RecordedCall(open: makeOpen(&generator, hasTimes: false))
+      call.raw = Array("data: \(number)\n\n".utf8)
+      call.frameEnds = [call.raw.count]
+      let handle = writer.open(call.open)
+      writer.frame(handle, nil, call.raw)
+      let hash = number == 0 ? [UInt8](repeating: 7, count: 32) : sha256(call.raw)
+      call.end = CallEnd(offsetNs: nil, cause: .endOfBody, frames: 1, bytes: call.raw.count, sha256: hash)
+      if let end = call.end { writer.end(handle, asGiven: end) }
+      expected.append(call)
+    }
+    try writer.close()
+    let report = try Sealer(store: store, log: quiet).seal()
+    #expect(report.sealedCalls == calls && report.unsealed.isEmpty && report.segments.count == 1)
+    let after = try store.everything(whole: false)
+    for call in expected { #expect(after.calls[call.open.id] == call) }
+    let entries = try SegmentReader(store: store, name: report.segments[0]).entries
+    #expect(Set(entries.map(\.leafHash)) == Set(expected.map { leafHash(of: $0) }))
+  }
+
   /// Frames that are all different, and like nothing, do not take a shape each.
   @Test func manyFramesThatAreLikeNoOtherComeBack() throws {
     let store = try memoryStore()

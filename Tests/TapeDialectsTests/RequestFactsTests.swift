@@ -134,6 +134,18 @@ import Testing
     #expect(facts.threadID == thread)
   }
 
+  @Test(arguments: [
+    ("/v1/responses", #"{"previous_response_id":"resp_1"}"#, "resp_1" as String?),
+    ("/v1/responses", #"{"previous_response_id":"resp_1","conversation":null,"user":"u"}"#, "resp_1"),
+    ("/v3/router/responses", #"{"previous_response_id":"resp_1","thread":{"id":"t"}}"#, "resp_1"),
+    ("/v1/responses", #"{"previous_response_id":null}"#, nil), ("/v1/responses", #"{"previous_response_id":""}"#, nil),
+    ("/v1/responses", #"{"previous_response_id":{"id":"x"}}"#, nil),
+    ("/v1/messages", #"{"previous_response_id":"resp_1"}"#, nil),
+  ])
+  func aResponseThatIsGoneOnFrom(path: String, body: String, previous: String?) {
+    #expect(facts(path, body).previousResponseID == previous)
+  }
+
   @Test func tapedecksHeadersGoBeforeThem() {
     let headers = [HeaderField("X-Tapedeck-Identity", "h"), HeaderField("X-Tapedeck-Thread", "t")]
     let facts = facts("/v1/responses", #"{"user":"u","conversation":"c"}"#, headers)

@@ -112,17 +112,21 @@ import Testing
       let result = table.cost(
         provider: "p", model: call.model, prompt: call.prompt, completion: call.completion, cached: call.cached,
         reasoning: call.reasoning, total: call.total, at: call.at)
-      let sorted = call.columns { classes.sort(0, of: $0, model: model) }
-      guard let sorted else {
+      // Numbered from another number than 0, beside a call that is sorted already.
+      var sorted = [ClassedUsage(number: 3), ClassedUsage(number: ClassedUsage.unsorted)]
+      call.columns { classes.sort([0, 0], of: $0, models: [model], into: &sorted, from: 7, impossible: 5) }
+      #expect(sorted[0].number == 3)
+      let (found, number) = (sorted[1], sorted[1].number - 7)
+      guard found.number != 5 else {
         #expect(result.cost == nil)
         unusable += 1
         continue
       }
       single.add(result)
-      summed.add(classes.problem(sorted.number), calls: 1)
-      let price = classes.classes[sorted.number]
-      #expect(price.unpriced == classes.problem(sorted.number)?.reason)
-      if price.unpriced == nil { price.add(sorted.usage, to: &parts) }
+      summed.add(classes.problem(number), calls: 1)
+      let price = classes.classes[number]
+      #expect(price.unpriced == classes.problem(number)?.reason)
+      if price.unpriced == nil { price.add(found, to: &parts) }
     }
     summed.sums = [
       parts.total.value, parts.input.value, parts.cached.value, parts.output.value, parts.reasoning?.value ?? .zero,

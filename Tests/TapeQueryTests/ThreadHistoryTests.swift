@@ -88,6 +88,35 @@ import Testing
     #expect(Self.steps(calls) == expected)
   }
 
+  /// `id<previous messages > reply`: what the API knows is not sent again, and everything that is sent is new.
+  @Test(arguments: [
+    (
+      ["a s:S u:1 >a:A", "b<a s:S u:2 >a:B", "c<b s:T u:2 >a:C"], ["first S 1", "not_resent0 2", "not_resent1 ~S→T 2"]
+    ),
+    // The same question in another place of the conversation is new; in the same place it is asked again.
+    (["a u:go >a:A", "b<a u:go >a:B", "c<b u:go >a:C"], ["first go", "not_resent0 go", "not_resent1 go"]),
+    (["a u:1 >a:A", "b<a u:2 >", "c<a u:2 >a:C", "d<a u:3 >"], ["first 1", "not_resent0 2", "retry1", "branch0 3"]),
+    // It is not known what it goes on from.
+    (["b<a u:2 >a:B", "d<c u:3 >a:D"], ["first 2", "not_resent 3"]),
+  ])
+  func whatTheApiKnowsIsNotSentAgain(calls: [String], expected: [String]) {
+    var history = ThreadHistory()
+    var makers: [String: Int] = [:]
+    let steps = calls.enumerated().map { number, call in
+      let parts = call.split(separator: " ", maxSplits: 1).map(String.init)
+      let names = parts[0].split(separator: "<").map(String.init)
+      let sides = parts[1].split(separator: ">", omittingEmptySubsequences: false).map(String.init)
+      let asked = Self.messages(sides[0])
+      let previous = names.count < 2 ? nil : ThreadHistory.Previous(response: names[1], call: makers[names[1]])
+      let step = history.step(
+        asked, replies: Self.messages(sides[1]), startedNs: Int64(number) * 10, endedNs: Int64(number) * 10 + 5,
+        previous: previous)
+      makers[names[0]] = number
+      return Self.describe(step, asked)
+    }
+    #expect(steps == expected)
+  }
+
   @Test func whiteSpaceAtTheEndsAndTheLayoutOfArgumentsDoNotCount() {
     var call = ToolCall(index: 0)
     call.name = "f"

@@ -12,6 +12,9 @@ uint32_t tape_crc32c(uint32_t crc, const void *data, size_t count);
 /// open(2), which is variadic.
 int tape_open(const char *path, int flags, uint32_t mode);
 
+/// A file in memory that has no name and closes on exec; -1 with errno set.
+int tape_memory_file(void);
+
 /// Columns of the terminal; 0 if `fd` is none.
 int tape_terminal_columns(int fd);
 
@@ -56,6 +59,10 @@ ptrdiff_t tape_send(int fd, const void *bytes, size_t count);
 
 /// Bytes sent on a socket that the other side has not acknowledged; 0 if that is not known.
 int tape_unacknowledged(int fd);
+
+/// For a thread that works in short turns and must have them in time: asks the scheduler for slices of so many ns (Linux
+/// 6.12 and newer), so that when it wakes it goes before threads that work on. It gets no larger part of the processor.
+void tape_prefer_short_turns(uint64_t nanoseconds);
 #endif
 
 /// For a process that runs for long: the pages of code and constants that starting up has touched are given back. What is

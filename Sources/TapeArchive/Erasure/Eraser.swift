@@ -54,10 +54,15 @@ package struct Eraser: Sendable {
 
   /// Goes on with what was asked for and could not be done because this process recorded the calls: for when it has
   /// closed its journal. Without anything asked for it does nothing.
-  package static func finish(in store: Store, log: Logger, keeper: UsageKeeper? = nil) {
+  ///
+  /// - Parameter shouldStop: see `Sealer`.
+  package static func finish(
+    in store: Store, log: Logger, keeper: UsageKeeper? = nil,
+    until shouldStop: (@Sendable () -> Bool)? = nil
+  ) {
     do {
       guard try !ErasureList.pending(in: store).allSatisfy(\.isOutOfArchive) else { return }
-      _ = try Sealer(store: store, log: log, keeper: keeper).seal()
+      _ = try Sealer(store: store, log: log, keeper: keeper, until: shouldStop).seal()
     } catch {
       log.error("an erasure is not finished, and is left to the next seal: \(error)")
     }

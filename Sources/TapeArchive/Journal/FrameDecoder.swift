@@ -118,6 +118,13 @@ final class FrameDecoder {
     return true
   }
 
+  /// Nothing more comes: gives back the memory that frames needed.
+  func forget() {
+    key = []
+    pending = []
+    hasKey = false
+  }
+
   /// Frames before `index` that never came: from there on the key may be another one.
   private func skip(to index: Int) -> String? {
     guard index > nextFrame else { return nil }

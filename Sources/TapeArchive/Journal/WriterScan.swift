@@ -20,14 +20,14 @@ final class WriterScan {
     tape.onEnd = { [unowned self] in ready.append($0) }
   }
 
-  /// Reads one journal; they have to come in order. Returns its size.
+  /// Reads one journal; they have to come in order.
   ///
   /// - Parameters:
   ///   - isFinal: its writer appends no more.
   ///   - end: where it ends according to a journal that follows it.
-  func read(sequence: Int, hasPrevious: Bool, isFinal: Bool, end: Int?) throws -> Int {
+  func read(sequence: Int, hasPrevious: Bool, isFinal: Bool, end: Int?) throws {
     let name = JournalFormat.fileName(writer: writer, sequence: sequence)
-    guard let journal = try JournalFile(store: store, name: name, writer: writer, sequence: sequence) else { return 0 }
+    guard let journal = try JournalFile(store: store, name: name, writer: writer, sequence: sequence) else { return }
     try journal.read(isFinal: isFinal, end: end) { finding in
       switch finding {
       case .tornTail(let offset, let bytes): if isFinal { torn.append((name, offset, bytes)) }
@@ -42,7 +42,6 @@ final class WriterScan {
       }
     }
     if journal.isRefused { refused.insert(sequence) }
-    return journal.cursor.limit
   }
 
   /// The writer is gone: what has no end is lost.
@@ -60,44 +59,6 @@ final class WriterScan {
   /// Calls without end so far.
   var openTracks: [CallTrack] { tape.tracks.values.sorted { $0.number < $1.number } }
   private var openCalls: [CallID] { openTracks.map(\.id) }
-}
-
-/// Reads calls whose records are known, here and there in the journals of a writer.
-final class TrackLoader {
-  private let store: Store
-  private let writer: CallID
-  private var journals: [Int: JournalFile] = [:]
-
-  init(store: Store, writer: CallID) {
-    self.store = store
-    self.writer = writer
-  }
-
-  /// nil when its journals are gone.
-  func load(_ track: CallTrack) throws -> RecordedCall? {
-    let tape = WriterTape()
-    var builder = CallBuilder()
-    for (sequence, offset) in track.records {
-      guard let journal = try journal(sequence) else { return nil }
-      journal.cursor.seek(offset)
-      guard case .record(let record) = try journal.cursor.next() else { continue }
-      _ = try tape.apply(record, file: journal.name, sequence: sequence, hasPrevious: true) { builder.take($0) }
-    }
-    _ = try tape.loseAll { builder.take($0) }
-    return builder.call
-  }
-
-  private func journal(_ sequence: Int) throws -> JournalFile? {
-    if let journal = journals[sequence] { return journal }
-    let name = JournalFormat.fileName(writer: writer, sequence: sequence)
-    // Records lie far apart: a small buffer reads little in vain.
-    let journal = try JournalFile(store: store, name: name, writer: writer, sequence: sequence, chunk: 1024)
-    if let journal {
-      journal.cursor.refresh(limit: try journal.size())
-      journals[sequence] = journal
-    }
-    return journal
-  }
 }
 
 /// The journals that are there, and which of them still grow.

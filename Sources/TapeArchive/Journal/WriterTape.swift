@@ -13,8 +13,8 @@ final class CallTrack {
   var sequence: Int
   /// Something of it is missing.
   var problems: [String] = []
-  /// Where its records are, when asked for: journal and offset.
-  var records: [(sequence: Int, offset: Int)] = []
+  /// Where its records are, when asked for.
+  var records = RecordPlaces()
   var requestBytes = 0
   /// Of the response, on tape.
   private(set) var frames = 0
@@ -81,7 +81,7 @@ final class WriterTape {
     }
     guard let track = tracks[number] else { return try orphan(number, sequence, hasPrevious, deliver) }
     track.sequence = sequence
-    if keepsRecords { track.records.append((sequence, record.offset)) }
+    if keepsRecords { track.records.append(sequence: sequence, offset: record.offset) }
     let problem =
       kind == .head || kind == .end
       ? try json(record, kind, track, deliver) : try frames(record, kind, track, &fields, deliver)
@@ -99,7 +99,7 @@ final class WriterTape {
     let track = CallTrack(
       number: number, id: call.id, location: location, startedAtNs: call.startedAtNs, sequence: sequence)
     track.requestBytes = call.body.count
-    if keepsRecords { track.records.append((sequence, record.offset)) }
+    if keepsRecords { track.records.append(sequence: sequence, offset: record.offset) }
     tracks[number] = track
     resumed[number] = nil
     try deliver(.opened(call, location))
@@ -151,6 +151,7 @@ final class WriterTape {
     let loss = value.flatMap { CallCoding.loss($0) }
     guard end != nil || loss != nil else { return "an end record that makes no sense" }
     try tail(track, deliver)
+    track.decoder.forget()
     tracks[track.number] = nil
     done[track.number] = track.sequence
     try deliver(end.map { .ended(track.id, $0) } ?? .lost(track.id, loss))
@@ -216,6 +217,7 @@ final class WriterTape {
     let lost = tracks.values.sorted { $0.number < $1.number }
     for track in lost {
       try tail(track, deliver)
+      track.decoder.forget()
       tracks[track.number] = nil
       done[track.number] = track.sequence
       try deliver(.lost(track.id, track.loss))

@@ -59,8 +59,8 @@ protocol BlockCoding: Sendable {
   /// Total: throws on what `encode` does not make, whatever the bytes.
   /// - Parameter id: the one call that is wanted; nil for all.
   func decode(_ block: EncodedBlock, only id: CallID?) throws -> [SegmentItem]
-  /// The same, all of them, each with the SHA-256 of its response where that was computed on the way.
-  func decodeHashed(_ block: EncodedBlock) throws -> [HashedItem]
+  /// The same, one after the other, each with the SHA-256 of its response where that was computed on the way.
+  func forEachItem(_ block: EncodedBlock, _ body: (HashedItem) throws -> Void) throws
 }
 
 /// An item, and the hash of its response if it is known.
@@ -76,8 +76,8 @@ struct HashedItem {
 }
 
 extension BlockCoding {
-  func decodeHashed(_ block: EncodedBlock) throws -> [HashedItem] {
-    try decode(block, only: nil).map { HashedItem(item: $0) }
+  func forEachItem(_ block: EncodedBlock, _ body: (HashedItem) throws -> Void) throws {
+    for item in try decode(block, only: nil) { try body(HashedItem(item: item)) }
   }
 }
 

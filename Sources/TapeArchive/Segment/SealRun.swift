@@ -6,10 +6,11 @@ struct SealRun {
   let store: Store
   let level: Int
   let log: Logger
-  let groupBytes: Int
   /// Calls that become tombstones.
   let erasing: Erasing
-  private(set) var report = SealReport()
+  /// What is not sealed yet is to stay where it is.
+  let shouldStop: @Sendable () -> Bool
+  var report = SealReport()
   private var pending: [Pending] = []
   private var pendingBytes = 0
   /// Journals that were read to their end, and the numbers of their calls that are not sealed.
@@ -17,15 +18,20 @@ struct SealRun {
   /// Calls that other segments name, and where these were found.
   private var assumed: [(calls: [Pending], sealed: SealedCalls)] = []
   /// The store's tree, once it is needed.
-  private var tree: GrowingTree?
+  var tree: GrowingTree?
   /// Segments that had to be written in parts, as some call did not come back.
-  private var failures = 0
-  private static let mostFailures = 100
+  var failures = 0
+  /// Calls whose recorder counted another hash than that of what is on tape.
+  var distrusted: Set<CallID> = []
 
-  private struct Pending {
+  /// Calls are sealed when there are enough for a segment. What is known of each takes memory, however small it is.
+  private static let mostPending = 16_384
+
+  struct Pending {
     var track: CallTrack
     var writer: CallID
-    var loader: TrackLoader
+
+    var bytes: Int { track.requestBytes + track.bytes }
   }
 
   private struct Journal {
@@ -41,16 +47,18 @@ struct SealRun {
   private var newest: [CallID: Int] = [:]
 
   /// Calls that are tombstones already.
-  private var buried: Set<CallID> = []
+  var buried: Set<CallID> = []
   /// Writers of erased calls: their journals may have to stay for others.
   private var erasedWriters: Set<CallID> = []
 
-  init(store: Store, level: Int, log: Logger, groupBytes: Int, erasing: Erasing) {
+  init(
+    store: Store, level: Int, log: Logger, erasing: Erasing, shouldStop: @escaping @Sendable () -> Bool
+  ) {
     self.erasing = erasing
+    self.shouldStop = shouldStop
     self.store = store
     self.level = level
     self.log = log
-    self.groupBytes = groupBytes
   }
 
   // MARK: Journals
@@ -60,29 +68,32 @@ struct SealRun {
     guard let last = sequences.last else { return }
     let isAlive = try JournalListing.isAlive(writer, last: last, store: store)
     let scan = WriterScan(store: store, writer: writer)
-    let loader = TrackLoader(store: store, writer: writer)
     let ends = try JournalEnds(store: store, writer: writer, sequences: sequences)
+    var isRead = true
     for sequence in sequences where !(isAlive && sequence == last) {
-      let bytes = try scan.read(
+      if shouldStop() {
+        (isRead, report.wasStopped) = (false, true)
+        break
+      }
+      try scan.read(
         sequence: sequence, hasPrevious: sequences.contains(sequence - 1), isFinal: true, end: ends[sequence])
       if scan.refused.contains(sequence) { continue }
       let name = JournalFormat.fileName(writer: writer, sequence: sequence)
       try sync(name)
       closed.append(
         Journal(writer: writer, sequence: sequence, isDamaged: scan.damage.contains { $0.file == name }))
-      take(scan.takeReady(), writer, loader)
-      pendingBytes += bytes
-      if pendingBytes >= groupBytes { try sealPending() }
+      take(scan.takeReady(), writer)
+      if pendingBytes >= SegmentFormat.bytesPerSegment || pending.count >= Self.mostPending { try sealPending() }
     }
-    // A journal that cannot be read may hold the ends of calls that have none here.
-    if !isAlive, scan.refused.isEmpty {
+    // A journal that was not read may hold the ends of calls that have none here.
+    if isRead, !isAlive, scan.refused.isEmpty {
       try scan.finish()
       report.lostCalls += scan.lost.sorted()
-      take(scan.takeReady(), writer, loader)
+      take(scan.takeReady(), writer)
     }
     kept[writer, default: []].formUnion(
-      scan.openTracks.flatMap { [$0.records.first?.sequence ?? $0.sequence, $0.sequence] })
-    newest[writer] = isAlive || !scan.refused.isEmpty ? last : nil
+      scan.openTracks.flatMap { [$0.records.sequences.first ?? $0.sequence, $0.sequence] })
+    newest[writer] = !isRead || isAlive || !scan.refused.isEmpty ? last : nil
     report.damage += scan.damage
     for tail in scan.torn { try setAside(tail) }
   }
@@ -95,8 +106,9 @@ struct SealRun {
     try store.files.sync(descriptor)
   }
 
-  private mutating func take(_ tracks: [CallTrack], _ writer: CallID, _ loader: TrackLoader) {
-    pending += tracks.map { Pending(track: $0, writer: writer, loader: loader) }
+  private mutating func take(_ tracks: [CallTrack], _ writer: CallID) {
+    pending += tracks.map { Pending(track: $0, writer: writer) }
+    pendingBytes += tracks.reduce(0) { $0 + $1.requestBytes + $1.bytes }
   }
 
   /// A torn tail is kept in a file of its own, and cut off.
@@ -125,7 +137,7 @@ struct SealRun {
     try sealPending()
     try confirm()
     // Also where a seal that was interrupted left segments and no checkpoint of them.
-    if !closed.isEmpty { try growTree().writeCheckpoint() }
+    if !closed.isEmpty, tree != nil || !report.wasStopped { try growTree().writeCheckpoint() }
     for journal in closed where !isKept(journal) {
       let path = store.archivePath + "/" + journal.name
       if journal.isDamaged {
@@ -168,10 +180,14 @@ struct SealRun {
   private mutating func confirm() throws {
     let going = Set(closed.filter { !isKept($0) }.map(\.name))
     for (calls, sealed) in assumed {
+      guard !shouldStop() else {
+        leave(calls)
+        continue
+      }
       let needed = calls.filter { item in
         sealed.isSettled(item.track.id)
-          || item.track.records.contains {
-            going.contains(JournalFormat.fileName(writer: item.writer, sequence: $0.sequence))
+          || item.track.records.sequences.contains {
+            going.contains(JournalFormat.fileName(writer: item.writer, sequence: $0))
           }
       }
       guard !needed.isEmpty else { continue }
@@ -200,7 +216,7 @@ struct SealRun {
   /// A call stays in its journal if what a segment has under its id is another.
   private mutating func isOne(of leaves: Set<[UInt8]>, _ item: Pending) throws -> Bool {
     do {
-      if leaves.contains(try leafHash(of: load(item))) { return true }
+      for call in try load([item]) where leaves.contains(leafHash(of: call)) { return true }
       keep(item, "a segment has another of its id")
     } catch let error as UnsealableCalls {
       keep(item, error.description)
@@ -209,13 +225,13 @@ struct SealRun {
   }
 
   private mutating func sealPending() throws {
+    defer { (pending, pendingBytes) = ([], 0) }
+    guard !shouldStop() else { return leave(pending) }
     let sealed = try alreadySealed()
     for item in pending where !fits(item.track) && sealed.files[item.track.id] == nil {
       keep(item, "it is larger than a segment takes")
     }
-    for item in pending where erasing.mustWait(item.track.id) {
-      kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
-    }
+    for item in pending where erasing.mustWait(item.track.id) { keepJournals(of: item) }
     for item in pending where erasing.wants(item.track.id) || buried.contains(item.track.id) {
       erasedWriters.insert(item.writer)
     }
@@ -224,8 +240,6 @@ struct SealRun {
     let calls = pending.filter {
       sealed.files[$0.track.id] == nil && fits($0.track) && !erasing.mustWait($0.track.id)
     }
-    pending = []
-    pendingBytes = 0
     try write(calls)
   }
 
@@ -235,127 +249,29 @@ struct SealRun {
     return sealed
   }
 
-  /// Writes calls into as many segments as they need, in the order of their start.
-  private mutating func write(_ calls: [Pending]) throws {
-    let calls = calls.sorted { ($0.track.startedAtNs, $0.track.id) < ($1.track.startedAtNs, $1.track.id) }
-    var start = 0
-    while start < calls.count {
-      var end = start
-      var bytes = 0
-      while end < calls.count, bytes < SegmentFormat.bytesPerSegment {
-        bytes += calls[end].track.requestBytes + calls[end].track.bytes
-        end += 1
-      }
-      try writeParted(Array(calls[start..<end]))
-      start = end
-    }
+  /// What is not sealed stays in its journals, and is for the next seal.
+  mutating func leave(_ calls: [Pending]) {
+    report.wasStopped = true
+    for item in calls { keepJournals(of: item) }
   }
 
-  /// Writes a segment of these calls. One that does not come back as it was must not keep others from being sealed:
-  /// they are parted until it stands alone.
-  private mutating func writeParted(_ calls: [Pending]) throws {
-    guard let first = calls.first else { return }
-    do {
-      try writeSegment(calls)
-    } catch let error as UnsealableCalls {
-      guard calls.count > 1 else { return keep(first, error.description) }
-      failures += 1
-      // Then it is not the calls.
-      guard failures < Self.mostFailures else { throw error }
-      let suspects = calls.filter { error.ids.contains($0.track.id) }
-      if suspects.isEmpty || suspects.count == calls.count {
-        try writeParted(Array(calls[..<(calls.count / 2)]))
-        try writeParted(Array(calls[(calls.count / 2)...]))
-      } else {
-        try writeParted(calls.filter { !error.ids.contains($0.track.id) })
-        try writeParted(suspects)
-      }
-    }
-  }
-
-  private func fits(_ track: CallTrack) -> Bool {
-    if erasing.wants(track.id) { return true }
-    return track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
-      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
-      && track.bytes + 16 * track.frames <= SegmentFormat.largestBlock
+  private mutating func keepJournals(of item: Pending) {
+    kept[item.writer, default: []].formUnion(item.track.records.sequences)
   }
 
   /// A call that cannot be sealed stays in its journals, and is reported.
-  private mutating func keep(_ item: Pending, _ reason: String) {
-    kept[item.writer, default: []].formUnion(item.track.records.map(\.sequence))
+  mutating func keep(_ item: Pending, _ reason: String) {
+    keepJournals(of: item)
     let journal = JournalFormat.fileName(writer: item.writer, sequence: item.track.sequence)
     let message = "call \(item.track.id) cannot be sealed and stays in its journal: \(reason)"
     report.unsealed.append(
       Damage(file: journal, offset: item.track.location.offset, calls: [item.track.id], message: message))
   }
 
-  private mutating func writeSegment(_ calls: [Pending]) throws {
-    guard let first = calls.first else { return }
-    let last = calls.last { $0.writer == first.writer } ?? first
-    let name = try freeName(first.writer, first: first.track.number, last: last.track.number)
-    let segment = try SegmentWriter(store: store, name: name, level: level, place: try growTree().next)
-    var erased: [CallID] = []
-    do {
-      for item in calls {
-        let call = try load(item)
-        guard erasing.wants(call.open.id) else {
-          try segment.add(.call(call))
-          continue
-        }
-        try segment.add(.tombstone(erasing.tombstone(of: call, leafHash: leafHash(of: call))))
-        erased.append(call.open.id)
-      }
-      try segment.finish()
-      try segment.readBack()
-    } catch let error where error is BlockError || error is ZstdError {
-      segment.discard()
-      throw UnsealableCalls(segment.blockCalls, "\(error)")
-    } catch let error as UnsealableCalls {
-      segment.discard()
-      throw error
-    }
-    try store.files.rename(segment.temporaryPath, to: segment.path)
-    try store.files.syncDirectory(store.archivePath)
-    buried.formUnion(erased)
-    report.erasedCalls += erased
-    tree?.append(segment.leaves)
-    report.segments.append(name)
-    report.sealedCalls += segment.calls
-    report.rawBytes += segment.rawBytes
-    report.segmentBytes += segment.size
-  }
-
-  /// What is loaded here and there is what was read in one go before, or the call is not sealed.
-  private func load(_ item: Pending) throws -> RecordedCall {
-    var reason = "it cannot be read any more"
-    do {
-      if let call = try item.loader.load(item.track), call.raw.count == item.track.bytes { return call }
-    } catch let error where !(error is FileError) {
-      reason += ": \(error)"
-    }
-    throw UnsealableCalls([item.track.id], reason)
-  }
-
-  /// The name for a segment's first call. Never that of a file that is there: a damaged segment, or the leaf list of one
-  /// that was removed, is not written over.
-  private func freeName(_ writer: CallID, first: Int, last: Int) throws -> String {
-    // Numbers of one writer mostly rise with the start, not always.
-    var last = max(first, last)
-    while true {
-      let name = SegmentFormat.fileName(writer: writer, first: first, last: last)
-      let others = [name, LeafList.fileName(ofSegment: name)]
-      if try others.allSatisfy({ try store.files.status(store.archivePath + "/" + $0) == nil }) { return name }
-      last += 1
-    }
-  }
-
-  /// The store's tree as it is by now.
-  private mutating func growTree() throws -> GrowingTree {
-    if let tree { return tree }
-    let growing = try GrowingTree(store: store)
-    for damage in growing.damage { log.error("\(damage)") }
-    report.damage += growing.damage
-    tree = growing
-    return growing
+  func fits(_ track: CallTrack) -> Bool {
+    if erasing.wants(track.id) { return true }
+    return track.requestBytes + track.bytes <= SegmentFormat.largestFrame / 2
+      && SegmentFormat.allows(frames: track.frames, bytes: track.bytes)
+      && track.bytes + 16 * track.frames <= SegmentFormat.largestBlock
   }
 }

@@ -174,7 +174,16 @@ final class SegmentFile {
   }
 
   /// All of a block, with the hashes of responses that decoding needed anyway.
-  func hashedItems(inBlock block: Int) throws -> [HashedItem] { try coding.decodeHashed(try encoded(block)) }
+  func hashedItems(inBlock block: Int) throws -> [HashedItem] {
+    var items: [HashedItem] = []
+    try forEachItem(inBlock: block) { items.append($0) }
+    return items
+  }
+
+  /// The same, without having more of them in memory than one.
+  func forEachItem(inBlock block: Int, _ body: (HashedItem) throws -> Void) throws {
+    try coding.forEachItem(try encoded(block), body)
+  }
 
   private func encoded(_ block: Int) throws -> EncodedBlock {
     let first = 1 + block * framesPerBlock

@@ -122,6 +122,20 @@ package struct SegmentReader {
     return items
   }
 
+  /// The same, without handing them out.
+  func checkItems(inBlock block: Int, _ expected: [SegmentEntry]) throws {
+    var rest = expected[...]
+    try file.forEachItem(inBlock: block) { hashed in
+      guard let entry = rest.popFirst(), fits([hashed.item], [entry]) else {
+        throw BlockError("its index does not fit its calls")
+      }
+      guard entry.leafHash == nil || entry.leafHash == hashed.leafHash else {
+        throw BlockError("call \(entry.id) is not the one whose leaf hash is in the index")
+      }
+    }
+    guard rest.isEmpty else { throw BlockError("its index does not fit its calls") }
+  }
+
   /// Compares every frame with its checksum, from now on and at once those that belong to no block.
   ///
   /// - Returns: false if the file has no checksums.

@@ -16,10 +16,11 @@ extension SegmentWriter {
   /// Reads the finished file: every byte, every call or tombstone with the leaf hash that it was added with, and blocks
   /// that were copied the same to the byte.
   ///
-  /// - Throws: `UnsealableCalls` if it is not so; `TapeError` `.io` where the file cannot be read.
-  func readBack() throws {
+  /// - Throws: `UnsealableCalls` if it is not so; `TapeError` `.io` where the file cannot be read; what
+  ///   `beforeEachBlock` throws.
+  func readBack(beforeEachBlock: () throws -> Void = {}) throws {
     do {
-      try compareFile()
+      try compareFile(beforeEachBlock)
     } catch let error as TapeError where error.isDamage {
       throw UnsealableCalls([], error.description)
     } catch let error as FileError {
@@ -27,20 +28,21 @@ extension SegmentWriter {
     }
   }
 
-  private func compareFile() throws {
+  private func compareFile(_ beforeEachBlock: () throws -> Void) throws {
     let reader = try SegmentReader(store: store, name: name + ".tmp")
     guard reader.problem == nil, try reader.checkFrames(), reader.entries == index.entries,
       reader.file.blockCount == blockCount
     else { throw UnsealableCalls([], "its parts did not come back as they were written") }
     var named = Dictionary(grouping: reader.entries, by: \.blockOffset)
     for block in 0..<blockCount {
+      try beforeEachBlock()
       let expected = named.removeValue(forKey: reader.file.blockOffset(block)) ?? []
       do {
         if let origin = copies[block] {
           let copy = try reader.file.rawFrames(ofBlock: block).map(\.bytes)
           guard try copy == origin() else { throw BlockError("a block did not come back as it was copied") }
         } else {
-          _ = try reader.soundItems(inBlock: block, expected)
+          try reader.checkItems(inBlock: block, expected)
         }
       } catch let error where error is BlockError || error is ZstdError {
         throw UnsealableCalls(expected.map(\.id), "\(error)")

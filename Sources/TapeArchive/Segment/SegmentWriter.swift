@@ -7,6 +7,7 @@ final class SegmentWriter {
   private let descriptor: Int32
   private let heads: ZstdCompressor
   private let texts: ZstdCompressor
+  private let noises: ZstdCompressor
   private let level: Int
   private var block = TemplateEncoder()
   private var blockItems: [SegmentEntry] = []
@@ -42,6 +43,7 @@ final class SegmentWriter {
     self.level = level
     heads = try ZstdCompressor(level: level, for: .ids)
     texts = try ZstdCompressor(level: level, for: .text)
+    noises = try ZstdCompressor(level: level, for: .noise)
     index = SegmentIndex(place: place)
     let path = store.archivePath + "/" + name + ".tmp"
     if try store.files.status(path) != nil { try store.files.unlink(path) }
@@ -52,7 +54,9 @@ final class SegmentWriter {
 
   deinit { if !isClosed { store.files.close(descriptor) } }
 
-  func add(_ item: SegmentItem) throws {
+  /// - Parameter rawHash: SHA-256 of a call's response as somebody says it is: hashing takes as long as much of the rest,
+  ///   and reading the segment back does it anyway.
+  func add(_ item: SegmentItem, rawHash: [UInt8]? = nil) throws {
     let bytes = item.blockBytes
     if blockItems.count == SegmentFormat.callsPerBlock || block.textBytes >= SegmentFormat.textPerBlock
       || !blockItems.isEmpty && blockBytes + bytes > SegmentFormat.bytesPerBlock
@@ -64,7 +68,7 @@ final class SegmentWriter {
       block.add(tombstone)
       blockItems.append(SegmentEntry(item, blockOffset: size, tombstone.leafHash))
     case .call(let call):
-      let hashes = LeafParts(of: call)
+      let hashes = LeafParts(of: call, rawHash: rawHash)
       block.add(call, rawHash: hashes.raw)
       blockItems.append(SegmentEntry(item, blockOffset: size, hashes.leaf))
     }
@@ -78,12 +82,13 @@ final class SegmentWriter {
     guard !blockItems.isEmpty else { return }
     index.entries += blockItems
     blockCount += 1
+    let text = block.isNoisy ? noises : texts
     let encoded = try block.finish()
     for role in TemplateCoding.roles {
       if let magic = role.skippableMagic {
         try add(skippable: magic, encoded[role])
       } else {
-        try add(zstd: encoded[role], role == .head ? heads : texts)
+        try add(zstd: encoded[role], role == .head ? heads : text)
       }
     }
     block = TemplateEncoder()

@@ -198,6 +198,7 @@ private struct BlockReader {
     guard let texts = texts(skipping: skipping), self.column(count, skipping: skipping, into: column) else {
       return nil
     }
+    if skipping { return texts }
     let places = UnsafeBufferPointer(start: column, count: count)
     return places.allSatisfy { $0 == UsageBlock.none || (0..<texts.count).contains($0) } ? texts : nil
   }

@@ -11,8 +11,8 @@ package struct UsageRow: Sendable, Equatable {
   }
 
   /// Bits of `Number.flags`.
-  package static let hasUsageFlag = 1
-  package static let mockFlag = 2
+  package static var hasUsageFlag: Int { 1 }
+  package static var mockFlag: Int { 2 }
 
   package var names: [String?]
   package var numbers: [Int?]

@@ -7,7 +7,8 @@ internal import TapeTypes
 struct CallsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "calls", abstract: "List calls.",
-    discussion: "Example: tapedeck calls --identity ada@example.com --from yesterday")
+    discussion: "Example: tapedeck calls --identity ada@example.com --from yesterday"
+  ).underRoot
 
   @OptionGroup var store: StoreOption
   @OptionGroup var filters: FilterOptions

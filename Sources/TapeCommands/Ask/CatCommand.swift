@@ -6,7 +6,8 @@ internal import TapeTypes
 struct CatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cat", abstract: "The exact response bytes of a call.",
-    discussion: "Example: tapedeck cat @1 | sha256sum")
+    discussion: "Example: tapedeck cat @1 | sha256sum"
+  ).underRoot
 
   @OptionGroup var call: CallArgument
   @OptionGroup var store: StoreOption

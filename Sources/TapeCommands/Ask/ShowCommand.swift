@@ -6,7 +6,8 @@ internal import TapeQuery
 struct ShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Request, rebuilt message, usage, cost, timings and defects of a call.",
-    discussion: "Example: tapedeck show @1")
+    discussion: "Example: tapedeck show @1"
+  ).underRoot
 
   @OptionGroup var call: CallArgument
   @Flag(help: "Images, audio and files whole, not as size and hash.") var full = false

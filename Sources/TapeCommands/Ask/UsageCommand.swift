@@ -14,7 +14,8 @@ struct UsageCommand: ParsableCommand {
 
       Example: tapedeck usage --by identity,model --from 2026-11-01 --totals
       Example: tapedeck usage --against bill.csv --from 2026-11-01
-      """)
+      """
+  ).underRoot
 
   @Option(
     help: ArgumentHelp(

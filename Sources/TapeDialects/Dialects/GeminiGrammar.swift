@@ -19,8 +19,8 @@ enum GeminiGrammar: ChunkGrammar {
     {
       // Google's Code Assist puts the chunk into `response`.
       reading.merge(inner, into: &builder)
-      reader.eachMember(of: whole) { key, value in
-        if !reader.matches(key, "response") { builder.extra.set(.top, key, value, of: reader) }
+      reader.eachMember(of: whole, but: ["response"]) { key, value in
+        builder.extra.set(.top, key, value, of: reader)
       }
     } else {
       reading.merge(whole, into: &builder)
@@ -63,10 +63,8 @@ private struct GeminiChunk {
       GenerationError(
         message: value["message"]?.string ?? value["status"]?.string ?? value.compactString, code: code, frame: frame),
       kind: .errorFrame, frame: frame)
-    cursor.eachMember(of: error) { key, value in
-      if !cursor.matches(key, "message"), !cursor.matches(key, "code") {
-        builder.extra.set(.init(kind: .error), key, value, of: cursor)
-      }
+    cursor.eachMember(of: error, but: ["message", "code"]) { key, value in
+      builder.extra.set(.init(kind: .error), key, value, of: cursor)
     }
   }
 
@@ -144,28 +142,40 @@ private struct GeminiChunk {
   private func merge(
     call: JSONSlice, signature: JSONSlice?, _ place: Int, into builder: inout GenerationBuilder
   ) {
-    let count = builder.choices.builders[place].tools.calls.count
-    let tool = builder.choices.builders[place].tools.place(index: count, id: nil, position: count)
+    let tool = tool(of: call, place, in: &builder)
     builder.choices.builders[place].tools.update(tool) { made in
-      made.id = cursor.text("id", of: call).map { cursor.string($0) }
-      made.name = cursor.text("name", of: call).map { cursor.string($0) }
+      made.id = cursor.text("id", of: call).map { cursor.string($0) } ?? made.id
+      made.name = cursor.text("name", of: call).map { cursor.string($0) } ?? made.name
+      if let parts = cursor.member("partialArgs", of: call) {
+        var partial = made.partial ?? PartialArguments()
+        made.partial = nil
+        cursor.eachElement(of: parts) { partial.add($1, of: cursor) }
+        made.partial = partial
+      }
       if let args = cursor.member("args", of: call) {
         made.arguments.append(String(decoding: cursor.json(args), as: UTF8.self))
       }
       if let signature { made.thoughtSignature.append(signature, of: cursor) }
     }
-    cursor.eachMember(of: call) { key, value in
-      let isRead = cursor.withName(key) { name in
-        switch name {
-        case "id", "name", "args": true
-        default: false
-        }
-      }
-      let scope = ExtraFields.Scope(
-        kind: .function, choice: builder.choices.builders[place].index, tool: count)
-      if !isRead { builder.extra.set(scope, key, value, of: cursor) }
+    let scope = ExtraFields.Scope(kind: .function, choice: builder.choices.builders[place].index, tool: tool)
+    cursor.eachMember(of: call, but: ["id", "name", "args", "partialArgs", "willContinue"]) { key, value in
+      builder.extra.set(scope, key, value, of: cursor)
     }
     builder.noteContent(frame: frame)
+  }
+
+  /// Where the call is among the choice's: a new one, unless the call before said that it goes on.
+  private func tool(of call: JSONSlice, _ place: Int, in builder: inout GenerationBuilder) -> Int {
+    let isNamed = cursor.text("name", of: call) != nil
+    var tool = builder.choices.builders[place].tools.calls.count
+    if case .tool(let open)? = builder.parts[place]?.kind, !isNamed {
+      tool = open
+    } else {
+      tool = builder.choices.builders[place].tools.place(index: tool, id: nil, position: tool)
+    }
+    let goesOn = cursor.member("willContinue", of: call)?.kind == .true
+    builder.parts[place] = goesOn ? OutputPart(kind: .tool(tool)) : nil
+    return tool
   }
 
   /// The URL of an image that is in the answer, or that it names.

@@ -11,7 +11,7 @@ extension QueryEngine {
   ) throws -> JSONValue {
     let prices = try prices
     return CallDiff(
-      ShownCall(a.call, at: a.entry.location, prices: prices), ShownCall(b.call, at: b.entry.location, prices: prices)
+      try shown(a.call, at: a.entry.location, prices: prices), try shown(b.call, at: b.entry.location, prices: prices)
     ).json
   }
 

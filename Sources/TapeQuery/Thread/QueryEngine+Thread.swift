@@ -46,16 +46,16 @@ extension QueryEngine {
   private func threadID(_ reference: String) throws -> String {
     guard reference.hasPrefix("@") else { return reference }
     let entry = try resolve(reference)
-    guard let thread = try text("thread_id", of: entry) else {
+    guard let thread = try text("thread_id", of: entry.id) else {
       throw TapeError(.notFound, "call \(entry.id) is of no thread: its request names none")
     }
     return thread
   }
 
   /// A column of a call; nil for NULL.
-  func text(_ column: String, of entry: CallEntry) throws -> String? {
+  func text(_ column: String, of call: CallID) throws -> String? {
     var text: String?
-    try catalogue.query("SELECT \(column) FROM calls WHERE call_id = ?", [.text(entry.id.description)]) {
+    try catalogue.query("SELECT \(column) FROM calls WHERE call_id = ?", [.text(call.description)]) {
       text = $0.text(0)
     }
     return text

@@ -45,7 +45,15 @@ struct ThreadHistory {
     var new: [Int] = []
   }
 
+  /// What a request goes on from where the API knows the conversation, and its messages are all new.
+  struct Previous: Equatable {
+    var response: String
+    /// Number of the call that made it; nil where that is none of the thread's.
+    var call: Int?
+  }
+
   private struct Asked {
+    var previous: Previous?
     var messages: [ChatMessage]
     var keys: [[UInt8]]
     var replies: [ChatMessage]
@@ -62,16 +70,24 @@ struct ThreadHistory {
   ///   - replies: of all choices, as far as they came.
   ///   - startedNs: ns since 1970; calls come in the order of it.
   mutating func step(
-    _ messages: [ChatMessage], replies: [ChatMessage], startedNs: Int64, endedNs: Int64?
+    _ messages: [ChatMessage], replies: [ChatMessage], startedNs: Int64, endedNs: Int64?, previous: Previous? = nil
   ) -> Step {
-    let asked = Asked(messages: messages, keys: messages.map(\.key), replies: replies, endedNs: endedNs)
+    let asked = Asked(
+      previous: previous, messages: messages, keys: messages.map(\.key), replies: replies, endedNs: endedNs)
     var step = Step(kind: .first, new: Array(messages.indices))
     if let before {
       step = Comparison(before, asked, overlaps: before.endedNs.map { $0 > startedNs } ?? false).step
       step.base = count - 1
-      if step.kind != .resent && step.kind != .retry { findBranch(asked, &step) }
+      if let previous {
+        if step.kind != .retry {
+          step.base = previous.call
+          if let call = previous.call, call != count - 1 { step.kind = .branch }
+        }
+      } else if step.kind != .resent && step.kind != .retry {
+        findBranch(asked, &step)
+      }
     }
-    remember(asked)
+    if previous == nil { remember(asked) }
     before = asked
     count += 1
     return step
@@ -125,7 +141,14 @@ struct ThreadHistory {
       self.overlaps = overlaps
       kept = zip(old.keys, new.keys).prefix { $0 == $1 }.count
       step = Step(kind: .resent, overlaps: overlaps)
-      if old.messages.isEmpty {
+      if new.previous != nil {
+        // A request that is the same says so too.
+        if new.previous == old.previous, new.keys == old.keys {
+          goOn(.retry, from: kept)
+        } else {
+          compareInstructions()
+        }
+      } else if old.messages.isEmpty {
         goOn(.notResent, from: 0)
       } else if kept == old.messages.count {
         compareReply()

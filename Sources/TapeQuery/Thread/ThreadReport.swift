@@ -10,6 +10,8 @@ struct ThreadReport {
   private var history = ThreadHistory()
   private var running = RunningTotals()
   private var ids: [String] = []
+  /// For each response the number of the call that made it.
+  private var makers: [String: Int] = [:]
   /// The inputs of the call before.
   private var inputs: [JSONValue.Member] = []
 
@@ -20,8 +22,11 @@ struct ThreadReport {
 
   mutating func add(_ call: RecordedCall, _ shown: ShownCall) -> JSONValue {
     let messages = shown.messages(full: full)
+    let previous = shown.facts.previousResponseID.map { ThreadHistory.Previous(response: $0, call: makers[$0]) }
     let step = history.step(
-      messages, replies: shown.replies, startedNs: call.open.startedAtNs, endedNs: Self.end(of: call))
+      messages, replies: shown.replies, startedNs: call.open.startedAtNs, endedNs: Self.end(of: call),
+      previous: previous)
+    if let response = shown.generation.responseID, makers[response] == nil { makers[response] = ids.count }
     ids.append(call.open.id.description)
     let object = shown.json(full: full)
     if !shown.isMock { running.add(shown.usage, shown.cost) }

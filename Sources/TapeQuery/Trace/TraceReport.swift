@@ -105,7 +105,7 @@ extension QueryEngine {
   private func traceID(_ reference: String) throws -> String {
     guard reference.hasPrefix("@") else { return reference }
     let entry = try resolve(reference)
-    guard let trace = try text("trace_id", of: entry) ?? text("traceparent_trace_id", of: entry) else {
+    guard let trace = try text("trace_id", of: entry.id) ?? text("traceparent_trace_id", of: entry.id) else {
       throw TapeError(.notFound, "call \(entry.id) is of no trace: it has neither telemetry nor a traceparent")
     }
     return trace

@@ -26,9 +26,9 @@ struct CostSum: Sendable {
   }
 
   /// A call of a class.
-  mutating func add(_ usage: BillableUsage, at price: PriceClass) {
+  mutating func add(_ call: ClassedUsage, at price: PriceClass) {
     if let reason = price.unpriced { return addUnpriced(reason, hasUsage: true) }
-    price.add(usage, to: &parts)
+    price.add(call, to: &parts)
     isKnown = true
     notInUsage |= price.notInUsage
   }

@@ -46,12 +46,13 @@ struct UsageFilter {
       wanted.append((columns[name], place))
     }
     let (started, flags, durations) = (columns[.started], columns[.flags], columns[.duration])
+    let hidden = hidesMocks ? UsageRow.mockFlag : 0
     for call in 0..<block.count {
-      if hidesMocks, flags[call] & UsageRow.mockFlag != 0 { continue }
+      if flags[call] & hidden != 0 { continue }
       if let from, started[call] < from { continue }
       if let to, started[call] >= to { continue }
       if let minDuration, durations[call] < minDuration { continue }
-      if wanted.allSatisfy({ $0.places[call] == $0.place }) { calls.append(call) }
+      if wanted.isEmpty || wanted.allSatisfy({ $0.places[call] == $0.place }) { calls.append(call) }
     }
   }
 }

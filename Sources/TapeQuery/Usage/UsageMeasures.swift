@@ -39,24 +39,25 @@ struct UsageMeasures: Sendable {
   }
 
   mutating func add(_ members: [GroupMember], _ calls: [Int], _ states: CountedStates, _ columns: UsageColumns) {
-    let (state, flags) = (columns[.state], columns[.flags])
+    let (state, flags, hasUsageFlag) = (columns[.state], columns[.flags], UsageRow.hasUsageFlag)
     let (prompt, completion, total) = (columns[.prompt], columns[.completion], columns[.total])
     let (cached, reasoning) = (columns[.cached], columns[.reasoning])
     sums.withUnsafeMutableBufferPointer { sums in
+      guard let first = sums.baseAddress else { return }
       for member in members {
-        let call = calls[member.place]
-        sums[member.group].add(states[state[call]], hasUsage: flags[call] & UsageRow.hasUsageFlag != 0)
-        sums[member.group].prompt.add(counted: prompt[call])
-        sums[member.group].completion.add(counted: completion[call])
-        sums[member.group].total.add(counted: total[call])
-        sums[member.group].cached.add(counted: cached[call])
-        sums[member.group].reasoning.add(counted: reasoning[call])
+        let (call, sum) = (calls[member.place], first + member.group)
+        sum.pointee.add(states[state[call]], hasUsage: flags[call] & hasUsageFlag != 0)
+        sum.pointee.prompt.add(counted: prompt[call])
+        sum.pointee.completion.add(counted: completion[call])
+        sum.pointee.total.add(counted: total[call])
+        sum.pointee.cached.add(counted: cached[call])
+        sum.pointee.reasoning.add(counted: reasoning[call])
         if total[call] != UsageBlock.none {
-          sums[member.group].summed.add(total[call])
+          sum.pointee.summed.add(total[call])
         } else {
           let parts = TokenCounts(
             prompt: UsageBlock.known(prompt[call]), completion: UsageBlock.known(completion[call]))
-          sums[member.group].summed.add(parts.promptAndCompletion)
+          sum.pointee.summed.add(parts.promptAndCompletion)
         }
       }
     }
@@ -143,30 +144,38 @@ private struct GroupedTimes: Sendable {
   }
 
   /// Of each group.
-  func ranks(of times: KeyPath<Chunk, [Int]>, groups count: Int) -> [CallRanks] {
+  func ranks(of times: (Chunk) -> [Int], groups count: Int) -> [CallRanks] {
     // Where each group's times end, once they are sorted in.
     var ends = [Int](repeating: 0, count: count + 1)
-    var total = 0
-    for chunk in chunks {
-      for (group, time) in zip(chunk.groups, chunk[keyPath: times]) where time != UsageBlock.none {
-        ends[Int(group) + 1] += 1
-        total += 1
-      }
+    ends.withUnsafeMutableBufferPointer { ends in
+      for chunk in chunks { Self.each(chunk.groups, times(chunk)) { group, _ in ends[group + 1] += 1 } }
+      for group in 0..<count { ends[group + 1] += ends[group] }
     }
-    for group in 0..<count { ends[group + 1] += ends[group] }
-    var sorted = [Int](unsafeUninitializedCapacity: total) { sorted, filled in
-      for chunk in chunks {
-        // Each group's place moves from its start to its end, the start of the next one.
-        for (group, time) in zip(chunk.groups, chunk[keyPath: times]) where time != UsageBlock.none {
-          sorted.initializeElement(at: ends[Int(group)], to: time)
-          ends[Int(group)] += 1
+    var sorted = [Int](repeating: 0, count: ends[count])
+    return sorted.withUnsafeMutableBufferPointer { sorted in
+      ends.withUnsafeMutableBufferPointer { ends in
+        for chunk in chunks {
+          // Each group's place moves from its start to its end, the start of the next one.
+          Self.each(chunk.groups, times(chunk)) { group, time in
+            sorted[ends[group]] = time
+            ends[group] += 1
+          }
+        }
+        return (0..<count).map { group in
+          CallRanks(UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]]))
         }
       }
-      filled = total
     }
-    return sorted.withUnsafeMutableBufferPointer { sorted in
-      (0..<count).map { group in
-        CallRanks(UnsafeMutableBufferPointer(rebasing: sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]]))
+  }
+
+  /// The calls that have a time.
+  @inline(__always)
+  private static func each(_ groups: [Int32], _ times: [Int], _ body: (_ group: Int, _ time: Int) -> Void) {
+    groups.withUnsafeBufferPointer { groups in
+      times.withUnsafeBufferPointer { times in
+        for place in 0..<min(groups.count, times.count) where times[place] != UsageBlock.none {
+          body(Int(groups[place]), times[place])
+        }
       }
     }
   }

@@ -7,8 +7,6 @@ struct UsagePricing: Sendable {
   private var classes: PriceClasses
   private var models: [ModelName: Int] = [:]
   private var modelNames: [ModelName] = []
-  /// The model of each class.
-  private var classModels: [Int] = []
   /// All calls so far, by number.
   private var counts: [Int] = []
 
@@ -32,42 +30,47 @@ struct UsagePricing: Sendable {
   ///
   /// - Parameter sorted: what was there goes; its memory is used again.
   mutating func sort(
-    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns, into sorted: inout [SortedUsage]
+    _ calls: [Int], of block: UsageBlock, _ columns: UsageColumns, into sorted: inout [ClassedUsage]
   ) {
     let models = modelNumbers(block, columns)
-    let facts = PricedColumns(columns)
+    let (flags, hasUsageFlag, mockFlag) = (columns[.flags], UsageRow.hasUsageFlag, UsageRow.mockFlag)
+    let (contradicted, unknown) = (columns[.usageContradiction], columns[.usageUnknownReason])
     sorted.removeAll(keepingCapacity: true)
     for call in calls {
-      let usage = sort(call, facts, model: models[call])
-      sorted.append(usage)
-      while counts.count <= usage.number { counts.append(0) }
-      counts[usage.number] += 1
+      let number: Int
+      let hasUsage = flags[call] & hasUsageFlag != 0
+      if flags[call] & mockFlag != 0 {
+        // Costs nothing.
+        number = 0
+      } else if contradicted[call] != UsageBlock.none || (!hasUsage && unknown[call] != UsageBlock.none) {
+        number = Self.number(.badUsage, hasUsage: hasUsage)
+      } else {
+        number = hasUsage ? ClassedUsage.unsorted : Self.number(.noUsage, hasUsage: false)
+      }
+      sorted.append(ClassedUsage(number: number))
     }
+    classes.sort(
+      calls, of: UsageColumnPointers(columns), models: models, into: &sorted, from: Self.firstClass,
+      impossible: Self.number(.badUsage, hasUsage: true))
+    count(sorted)
   }
 
-  private mutating func sort(_ call: Int, _ facts: PricedColumns, model: Int) -> SortedUsage {
-    let hasUsage = facts.flags[call] & UsageRow.hasUsageFlag != 0
-    // Costs nothing.
-    if facts.flags[call] & UsageRow.mockFlag != 0 { return SortedUsage(number: 0) }
-    if facts.contradicted[call] != UsageBlock.none || (!hasUsage && facts.unknown[call] != UsageBlock.none) {
-      return SortedUsage(number: Self.number(.badUsage, hasUsage: hasUsage))
+  private mutating func count(_ sorted: [ClassedUsage]) {
+    let numbers = Self.firstClass + classes.classes.count
+    if counts.count < numbers { counts += repeatElement(0, count: numbers - counts.count) }
+    counts.withUnsafeMutableBufferPointer { counts in
+      for call in sorted { counts[call.number] += 1 }
     }
-    if !hasUsage { return SortedUsage(number: Self.number(.noUsage, hasUsage: false)) }
-    guard let found = classes.sort(call, of: facts.usage, model: model) else {
-      return SortedUsage(number: Self.number(.badUsage, hasUsage: true))
-    }
-    if found.number == classModels.count { classModels.append(model) }
-    return SortedUsage(number: Self.firstClass + found.number, usage: found.usage)
   }
 
   /// Adds what calls cost to the sums of their groups.
-  func add(_ sorted: [SortedUsage], _ members: [GroupMember], to costs: inout [CostSum]) {
+  func add(_ sorted: [ClassedUsage], _ members: [GroupMember], to costs: inout [CostSum]) {
     classes.classes.withUnsafeBufferPointer { prices in
       costs.withUnsafeMutableBufferPointer { costs in
         for member in members {
           let number = sorted[member.place].number
           if number >= Self.firstClass {
-            costs[member.group].add(sorted[member.place].usage, at: prices[number - Self.firstClass])
+            costs[member.group].add(sorted[member.place], at: prices[number - Self.firstClass])
           } else if number == 0 {
             costs[member.group].addMock()
           } else {
@@ -87,7 +90,7 @@ struct UsagePricing: Sendable {
     var found: [String: (calls: Int, why: String)] = [:]
     for (number, count) in counts.enumerated().dropFirst(Self.firstClass) where count > 0 {
       guard let why = classes.problem(number - Self.firstClass) else { continue }
-      let name = modelNames[classModels[number - Self.firstClass]]
+      let name = modelNames[classes.models[number - Self.firstClass]]
       found["\(name.provider ?? "?")/\(name.model ?? "?")", default: (0, why.message)].calls += count
     }
     return found.map { ($0.key, $0.value.calls, $0.value.why) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
@@ -125,24 +128,9 @@ struct UsagePricing: Sendable {
   }
 }
 
-/// What decides on the cost of a call: a number of `UsagePricing`'s, and what of its usage is billed.
-struct SortedUsage: Sendable {
-  fileprivate let number: Int
-  fileprivate var usage = BillableUsage.nothing
-}
-
-/// What decides on the costs of a block's calls.
-private struct PricedColumns {
-  let flags: UnsafePointer<Int>
-  let contradicted: UnsafePointer<Int>
-  let unknown: UnsafePointer<Int>
-  let usage: UsageColumnPointers
-
-  init(_ columns: UsageColumns) {
-    flags = columns[.flags]
-    contradicted = columns[.usageContradiction]
-    unknown = columns[.usageUnknownReason]
-    usage = UsageColumnPointers(
+extension UsageColumnPointers {
+  fileprivate init(_ columns: UsageColumns) {
+    self.init(
       prompt: columns[.prompt], completion: columns[.completion], cached: columns[.cached],
       reasoning: columns[.reasoning], total: columns[.total], started: columns[.started])
   }

@@ -14,7 +14,7 @@ struct UsageReport: Sendable {
 
   // Of the block at hand; the memory is used again for the next one.
   private var selected: [Int] = []
-  private var prices: [SortedUsage] = []
+  private var prices: [ClassedUsage] = []
   private var members: [GroupMember] = []
 
   /// Sums over all calls, in which a call with two tags counts once; their measures only if they are asked for.

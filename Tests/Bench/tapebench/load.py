@@ -55,7 +55,8 @@ def client(load, port, *flags):
 
 
 def run_load(subject, load, during=None):
-    """One run through `subject`: the client's result, and `whole_cpu_us_per_frame` of the process to its very end.
+    """One run through `subject`: the client's result, and `whole_cpu_us_per_frame` of the process to its very end, and of what it
+    left to do.
 
     - `during(target, directory)`: a context manager around the load, for what watches it.
     """
@@ -72,6 +73,6 @@ def run_load(subject, load, during=None):
                 else:
                     result = client(load, target.port, *flags)
         if target.process:
-            result["whole_cpu_us_per_frame"] = target.process.cpu_seconds * 1e6 / result["frames"]
+            result["whole_cpu_us_per_frame"] = (target.process.cpu_seconds + subject.rest(directory)) * 1e6 / result["frames"]
         subject.check(directory, load, result)
         return result

@@ -26,7 +26,8 @@ def cpu(rounds, quick):
         subjects = [RELAY, TAPEDECK, *PEERS]
         recording = Row(f"CPU per 500 B frame, {streams} streams back to back, recording", "µs", [s.name for s in subjects], RELAY.name,
                         {TAPEDECK.name: Target(1.6, 1.2)})
-        # Sealing comes after a journal is closed, so a short load run sees little of it; the last row sees all.
+        # Sealing comes after a journal is closed, so a short load run sees little of it; the last row sees all, also what
+        # the process left to the next start, which `tapedeck seal` does then.
         both = [Row(title, "µs", [RELAY.name, TAPEDECK_WHOLE.name], RELAY.name, {TAPEDECK_WHOLE.name: Target(3.0, 2.0)})
                 for title in ("the same with indexer and sealing, whole process, while the load runs",
                               "… and on until all is sealed and indexed and the process has ended")]

@@ -88,7 +88,7 @@ def scale(rounds, quick):
         rows["trace"].take(SQLITE, lambda: _sqlite(store, f"SELECT * FROM v_calls WHERE trace_id = '{trace}'", 1))
         rows["cat"].take("tapedeck", lambda: _cat(store, call, size))
         rows["version"].take("tapedeck", lambda: run(BIN / "tapedeck", "--version")[1] * 1000)
-    for _ in range(max(3, rounds)):
+    for _ in range(max(9, rounds)):
         rows["usage"].take("tapedeck", lambda: _usage(store))
         rows["usage"].take(SQLITE, lambda: _sqlite(store, f"SELECT identity_id, count(*), sum(total_tokens) FROM v_calls WHERE NOT mock AND "
                                                           f"day >= '{MONTH[0]}' AND day < '{MONTH[1]}' GROUP BY 1", 1))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import tapes
-from .processes import Running, free_port
+from .processes import Running, free_port, run
 from .tools import BIN, BUILD, HERE, PYTHON, VENV, Failed
 
 PATH = "/v2/deployments/stream"
@@ -38,6 +38,9 @@ class Subject:
 
     def check(self, directory, load, result):
         pass
+
+    def rest(self, directory):
+        return 0
 
 
 class Relay(Subject):
@@ -72,6 +75,17 @@ class Tapedeck(Subject):
 
     def check(self, directory, load, result):
         tapes.check(self.environment(directory), load)
+
+    def rest(self, directory):
+        """CPU seconds of sealing and indexing what was left to do when it had ended."""
+        if "--no-seal" in self.flags:
+            return 0
+        environment = self.environment(directory)
+        _, seconds = run(BIN / "tapedeck", "seal", env=environment)
+        journals = [path.name for path in (directory / "store" / "archive").glob("J-*")]
+        if journals:
+            raise Failed(f"{', '.join(journals)} cannot be sealed")
+        return seconds + run(BIN / "tapedeck", "index", env=environment)[1]
 
 
 class Nginx(Subject):

@@ -44,28 +44,39 @@ struct CallColumns {
         })
     }
     call.raw.withUnsafeBufferPointer { raw in
-      if let raw = raw.baseAddress { collect(call.frameEnds, raw) }
+      if let raw = raw.baseAddress { collect(call.frameEnds, raw, found) }
     }
   }
 
-  private func collect(_ ends: [Int], _ raw: UnsafePointer<UInt8>) {
-    let spans = UnsafeMutablePointer<Int>.allocate(capacity: 2 * FrameLexer.mostTokens + 2)
-    defer { spans.deallocate() }
+  private func collect(_ ends: [Int], _ raw: UnsafePointer<UInt8>, _ found: CallShapes) {
+    let again = UnsafeMutablePointer<Int>.allocate(capacity: 2 * FrameLexer.mostTokens + 2)
+    defer { again.deallocate() }
     var start = 0
-    for (frame, end) in ends.enumerated() {
-      let shape = Int(frames[frame])
-      let holes = holes[shape]
-      // It matched with fewer holes before; the others are tokens like its own.
-      if !holes.isEmpty, shapes[shape].matches(raw, start..<end, spans) {
-        for (index, hole) in holes.enumerated() {
-          let column = columns[hole]
-          let length = spans[2 * index + 1] - spans[2 * index]
-          column.bytes.append(contentsOf: UnsafeBufferPointer(start: raw + spans[2 * index], count: length))
-          column.lengths.append(length)
-          if length > 0, column.firstFrame == nil { column.firstFrame = frame }
+    found.spans.withUnsafeBufferPointer { kept in
+      for (frame, end) in ends.enumerated() {
+        let shape = Int(frames[frame])
+        let values = found.found[frame]
+        if holes[shape].isEmpty {
+          // Nothing varies.
+        } else if values.count == holes[shape].count, let kept = kept.baseAddress {
+          add(kept + Int(values.first), of: frame, holes[shape], raw)
+        } else if shapes[shape].matches(raw, start..<end, again) {
+          // It matched with fewer holes before; the others are tokens like its own.
+          add(again, of: frame, holes[shape], raw)
         }
+        start = end
       }
-      start = end
+    }
+  }
+
+  @inline(__always)
+  private func add(_ spans: UnsafePointer<Int>, of frame: Int, _ holes: [Int], _ raw: UnsafePointer<UInt8>) {
+    for (index, hole) in holes.enumerated() {
+      let column = columns[hole]
+      let length = spans[2 * index + 1] - spans[2 * index]
+      column.bytes.append(contentsOf: UnsafeBufferPointer(start: raw + spans[2 * index], count: length))
+      column.lengths.append(length)
+      if length > 0, column.firstFrame == nil { column.firstFrame = frame }
     }
   }
 }

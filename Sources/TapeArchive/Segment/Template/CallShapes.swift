@@ -5,6 +5,20 @@ struct CallShapes {
   private(set) var shapes: [FrameShape] = []
   /// For each frame its shape.
   private(set) var frames: [Int32] = []
+  /// For each frame where its values are, as far as that was kept.
+  private(set) var found: [FoundValues] = []
+  /// Start and end in the response of one value after the other.
+  private(set) var spans: [Int] = []
+
+  /// The values of a frame, as they were found for the holes that its shape had by then.
+  struct FoundValues {
+    var first: Int32
+    /// -1 where they were not kept.
+    var count: Int32
+  }
+
+  /// More are found again, which takes no memory.
+  private static let mostSpans = 1 << 21
 
   /// Shapes with holes are looked for as long as there are fewer than this.
   private static let mostShapes = 64
@@ -19,6 +33,7 @@ struct CallShapes {
 
   init(_ call: RecordedCall) {
     frames.reserveCapacity(call.frameCount)
+    found.reserveCapacity(call.frameCount)
     call.raw.withUnsafeBufferPointer { raw in
       // An empty buffer has no address; its frames are empty.
       var nothing: UInt8 = 0
@@ -33,13 +48,27 @@ struct CallShapes {
     var last = 0
     var start = 0
     for end in call.frameEnds {
-      let shape = match(raw, start..<end, last, spans) ?? lexed(raw, start..<end, &known)
+      var values = FoundValues(first: 0, count: -1)
+      let shape: Int
+      if let match = match(raw, start..<end, last, spans) {
+        shape = match
+        values = keep(spans, of: shapes[match].holes.count)
+      } else {
+        shape = lexed(raw, start..<end, &known)
+      }
+      found.append(values)
       if last < shapes.count { shapes[last].next = shape }
       last = shape
       frames.append(Int32(shape))
       start = end
     }
     for shape in shapes { shape.setApartNoise(raw) }
+  }
+
+  private mutating func keep(_ new: UnsafeMutablePointer<Int>, of holes: Int) -> FoundValues {
+    guard spans.count + 2 * holes <= Self.mostSpans else { return FoundValues(first: 0, count: -1) }
+    defer { spans.append(contentsOf: UnsafeBufferPointer(start: new, count: 2 * holes)) }
+    return FoundValues(first: Int32(spans.count), count: Int32(holes))
   }
 
   /// A shape that the frame has already. The likely ones are tried first.

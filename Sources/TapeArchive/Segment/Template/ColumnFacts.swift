@@ -41,7 +41,9 @@ struct ColumnFacts {
     for length in lengths {
       let piece = UnsafeBufferPointer(rebasing: bytes[start..<(start + length)])
       var position = 0
-      while position < piece.count {
+      while true {
+        position = piece.afterPlain(from: position, stoppingAt: 0x5C)
+        guard position < piece.count else { break }
         if piece[position] == 0x5C {
           guard position + 1 < piece.count else { return false }
           switch piece[position + 1] {

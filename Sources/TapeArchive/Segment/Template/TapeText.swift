@@ -38,7 +38,9 @@ enum TapeText {
   static func escapes(in bytes: UnsafeBufferPointer<UInt8>) -> Escapes {
     var (lower, upper) = (0, 0)
     var position = 0
-    while position < bytes.count {
+    while true {
+      position = bytes.afterPlain(from: position, stoppingAt: 0x5C)
+      guard position < bytes.count else { break }
       let byte = bytes[position]
       if byte >= 0x80 { return .none }
       guard byte == 0x5C, position + 1 < bytes.count else {
@@ -66,12 +68,10 @@ enum TapeText {
     }
     var plainFrom = 0
     var position = 0
-    while position < bytes.count {
+    while true {
+      position = bytes.afterPlain(from: position, stoppingAt: escapes == .none ? 0x7F : 0x5C)
+      guard position < bytes.count else { break }
       let byte = bytes[position]
-      if byte >= 0x20, byte < 0x7F, byte != 0x5C || escapes == .none {
-        position += 1
-        continue
-      }
       let length = byte < 0x80 ? 0 : UTF8Scalars.length(bytes, position)
       if length > 0, !isMarkOrControl(bytes, position, length) {
         position += length
@@ -116,7 +116,9 @@ enum TapeText {
   private static func isBinary(_ bytes: UnsafeBufferPointer<UInt8>, isLarge: Bool) -> Bool {
     var strange = 0
     var position = 0
-    while position < bytes.count {
+    while true {
+      position = bytes.afterPlain(from: position, stoppingAt: 0x7F)
+      guard position < bytes.count else { break }
       let byte = bytes[position]
       if byte >= 0x80 {
         let length = UTF8Scalars.length(bytes, position)
@@ -261,6 +263,25 @@ extension UnsafeBufferPointer<UInt8> {
       position += 8
     }
     while position < count, self[position] < 0x80 { position += 1 }
+    return position
+  }
+
+  /// The first byte from `start` on that is no printable ASCII, or is `byte`, or the end.
+  @inline(__always)
+  func afterPlain(from start: Int, stoppingAt byte: UInt8) -> Int {
+    let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+    let (stops, deletes) = (UInt64(byte) &* ones, 0x7F &* ones)
+    var position = start
+    let raw = UnsafeRawPointer(baseAddress)
+    while position + 8 <= count, let raw {
+      let word = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      let (stop, delete) = (word ^ stops, word ^ deletes)
+      // The highest bit of each byte that is one of them; above the first such byte there may be others.
+      let found = (word | (word &- 0x20 &* ones) | (stop &- ones) & ~stop | (delete &- ones) & ~delete) & highest
+      if found != 0 { return position + found.trailingZeroBitCount >> 3 }
+      position += 8
+    }
+    while position < count, self[position] >= 0x20, self[position] < 0x7F, self[position] != byte { position += 1 }
     return position
   }
 

@@ -89,26 +89,29 @@ struct TemplateCoding: OutlineCoding {
   // MARK: Decoding
 
   func decode(_ block: EncodedBlock, only id: CallID?) throws -> [SegmentItem] {
-    try items(block, only: id).map(\.item)
+    var found: [SegmentItem] = []
+    try forEachItem(block, only: id) { found.append($0.item) }
+    return found
   }
 
-  func decodeHashed(_ block: EncodedBlock) throws -> [HashedItem] { try items(block, only: nil) }
+  func forEachItem(_ block: EncodedBlock, _ body: (HashedItem) throws -> Void) throws {
+    try forEachItem(block, only: nil, body)
+  }
 
-  private func items(_ block: EncodedBlock, only id: CallID?) throws -> [HashedItem] {
+  private func forEachItem(_ block: EncodedBlock, only id: CallID?, _ body: (HashedItem) throws -> Void) throws {
     let items = try TemplateHead.parse(block[.head], upTo: id)
     let target = id.map { id in items.firstIndex { $0.id == id } ?? items.count }
-    if target == items.count { return [] }
+    if target == items.count { return }
     try checkSizes(items, block, only: id)
-    return try block[.text].withUnsafeBufferPointer { text in
+    try block[.text].withUnsafeBufferPointer { text in
       let lines = try TemplateText(items, text, only: target)
       let ends = try self.ends(items, lines, block[.cuts], only: target)
       var salts = ByteReader(block[.proofs])
       var times = try GroupedTimes.Decoder(block[.times])
-      var calls: [HashedItem] = []
       for (index, item) in items.prefix(target.map { $0 + 1 } ?? items.count).enumerated() {
         let isWanted = target == nil || target == index
         if let tombstone = item.tombstone {
-          if isWanted { calls.append(HashedItem(item: .tombstone(tombstone))) }
+          if isWanted { try body(HashedItem(item: .tombstone(tombstone))) }
           continue
         }
         guard let length = salts.varint(), let salt = salts.take(length) else { throw BlockError("too few salts") }
@@ -119,10 +122,9 @@ struct TemplateCoding: OutlineCoding {
         let offsets = item.hasTimes ? try times.next(item.frames) : []
         let assembled = try CallAssembly(item, lines.calls[index], ends[index]).assemble()
         let parts = try CallParts(item, body: lines.calls[index].body, salt: Array(salt))
-        calls.append(parts.call(raw: assembled.raw, ends: assembled.ends, offsets: offsets))
+        try body(parts.call(raw: assembled.raw, ends: assembled.ends, offsets: offsets))
       }
       guard target != nil || salts.isAtEnd && times.isAtEnd else { throw BlockError("bytes that belong to no call") }
-      return calls
     }
   }
 

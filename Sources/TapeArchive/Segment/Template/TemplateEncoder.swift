@@ -19,6 +19,8 @@ final class TemplateEncoder {
 
   /// Bytes of text so far.
   var textBytes: Int { text.count + noise.count }
+  /// A quarter of the text looks like noise.
+  var isNoisy: Bool { noise.count * 3 >= text.count && !noise.isEmpty }
 
   func add(_ tombstone: Tombstone) { TombstoneLines.append(tombstone, to: &head) }
 
