@@ -94,6 +94,15 @@ def test_filters_are_in_the_address_and_can_be_taken_away(browser, demo):
     assert tokens == sorted(tokens, reverse=True) and len(tokens) == 7
 
 
+@pytest.mark.parametrize("path", ["/", "/identities", "/trace?id={trace}"])
+def test_figures_are_seen_on_a_narrow_page(browser, demo, path):
+    browser.size(400, 900)
+    browser.open(demo.ui + path.format(trace=demo.show(call_of(demo, "maths-reasoning"))["trace_id"]))
+    cells = "[...document.querySelectorAll('td[data-label=cost], td[data-label=tokens]')].filter(e => e.offsetWidth)"
+    assert browser.run(cells + ".length") > 3
+    assert browser.run(cells + ".every(e => e.getBoundingClientRect().right <= innerWidth)")
+
+
 def test_search_marks_what_was_found(browser, demo):
     browser.open(demo.ui)
     browser.press("/")

@@ -65,8 +65,7 @@ struct LiveTail: Sendable {
             return (try next.update(engine), next)
           }
           (told, stamp) = (next, now)
-          let events = Self.events(news, text)
-          if !events.isEmpty { try await writer.write(ByteBuffer(string: events)) }
+          try await Self.write(news, to: &writer, text)
         } catch let error as TapeError {
           // It may be made again at this moment.
           let problem: JSONValue = ["message": .string(error.description)]
@@ -80,7 +79,10 @@ struct LiveTail: Sendable {
     }
   }
 
-  private static func events(_ news: LiveCalls.News, _ text: (JSONValue) -> String) -> String {
+  /// Piece by piece, so that it is seen whether the client takes them.
+  private static func write(
+    _ news: LiveCalls.News, to writer: inout any ResponseBodyWriter, _ text: (JSONValue) -> String
+  ) async throws {
     var events = ""
     if news.skipped > 0 {
       let skipped: JSONValue = ["calls": .int(news.skipped), "is_more": .bool(news.isMore)]
@@ -88,8 +90,11 @@ struct LiveTail: Sendable {
     }
     for call in news.calls {
       events += "event: call\nid: \(call["call_id"]?.string ?? "")\ndata: \(text(call))\n\n"
+      guard events.utf8.count >= 1 << 16 else { continue }
+      try await writer.write(ByteBuffer(string: events))
+      events = ""
     }
-    return events
+    if !events.isEmpty { try await writer.write(ByteBuffer(string: events)) }
   }
 }
 

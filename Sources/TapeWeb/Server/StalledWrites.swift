@@ -29,20 +29,21 @@ final class StalledWrites: ChannelDuplexHandler, RemovableChannelHandler {
       handler.lastProgress = loop.now
     }
     context.write(data, promise: written)
-    schedule(context)
+    schedule(context, in: patience)
   }
 
-  private func schedule(_ context: ChannelHandlerContext) {
+  private func schedule(_ context: ChannelHandlerContext, in time: TimeAmount) {
     guard check == nil else { return }
     let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-    check = context.eventLoop.scheduleTask(in: patience) {
+    check = context.eventLoop.scheduleTask(in: time) {
       let (handler, context) = bound.value
       handler.check = nil
       guard handler.pending > 0 else { return }
-      if context.eventLoop.now - handler.lastProgress >= handler.patience {
+      let waited = context.eventLoop.now - handler.lastProgress
+      if waited >= handler.patience {
         context.close(promise: nil)
       } else {
-        handler.schedule(context)
+        handler.schedule(context, in: handler.patience - waited)
       }
     }
   }
