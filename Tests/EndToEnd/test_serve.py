@@ -1,5 +1,6 @@
 """`tapedeck serve` around the proxy: the page, the live catalogue, sealing, and the demo."""
 
+import fcntl
 import json
 import re
 import signal
@@ -60,6 +61,30 @@ def test_sigterm_drains_then_seals_and_indexes(tapedeck, upstream):
     assert [name for name in names if name.endswith(".tape.zst")] and not [n for n in names if n.startswith("J-")]
     [call] = tapedeck.calls()
     assert call["state"] == "done" and call["archive"]["file"].startswith("S-")
+
+
+def test_a_stop_leaves_to_the_next_start_what_cannot_be_sealed_in_time(tapedeck, upstream):
+    proxy = tapedeck.serve(upstream.url)
+    body = curl(proxy.url, request("text", n=30))
+
+    def names(start):
+        return [path.name for path in (tapedeck.store / "archive").iterdir() if path.name.startswith(start)]
+
+    with open(tapedeck.store / "store.lock", "a") as lock:
+        # As a seal of others that takes its time.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        tapedeck.stop(proxy)
+    assert "left to the next start" in proxy.log.read_text()
+    assert names("J-") and not names("S-")
+    [call] = tapedeck.calls()
+    assert call["state"] == "done" and call["archive"]["file"].startswith("J-")
+
+    tapedeck.stop(tapedeck.serve(upstream.url))
+    assert names("S-") and not names("J-")
+    [moved] = tapedeck.calls()
+    assert moved["archive"]["file"].startswith("S-") and {**moved, "archive": None} == {**call, "archive": None}
+    assert tapedeck.run("cat", call["call_id"], text=False) == body
+    tapedeck.run("verify")
 
 
 def test_the_stock_zstd_reads_a_segment_and_its_first_words_explain_it(tapedeck, upstream):
