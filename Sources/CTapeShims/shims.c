@@ -127,6 +127,8 @@ void tape_prefer_short_turns(uint64_t nanoseconds) {
   // What the thread has by now stays, but for the slice. A kernel that knows none keeps its own.
   if (syscall(SYS_sched_getattr, 0, &wanted, sizeof wanted, 0) != 0 || wanted.policy != SCHED_OTHER) return;
   wanted.runtime = nanoseconds;
+  // Not for threads that it starts: they may work at length (SCHED_FLAG_RESET_ON_FORK).
+  wanted.flags |= 1;
   syscall(SYS_sched_setattr, 0, &wanted, 0);
 }
 

@@ -14,7 +14,8 @@ final class ReadingLane: @unchecked Sendable {
   private let waiting = Mutex<[(choice: Recordings.Choice, answer: Answer)]>([])
 
   init(_ number: Int, _ archive: ArchiveReader) {
-    queue = DispatchQueue(label: "tapedeck.replay.read.\(number)")
+    // What is being played goes first: it has its times.
+    queue = DispatchQueue(label: "tapedeck.replay.read.\(number)", qos: .utility)
     reader = RecordingReader(archive)
   }
 

@@ -1,6 +1,7 @@
 internal import TapeHTTP
 internal import TapeJSON
 internal import TapeLoop
+internal import TapeReplay
 internal import TapeTypes
 
 /// Has the recordings for one client's requests found, and plays each part at its time.
@@ -67,6 +68,9 @@ final class ReplayClient: ConnectionHandler {
     let now = MonotonicClock.nowNs
     var playing = Playing(call, pace: core.options.pace)
     playing.schedule.start(requestNs: requestNs, now: now)
+    if playing.schedule.delayNs > 0, core.options.pace != .instant {
+      playing.schedule.start(requestNs: requestNs, now: core.lateStarts.next(now: now))
+    }
     if playing.countsLateness { playing.report.delayNs = playing.schedule.delayNs }
     self.playing = playing
     setTime(playing.schedule.nextNs)

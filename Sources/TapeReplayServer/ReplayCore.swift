@@ -24,6 +24,7 @@ final class ReplayCore: @unchecked Sendable {
   /// For each recording that is being read, who waits for it.
   private var reading: [CallID: [Int]] = [:]
   private var played: PlayedCalls
+  var lateStarts = LateStarts()
 
   init(options: ReplayServerOptions, loop: EventLoop, matcher: Matcher) throws {
     self.options = options

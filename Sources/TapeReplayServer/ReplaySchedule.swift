@@ -67,3 +67,19 @@ package struct ReplaySchedule: Sendable {
     return isOver ? .max : sum
   }
 }
+
+/// When replays begin that begin late. Those that become ready together begin one behind the other: at one moment each of
+/// their frames would be in the way of all others, as long as they last.
+package struct LateStarts: Sendable {
+  private var lastNs = Int64.min
+  /// Several times what it takes to hand out a frame.
+  private static let spaceNs: Int64 = 50_000
+
+  package init() {}
+
+  /// Never before `now`.
+  package mutating func next(now: Int64) -> Int64 {
+    lastNs = lastNs < now - Self.spaceNs ? now : lastNs + Self.spaceNs
+    return lastNs
+  }
+}

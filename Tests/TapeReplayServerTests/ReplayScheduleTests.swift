@@ -27,6 +27,13 @@ struct ReplayScheduleTests {
     return times
   }
 
+  @Test func replaysThatBeginLateTogetherBeginOneBehindTheOther() {
+    var starts = LateStarts()
+    #expect([1_000, 1_001, 1_001].map { starts.next(now: $0) } == [1_000, 51_000, 101_000])
+    // One that comes into the row stands at its end; one behind it has no other to wait for.
+    #expect([130_000, 200_999, 400_000].map { starts.next(now: $0) } == [151_000, 201_000, 400_000])
+  }
+
   @Test func eachPartIsDueAtItsRecordedTimeAfterTheRequest() {
     #expect(times(call([10, 30, 60]), .original, requestNs: 1000, now: 1001) == [1005, 1010, 1030, 1060, 1100])
     #expect(times(call([10, 30, 60]), .factor(2), requestNs: 1000, now: 1000) == [1002, 1005, 1015, 1030, 1050])
