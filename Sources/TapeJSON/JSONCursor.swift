@@ -30,26 +30,30 @@ package struct JSONCursor {
   package mutating func skipValue() throws(JSONError) -> JSONSlice { try skip(depth: 0) }
 
   /// Steps through the object that comes next and hands out each key and value, in order, duplicates too.
+  ///
+  /// - Parameter skims: the values are stepped over as `skimValue` does.
   package mutating func members(
-    _ body: (_ key: JSONSlice, _ value: JSONSlice) throws(JSONError) -> Void
+    skims: Bool = false, _ body: (_ key: JSONSlice, _ value: JSONSlice) throws(JSONError) -> Void
   ) throws(JSONError) {
     try open(0x7B, "expected an object")
     if closes(0x7D) { return }
     repeat {
       let key = try self.key()
-      try body(key, try skip(depth: 1))
+      try body(key, try skims ? skimValue() : skip(depth: 1))
     } while try !separator(closing: 0x7D)
   }
 
   /// Steps through the array that comes next and hands out each element.
+  ///
+  /// - Parameter skims: they are stepped over as `skimValue` does.
   package mutating func elements(
-    _ body: (_ index: Int, _ value: JSONSlice) throws(JSONError) -> Void
+    skims: Bool = false, _ body: (_ index: Int, _ value: JSONSlice) throws(JSONError) -> Void
   ) throws(JSONError) {
     try open(0x5B, "expected an array")
     if closes(0x5D) { return }
     var index = 0
     repeat {
-      try body(index, try skip(depth: 1))
+      try body(index, try skims ? skimValue() : skip(depth: 1))
       index += 1
     } while try !separator(closing: 0x5D)
   }
@@ -84,25 +88,6 @@ package struct JSONCursor {
       place += 1
     }
     return nil
-  }
-
-  /// `members` with the values skimmed.
-  package mutating func skimMembers(
-    _ body: (_ key: JSONSlice, _ value: JSONSlice) throws(JSONError) -> Void
-  ) throws(JSONError) {
-    try open(0x7B, "expected an object")
-    if closes(0x7D) { return }
-    repeat {
-      let key = try self.key()
-      try body(key, try skimValue())
-    } while try !separator(closing: 0x7D)
-  }
-
-  /// `elements` skimmed.
-  package mutating func skimElements(_ body: (_ value: JSONSlice) throws(JSONError) -> Void) throws(JSONError) {
-    try open(0x5B, "expected an array")
-    if closes(0x5D) { return }
-    repeat { try body(try skimValue()) } while try !separator(closing: 0x5D)
   }
 
   package mutating func expectEnd() throws(JSONError) {

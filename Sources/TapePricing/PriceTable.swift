@@ -56,12 +56,12 @@ package struct PriceTable: Sendable {
           var checked = cursor
           _ = try checked.document()
         }
-        try cursor.skimMembers { (key, value) throws(JSONError) in
+        try cursor.members(skims: true) { (key, value) throws(JSONError) in
           guard whole.matches(key, "providers"), value.kind == .object else {
             return head.append(.init(whole.string(key), whole.value(value)))
           }
           var inner = JSONCursor(bytes, at: value)
-          try inner.skimMembers { (name, provider) throws(JSONError) in
+          try inner.members(skims: true) { (name, provider) throws(JSONError) in
             let name = whole.string(name)
             if providers.updateValue(json[provider.range], forKey: name) != nil { repeated = name }
           }

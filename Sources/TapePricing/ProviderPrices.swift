@@ -19,13 +19,13 @@ struct ProviderPrices: Sendable {
       try json.withUnsafeBytes { bytes in
         var cursor = JSONCursor(bytes)
         let whole = cursor
-        try cursor.skimMembers { (key, value) throws(JSONError) in
+        try cursor.members(skims: true) { (key, value) throws(JSONError) in
           if whole.matches(key, "fallback") {
             fallback = (whole.value(value).array ?? []).compactMap(\.string)
           } else if whole.matches(key, "models"), value.kind == .array {
             var models: [PriceEntry] = []
             var inner = JSONCursor(bytes, at: value)
-            try inner.skimElements { (model) throws(JSONError) in
+            try inner.elements(skims: true) { (_, model) throws(JSONError) in
               let start = json.startIndex + model.range.lowerBound
               models.append(PriceEntry(bytes, at: model, json[start..<(start + model.range.count)]))
             }
@@ -62,7 +62,7 @@ struct PriceEntry: Sendable {
     var cursor = JSONCursor(bytes, at: slice)
     let whole = cursor
     // What is wrong is said when the whole model is read.
-    try? cursor.skimMembers { (key, value) throws(JSONError) in
+    try? cursor.members(skims: true) { (key, value) throws(JSONError) in
       if whole.matches(key, "id"), value.kind == .string {
         id = whole.string(value)
       } else if whole.matches(key, "match") {
