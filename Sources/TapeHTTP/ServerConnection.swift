@@ -26,26 +26,26 @@ package final class ServerConnection: EventSource {
   /// What is to be sent. Whoever answers appends the body to it.
   package let out: OutBuffer
   let set: ConnectionSet
-  private let descriptor: CInt
-  private var handler: (any ConnectionHandler)?
-  private var token = EventToken.none
-  private var interest: Readiness = []
-  private(set) var phase = Phase.reading
+  let descriptor: CInt
+  var handler: (any ConnectionHandler)?
+  var token = EventToken.none
+  var interest: Readiness = []
+  var phase = Phase.reading
   /// Where the set keeps it.
   var index = -1
   /// There was no file left for it.
   var isRefused = false
   /// When the client was last heard of, monotonic ns.
-  private var activeNs: Int64
+  var activeNs: Int64
   /// Since when the client takes no bytes although there are some; nil while it does.
-  private var stuckNs: Int64?
+  var stuckNs: Int64?
   /// Bytes read behind the request at work.
   private var unread: [UInt8] = []
-  private var parser: RequestParser?
+  var parser: RequestParser?
   /// The body of the request at work still comes in.
-  private var bodyGoesOn = false
+  var bodyGoesOn = false
   /// The client sends no more. It may still read.
-  private var isHalfClosed = false
+  var isHalfClosed = false
   private var probe = Probe()
 
   // The request at work, of which no more is kept than the response's form depends on, and its response.
@@ -59,7 +59,7 @@ package final class ServerConnection: EventSource {
   var keepsAlive = true
   private var responseIsWhole = false
   /// The end of the response is a cut that closing alone would not show.
-  private var resets = false
+  var resets = false
 
   init(_ descriptor: CInt, of set: ConnectionSet) {
     self.descriptor = descriptor
@@ -153,7 +153,7 @@ package final class ServerConnection: EventSource {
     if bodyGoesOn, phase == .responding { watch(interest.union([.readable, .peerClosed])) }
   }
 
-  private func giveParserBack(keepsAlive: Bool) {
+  func giveParserBack(keepsAlive: Bool) {
     guard let parser else { return }
     // Behind `Connection: close` the decoder takes nothing more.
     if !keepsAlive {
@@ -207,7 +207,7 @@ package final class ServerConnection: EventSource {
     }
   }
 
-  private func watch(_ wanted: Readiness) {
+  func watch(_ wanted: Readiness) {
     guard wanted != interest, phase != .closed else { return }
     interest = wanted
     set.loop.change(descriptor, wanted, token)
@@ -225,7 +225,7 @@ package final class ServerConnection: EventSource {
   }
 
   /// Something that says nothing: an interim response, or a zero in front of the next chunk's size.
-  private func sendProbe(now: Int64) {
+  func sendProbe(now: Int64) {
     // What waits to be sent will tell as well.
     guard out.isEmpty, !responseIsWhole, probe.isDue(now: now) else { return }
     if !headIsOut {
@@ -304,84 +304,6 @@ package final class ServerConnection: EventSource {
       phase = .lingering
       activeNs = set.loop.now
       if resets { reset() } else { linger() }
-    }
-  }
-
-  /// Closes so that the client gets all that was sent: a close with bytes unread would be a reset.
-  private func linger() {
-    shutdown(descriptor, CInt(SHUT_WR))
-    watch([.readable, .peerClosed])
-    discard()
-  }
-
-  private func discard() {
-    let scratch = set.scratch
-    for _ in 0..<16 {
-      let count = recv(descriptor, scratch.baseAddress, scratch.count, 0)
-      if count > 0 { continue }
-      if count < 0, errno == EAGAIN || errno == EINTR { return }
-      return close()
-    }
-  }
-
-  /// A body that ends with the connection can be shown as cut only by a reset, and a reset throws away what the client has
-  /// not acknowledged: so wait for that.
-  private func reset() {
-    watch([])
-    if !resetIfTaken(now: activeNs) { set.resetWhenTaken(self) }
-  }
-
-  /// - Returns: whether the connection is closed.
-  func resetIfTaken(now: Int64) -> Bool {
-    guard phase == .lingering else { return true }
-    guard tape_unacknowledged(descriptor) == 0 || now - activeNs > set.limits.lingerNs else { return false }
-    var hard = Glibc.linger(l_onoff: 1, l_linger: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<Glibc.linger>.size))
-    close()
-    return true
-  }
-
-  // MARK: The end
-
-  /// The client went away, or is sent away.
-  package func left(now: Int64, detail: String? = nil) {
-    guard phase != .closed else { return }
-    if phase == .responding { handler?.clientLeft(now: now, detail: detail) }
-    close()
-  }
-
-  package func close() {
-    guard phase != .closed else { return }
-    phase = .closed
-    handler = nil
-    out.reset()
-    giveParserBack(keepsAlive: true)
-    parser = nil
-    set.loop.remove(descriptor, token)
-    _ = Glibc.close(descriptor)
-    set.forget(self)
-  }
-
-  /// Closes what has stood still for too long.
-  func checkDeadlines(now: Int64) {
-    let still = now - activeNs
-    switch phase {
-    case .closed: return
-    case .reading:
-      if parser?.isInRequest == true {
-        guard still > set.limits.requestTimeoutNs else { return }
-        refuse(RequestRefusal(status: 408, code: "request_timeout", message: "the request did not come to its end"))
-      } else if still > set.limits.keepAliveNs {
-        close()
-      }
-    case .responding:
-      if isHalfClosed { sendProbe(now: now) }
-      if bodyGoesOn, interest.contains(.readable), still > set.limits.requestTimeoutNs {
-        return left(now: now, detail: "the request did not come to its end")
-      }
-      guard set.limits.stuckNs > 0, let stuckNs, now - stuckNs > set.limits.stuckNs else { return }
-      left(now: now, detail: "the client stopped reading")
-    case .lingering: if !resets, still > set.limits.lingerNs { close() }
     }
   }
 }
