@@ -85,7 +85,7 @@ CREATE TABLE calls (
                             -- upstream_failed | archive_stopped; NULL while open and when lost
   end_detail TEXT,          -- one sentence on what failed
   client_closed_ns INTEGER, -- when the client closed, also if upstream was drained to its end afterwards
-  error_message TEXT,       -- of the error frame or error body
+  error_message TEXT,       -- of the error frame or error body, without inline media, cut to 10,000 Unicode scalars
   error_code,               -- a text or a number, as sent
   error_source TEXT,
   error_frame INTEGER,

@@ -106,7 +106,7 @@ struct CallSummary {
     row.endDetail = end?.detail
     row.clientClosedNs = end?.clientClosedNs
     if let error = generation.error {
-      row.errorMessage = error.message
+      row.errorMessage = Generation.withoutMedia(error.message, limit: 10_000)
       row.errorCode = Self.sql(error.code)
       row.errorSource = error.source
       row.errorFrame = error.frame

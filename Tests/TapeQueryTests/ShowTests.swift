@@ -153,6 +153,21 @@ import Testing
     #expect(text.hasPrefix(shown ?? "-"))
   }
 
+  /// A list of many such errors would be as large as they are.
+  @Test func theErrorOfAListIsCutAt10000Characters() throws {
+    let message = String(repeating: "数据é😀", count: 3_000)
+    var call = TestCall(1, startedAt: noon)
+    call.status = 429
+    call.contentType = "application/json"
+    call.add(#"{"error":{"message":"\#(message)","code":"rate_limited"}}"#)
+    let (test, engine) = try engine([call])
+    defer { withExtendedLifetime(test) {} }
+    let listed = try #require(try engine.calls(CallFilter()).first?["error"]?["message"]?.string)
+    #expect(listed.unicodeScalars.count == 10_000 && message.hasPrefix(listed))
+    let entry = try #require(try engine.entries(CallFilter()).first)
+    #expect(try engine.show(entry)["error"]?["message"]?.string == message)
+  }
+
   @Test(
     arguments: [
       ([], JSONValue.null), (Array("plain text".utf8), "plain text"), ([0xFF, 0x00, 0x41], ["base64": "/wBB"]),
