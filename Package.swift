@@ -240,7 +240,7 @@ let package = Package(
     .testTarget(
       name: "TapeReplayServerTests",
       dependencies: [
-        "TapeReplayServer", "TapeReplay", "TapeRedaction", "TapeArchive", "TapeTypes", "TapeJSON",
+        "TapeTestSupport", "TapeReplayServer", "TapeReplay", "TapeRedaction", "TapeArchive", "TapeTypes", "TapeJSON",
       ], swiftSettings: strict),
     .testTarget(
       name: "TapeOTLPTests",

@@ -72,18 +72,24 @@ public struct ArchiveReader: Sendable {
     return try JournalCalls(store: store, writer: name.writer).read([id: place])[id]
   }
 
-  /// Those of several calls that lie in one journal, read in one pass. Others are to be asked for with `call(at:id:)`.
+  /// Calls that have ended, read together from where they lie in journals. Those that are not there any more, as they
+  /// were sealed or erased since, are left out: they are to be asked for with `call(at:id:)`.
   ///
-  /// - Parameters:
-  ///   - file: the journal's name; of another file none is read.
-  ///   - offsets: where the calls' open records lie.
-  /// - Throws: `TapeError` `.corrupt`, `.io`.
-  package func calls(inJournal file: String, at offsets: [CallID: Int]) throws -> [CallID: RecordedCall] {
-    guard let name = JournalFormat.parse(fileName: file) else { return [:] }
+  /// - Throws: `TapeError` `.io`.
+  package func calls(at places: [JournalPlaces]) throws -> [CallID: RecordedCall] {
     do {
-      return try JournalCalls(store: store, writer: name.writer).read(
-        offsets.mapValues { JournalCalls.Place(sequence: name.sequence, offset: $0) })
-    } catch let error as FileError {
+      var found: [CallID: RecordedCall] = [:]
+      for (writer, places) in Dictionary(grouping: places, by: \.writer) {
+        let loader = JournalLoader(store: store, writer: writer)
+        for start in stride(from: 0, to: places.count, by: JournalLoader.mostCalls) {
+          let wanted = Array(places[start...].prefix(JournalLoader.mostCalls))
+          for case (let places, let call?) in zip(wanted, try loader.load(wanted)) where places.fits(call) {
+            found[places.id] = call
+          }
+        }
+      }
+      return found
+    } catch {
       throw ioError(error)
     }
   }
@@ -177,9 +183,9 @@ public struct ArchiveReader: Sendable {
     let live = scan.openTracks
     if !isAlive { try scan.finish() }
     let tracks = scan.takeReady() + (isAlive ? live : [])
-    let loader = TrackLoader(store: store, writer: writer)
+    let loader = JournalLoader(store: store, writer: writer)
     for track in tracks.sorted(by: { ($0.startedAtNs, $0.number) < ($1.startedAtNs, $1.number) }) {
-      guard var call = try loader.load(track) else { continue }
+      guard var call = try loader.load([JournalPlaces(track, writer: writer)])[0] else { continue }
       call.isLive = isAlive && call.end == nil
       try body(call, track.location)
     }

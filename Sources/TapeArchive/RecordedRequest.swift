@@ -11,6 +11,8 @@ package struct RecordedRequest: Sendable {
   package var body: [UInt8]
   /// False for a call that is being recorded.
   package var hasEnded: Bool
+  /// Where all of it lies, of one that has ended and is not sealed.
+  package var places: JournalPlaces?
 
   package init(
     id: CallID, startedAtNs: Int64, location: CallLocation, method: String, path: String, body: [UInt8], hasEnded: Bool
@@ -67,7 +69,8 @@ extension ArchiveReader {
   ) throws {
     // Journals first: what is sealed and gone behind that is in a segment.
     var journalled: [CallID: RecordedRequest] = [:]
-    try JournalFollower(store: store).poll { event in
+    let follower = JournalFollower(store: store) { journalled[$0.id]?.places = $0 }
+    try follower.poll { event in
       switch event {
       case .opened(let open, let location):
         guard ids?.contains(open.id) ?? true else { return }

@@ -22,12 +22,15 @@ final class Matcher: @unchecked Sendable {
   private let matching = DispatchQueue(label: "tapedeck.replay.match")
   /// What lies together is read by the same of the two.
   private let lanes: [ReadingLane]
+  private let shelf: BlockShelf
 
   init(_ recordings: Recordings, _ archive: ArchiveReader, _ rules: MatchRules) {
     self.recordings = recordings
     self.archive = archive
     self.rules = rules
-    lanes = (1...2).map { ReadingLane($0, archive) }
+    let shelf = BlockShelf(archive)
+    self.shelf = shelf
+    lanes = (1...2).map { ReadingLane($0, archive, shelf) }
   }
 
   /// Calls `answer` on a thread of its own.
@@ -56,7 +59,5 @@ final class Matcher: @unchecked Sendable {
   }
 
   /// Lets go of what was kept for a moment.
-  func rest() {
-    for lane in lanes { lane.rest() }
-  }
+  func rest() { shelf.rest() }
 }

@@ -13,10 +13,10 @@ final class ReadingLane: @unchecked Sendable {
   private let reader: RecordingReader
   private let waiting = Mutex<[(choice: Recordings.Choice, answer: Answer)]>([])
 
-  init(_ number: Int, _ archive: ArchiveReader) {
+  init(_ number: Int, _ archive: ArchiveReader, _ shelf: BlockShelf) {
     // What is being played goes first: it has its times.
     queue = DispatchQueue(label: "tapedeck.replay.read.\(number)", qos: .utility)
-    reader = RecordingReader(archive)
+    reader = RecordingReader(archive, shelf)
   }
 
   /// Calls `answer` on the thread.
@@ -40,7 +40,4 @@ final class ReadingLane: @unchecked Sendable {
       for wait in answers.removeValue(forKey: choice.id) ?? [] { wait.answer(result) }
     }
   }
-
-  /// Lets go of what was kept for a moment.
-  func rest() { queue.async { [self] in reader.rest() } }
 }

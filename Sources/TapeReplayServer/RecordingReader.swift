@@ -3,19 +3,24 @@ internal import TapeLoop
 internal import TapeTypes
 
 /// Reads recordings. Many clients that start together ask for neighbours. A block of a segment is decoded at once in the
-/// time of a dozen single calls: so from the second call on all of it is, and kept for a moment. Calls of a journal lie
-/// in between each other: those that are asked for meanwhile are read in one pass.
+/// time of a dozen single calls: so from the second call on all of it is, and the next one before it is needed. Calls of a journal lie
+/// in between each other: their records are read from where they are known to lie, those of several calls in one go.
 ///
 /// Used by one thread at a time.
 final class RecordingReader {
   private let archive: ArchiveReader
-  private var block: (location: CallLocation, calls: [CallID: RecordedCall])?
+  private let shelf: BlockShelf
   private var last: (location: CallLocation, readNs: Int64)?
 
   /// Calls that are read within this time are read together.
   private static let togetherNs: Int64 = 1_000_000_000
+  /// As much of a journal is read before any of it is answered.
+  private static let bytesTogether = 4 << 20
 
-  init(_ archive: ArchiveReader) { self.archive = archive }
+  init(_ archive: ArchiveReader, _ shelf: BlockShelf) {
+    self.archive = archive
+    self.shelf = shelf
+  }
 
   /// Reads what several clients wait for.
   ///
@@ -23,45 +28,38 @@ final class RecordingReader {
   func read(
     _ choices: [Recordings.Choice], _ answer: (Recordings.Choice, Result<RecordedCall, any Error>) -> Void
   ) {
-    var together: [CallID: RecordedCall] = [:]
-    for (file, choices) in Dictionary(grouping: choices, by: \.location.file) where choices.count > 1 {
-      let offsets = Dictionary(choices.map { ($0.id, $0.location.offset) }, uniquingKeysWith: { first, _ in first })
+    var rest = choices[...]
+    while !rest.isEmpty {
+      var bytes = 0
+      let group = rest.prefix { choice in
+        defer { bytes += choice.places?.bytes ?? 0 }
+        return bytes < Self.bytesTogether
+      }
+      rest = rest[group.endIndex...]
       // What fails is tried again one by one, and said then.
-      together.merge((try? archive.calls(inJournal: file, at: offsets)) ?? [:]) { first, _ in first }
-    }
-    for choice in choices {
-      answer(choice, Result { try together.removeValue(forKey: choice.id) ?? call(choice) })
+      var together = (try? archive.calls(at: group.compactMap(\.places))) ?? [:]
+      for choice in group {
+        answer(choice, Result { try together.removeValue(forKey: choice.id) ?? call(choice) })
+      }
     }
   }
 
   /// - Throws: as `ArchiveReader.call`.
   private func call(_ choice: Recordings.Choice) throws -> RecordedCall {
+    let location = choice.location
+    guard location.file.hasSuffix(".zst") else { return try alone(choice) }
+    if let call = shelf.take(choice.id, at: location) {
+      if let ahead = choice.ahead { shelf.fetchAhead(ahead) }
+      return call
+    }
     let now = MonotonicClock.nowNs
-    let isNeighbour = last.map { $0.location == choice.location && now - $0.readNs < Self.togetherNs } ?? false
-    last = (choice.location, now)
-    if !isNeighbour { block = nil }
-    guard isNeighbour, choice.location.file.hasSuffix(".zst") else { return try alone(choice) }
-    if block?.location != choice.location { block = (choice.location, decoded(choice.location)) }
-    return try block?.calls.removeValue(forKey: choice.id) ?? alone(choice)
-  }
-
-  /// Lets go of what nobody has asked for in time.
-  func rest() {
-    if let last, MonotonicClock.nowNs - last.readNs >= Self.togetherNs { block = nil }
+    defer { last = (location, now) }
+    guard let last, last.location == location, now - last.readNs < Self.togetherNs else { return try alone(choice) }
+    shelf.fetch(location)
+    return try shelf.take(choice.id, at: location) ?? alone(choice)
   }
 
   private func alone(_ choice: Recordings.Choice) throws -> RecordedCall {
     try archive.call(at: choice.location, id: choice.id)
-  }
-
-  /// Nothing where the block cannot be read as a whole.
-  private func decoded(_ location: CallLocation) -> [CallID: RecordedCall] {
-    var calls: [CallID: RecordedCall] = [:]
-    do {
-      try archive.neighbours(of: location) { call, _ in calls[call.open.id] = call }
-    } catch {
-      return [:]
-    }
-    return calls
   }
 }

@@ -5,7 +5,8 @@ package import TapeTypes
 
 /// The recordings that requests can be answered from, in the order of their start.
 ///
-/// Of each it keeps where it lies and digests of its request, less than 300 bytes; bodies and frames stay in the archive.
+/// Of each it keeps where it lies and digests of its request, less than 300 bytes, and while it is not sealed about three
+/// more a frame; bodies and frames stay in the archive.
 /// Used by one thread at a time.
 package final class Recordings {
   /// One recording.
@@ -24,6 +25,10 @@ package final class Recordings {
   package struct Choice: Sendable, Equatable {
     package let id: CallID
     package let location: CallLocation
+    /// Where all of it lay when it was looked for, unless it was sealed.
+    package let places: JournalPlaces?
+    /// The sealed block that those who ask in the order of the recordings come to next.
+    package let ahead: CallLocation?
   }
 
   /// Which requests share a turn: those that get the same recordings.
@@ -44,6 +49,7 @@ package final class Recordings {
   package let match: RequestMatch
   private let loops: Bool
   private(set) var items: [Item] = []
+  private var places: [CallID: JournalPlaces] = [:]
   private var sketches: [UInt32] = []
   private(set) var routes: [RequestRoute] = []
   private var routesByName: [Substring: [Int32]] = [:]
@@ -105,6 +111,7 @@ package final class Recordings {
         offset: request.location.offset,
         route: number(ofRoute: request.method, request.path),
         wantsStream: canonical.wantsStream, key: key(of: canonical)))
+    if let places = request.places { self.places[request.id] = places }
     let hashes = canonical.sketch.hashes
     sketches += hashes + Array(repeating: .max, count: RequestSketch.size - hashes.count)
   }
@@ -192,7 +199,20 @@ package final class Recordings {
 
   private func choice(_ index: Int32) -> Choice {
     let item = items[Int(index)]
-    return Choice(id: item.id, location: CallLocation(file: files[Int(item.file)], offset: item.offset))
+    return Choice(id: item.id, location: location(of: item), places: places[item.id], ahead: ahead(of: Int(index)))
+  }
+
+  private func ahead(of index: Int) -> CallLocation? {
+    guard index + Self.callsAhead < items.count else { return nil }
+    let next = location(of: items[index + Self.callsAhead])
+    return next.file.hasSuffix(".zst") && next != location(of: items[index]) ? next : nil
+  }
+
+  /// As many may be asked for while a block is decoded.
+  private static let callsAhead = 24
+
+  private func location(of item: Item) -> CallLocation {
+    CallLocation(file: files[Int(item.file)], offset: item.offset)
   }
 
   private func routes(fitting route: RequestRoute) -> [RequestRoute.Fit: [Int32]] {

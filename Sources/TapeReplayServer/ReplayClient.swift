@@ -67,9 +67,8 @@ final class ReplayClient: ConnectionHandler {
     ticket = nil
     let now = MonotonicClock.nowNs
     var playing = Playing(call, pace: core.options.pace)
-    playing.schedule.start(requestNs: requestNs, now: now)
-    if playing.schedule.delayNs > 0, core.options.pace != .instant {
-      playing.schedule.start(requestNs: requestNs, now: core.lateStarts.next(now: now))
+    playing.schedule.start(requestNs: requestNs, now: now) { now in
+      core.options.pace == .instant ? now : core.lateStarts.next(now: now)
     }
     if playing.countsLateness { playing.report.delayNs = playing.schedule.delayNs }
     self.playing = playing

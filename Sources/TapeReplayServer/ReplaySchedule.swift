@@ -37,9 +37,12 @@ package struct ReplaySchedule: Sendable {
 
   /// Begins at `now`. Time that went by since the request counts as part of the wait for the first byte; where it was
   /// longer than that, all of the replay is later, and its gaps stay what they were.
-  package mutating func start(requestNs: Int64, now: Int64) {
+  ///
+  /// - Parameter late: when it begins that would have had to begin before `now`, which it is given.
+  package mutating func start(requestNs: Int64, now: Int64, late: (Int64) -> Int64 = { $0 }) {
     zeroNs = requestNs
-    delayNs = max(0, now - due(.head))
+    let headNs = due(.head)
+    delayNs = headNs < now ? late(now) - headNs : 0
     zeroNs += delayNs
     next = .head
     nextNs = due(.head)

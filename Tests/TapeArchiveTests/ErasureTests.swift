@@ -1,4 +1,4 @@
-import TapeArchive
+@testable import TapeArchive
 import TapeTypes
 import Testing
 
@@ -109,6 +109,28 @@ import Testing
     let all = try calls(store, sourceLocation: sourceLocation)
     #expect(all.count == fixture.others.count, sourceLocation: sourceLocation)
     for call in fixture.others { #expect(all[call.open.id] == call, sourceLocation: sourceLocation) }
+  }
+
+  /// Who knew before where they lay.
+  @Test func callsThatWereVoidedAreNotReadFromTheirPlaces() throws {
+    var fixture = try Fixture(seed: 5)
+    let writer = try fixture.writer()
+    fixture.record(writer)
+    try writer.close()
+    let reader = ArchiveReader(store: fixture.store)
+    var places: [JournalPlaces] = []
+    var file = ""
+    try reader.forEachRequest { request in
+      if let place = request.places { places.append(place) }
+      file = request.location.file
+    }
+    #expect(try reader.calls(at: places).count == fixture.others.count + fixture.erased.count)
+    let name = try #require(JournalFormat.parse(fileName: file))
+    let voided = try JournalErasure(store: fixture.store).void(
+      Set(fixture.erased), in: file, writer: name.writer, sequence: name.sequence)
+    #expect(voided > 0)
+    let others = Dictionary(uniqueKeysWithValues: fixture.others.map { ($0.open.id, $0) })
+    #expect(try reader.calls(at: places) == others)
   }
 
   @Test(arguments: 0..<3) func sealedCallsBecomeTombstonesAndLeavesStay(seed: Int) throws {

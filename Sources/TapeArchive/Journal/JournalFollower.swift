@@ -6,14 +6,17 @@ package import TapeTypes
 /// there, also of those with calls that are sealed already.
 package final class JournalFollower {
   private final class Writer {
-    let tape = WriterTape()
+    let tape: WriterTape
     /// By sequence, those that are not read to their end.
     var journals: [JournalFile] = []
     var nextSequence = 0
     var isDead = false
     var ends: JournalEnds
 
-    init(ends: JournalEnds) { self.ends = ends }
+    init(ends: JournalEnds, keepsRecords: Bool) {
+      self.ends = ends
+      tape = WriterTape(keepsRecords: keepsRecords)
+    }
   }
 
   private let store: Store
@@ -21,7 +24,14 @@ package final class JournalFollower {
   /// The writer in whose journals the last poll stopped.
   private var stoppedAt: CallID?
 
-  package init(store: Store) { self.store = store }
+  /// Takes where each call lies that has ended or is lost.
+  private let onPlaces: ((JournalPlaces) -> Void)?
+
+  /// - Parameter onPlaces: takes where each call lies that has ended or is lost, behind what is delivered of it.
+  package init(store: Store, onPlaces: ((JournalPlaces) -> Void)? = nil) {
+    self.store = store
+    self.onPlaces = onPlaces
+  }
 
   /// Delivers what is new since the last poll; whole batches only, while their writer lives.
   ///
@@ -43,7 +53,7 @@ package final class JournalFollower {
         }
       }
       for id in listed.keys where writers[id] == nil && !skipping.contains(id) {
-        writers[id] = Writer(ends: JournalEnds(store: store, writer: id))
+        writers[id] = makeWriter(id)
       }
       for id in order() {
         guard let writer = writers[id] else { continue }
@@ -57,6 +67,12 @@ package final class JournalFollower {
     } catch let error as FileError {
       throw TapeError(.io, "cannot read the journals in \(store.archivePath): \(error.reason) (\(error.call))")
     }
+  }
+
+  private func makeWriter(_ id: CallID) -> Writer {
+    let writer = Writer(ends: JournalEnds(store: store, writer: id), keepsRecords: onPlaces != nil)
+    if let onPlaces { writer.tape.onEnd = { onPlaces(JournalPlaces($0, writer: id)) } }
+    return writer
   }
 
   /// By name, but beginning behind the one that took all of the last budget: no writer is kept waiting by another.
@@ -96,7 +112,9 @@ package final class JournalFollower {
       guard try read(journal, writer, hasPrevious: hasPrevious, budget: budget, body) else { return false }
       budget -= journal.cursor.offset - start
     }
-    if writer.isDead { _ = try writer.tape.loseAll(body) }
+    if writer.isDead {
+      for track in try writer.tape.loseAll(body) { onPlaces?(JournalPlaces(track, writer: id)) }
+    }
     try writer.tape.dropSealed(present: present, body)
     writer.tape.forgetDone(before: writer.nextSequence - 2)
     return true

@@ -127,7 +127,7 @@ extension SealRun {
     var batches: [[Pending]] = []
     var bytes = 0
     for item in calls {
-      let isFull = bytes + item.bytes > Self.batchBytes || batches.last?.count == TrackLoader.mostCalls
+      let isFull = bytes + item.bytes > Self.batchBytes || batches.last?.count == JournalLoader.mostCalls
       if batches.isEmpty || isFull {
         batches.append([])
         bytes = 0
@@ -142,9 +142,10 @@ extension SealRun {
   func load(_ items: [Pending]) throws -> [RecordedCall] {
     var calls = [RecordedCall?](repeating: nil, count: items.count)
     for (writer, places) in Dictionary(grouping: items.indices, by: { items[$0].writer }) {
-      let loaded = try TrackLoader(store: store, writer: writer).load(places.map { items[$0].track })
-      for (place, call) in zip(places, loaded) where call?.raw.count == items[place].track.bytes {
-        calls[place] = call
+      let wanted = places.map { JournalPlaces(items[$0].track, writer: writer) }
+      let loaded = try JournalLoader(store: store, writer: writer).load(wanted)
+      for (index, place) in places.enumerated() {
+        if let call = loaded[index], wanted[index].fits(call) { calls[place] = call }
       }
     }
     let missing = items.indices.filter { calls[$0] == nil }.map { items[$0].track.id }

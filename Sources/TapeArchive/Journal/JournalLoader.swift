@@ -1,7 +1,7 @@
 internal import TapeTypes
 
 /// Reads calls whose records are known out of the journals of a writer.
-struct TrackLoader {
+struct JournalLoader {
   let store: Store
   let writer: CallID
 
@@ -15,25 +15,22 @@ struct TrackLoader {
     /// One of its journals is gone.
     var isGone = false
 
-    init(_ track: CallTrack) { builder = CallBuilder(frames: track.frames, bytes: track.bytes) }
+    init(_ places: JournalPlaces) { builder = CallBuilder(frames: places.frames, bytes: places.bytes) }
   }
 
-  /// nil when its journals are gone.
-  func load(_ track: CallTrack) throws(FileError) -> RecordedCall? { try load([track])[0] }
-
-  /// The calls in their order, nil where a journal is gone. Each journal is read once, from front to back: the records of
-  /// calls that streamed together lie among each other.
-  func load(_ tracks: [CallTrack]) throws(FileError) -> [RecordedCall?] {
-    let calls = tracks.map { Loading($0) }
+  /// The calls in their order, nil where a journal is gone. Each journal is read once, from front to back: the
+  /// records of calls that streamed together lie among each other.
+  func load(_ wantedCalls: [JournalPlaces]) throws(FileError) -> [RecordedCall?] {
+    let calls = wantedCalls.map { Loading($0) }
     // Offset and call in one number, which is what is sorted fastest.
     var wanted: [Int: [Int]] = [:]
-    for (number, track) in tracks.enumerated() {
-      track.records.forEachJournal { sequence, offsets in
+    for (number, places) in wantedCalls.enumerated() {
+      places.records.forEachJournal { sequence, offsets in
         wanted[sequence, default: []].append(contentsOf: offsets.lazy.map { $0 << 12 | number })
       }
     }
     for (sequence, places) in wanted.sorted(by: { $0.key < $1.key }) {
-      try read(sequence, tracks.count > 1 ? places.sorted() : places, into: calls)
+      try read(sequence, calls.count > 1 ? places.sorted() : places, into: calls)
     }
     return calls.map { call in
       if call.isGone { return nil }
