@@ -11,8 +11,6 @@ final class CurlMulti {
   private let handle: UnsafeMutableRawPointer
   private var sockets: [CInt: CurlSocket] = [:]
   private var timer: LoopTimer?
-  private var idleHandles: [UnsafeMutableRawPointer] = []
-  private static let keptHandles = 256
 
   /// Must run once in a process, before any transfer and on one thread: a `static let` does.
   private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
@@ -42,17 +40,7 @@ final class CurlMulti {
   }
 
   deinit {
-    for easy in idleHandles { curl_easy_cleanup(easy) }
     curl_multi_cleanup(handle)
-  }
-
-  /// An easy handle with default options; give it back with `recycle`.
-  func makeHandle() -> UnsafeMutableRawPointer? { idleHandles.popLast() ?? curl_easy_init() }
-
-  func recycle(_ easy: UnsafeMutableRawPointer) {
-    guard idleHandles.count < Self.keptHandles else { return curl_easy_cleanup(easy) }
-    curl_easy_reset(easy)
-    idleHandles.append(easy)
   }
 
   func add(_ easy: UnsafeMutableRawPointer) -> Bool { curl_multi_add_handle(handle, easy) == CURLM_OK }

@@ -42,7 +42,7 @@ final class CurlTransfer {
 
   /// Starts the transfer; nil if libcurl has no memory for it.
   init?(_ request: UpstreamRequest, owner: Exchange, loop: RecordingLoop) {
-    guard let easy = loop.multi.makeHandle() else { return nil }
+    guard let easy = curl_easy_init() else { return nil }
     self.easy = easy
     self.owner = owner
     multi = loop.multi
@@ -69,7 +69,9 @@ final class CurlTransfer {
     guard !isReleased else { return }
     isReleased = true
     multi.remove(easy)
-    multi.recycle(easy)
+    // Not kept for another call: before 8.1.1 libcurl writes to a freed field of the last response where the next one
+    // begins with a folded line (curl/curl#11101). Connections are the multi handle's, and are kept.
+    curl_easy_cleanup(easy)
     curl_slist_free_all(headers)
     headers = nil
   }

@@ -109,6 +109,20 @@ def test_no_response_splits_into_two(tapedeck, scripted, proxy, name):
     assert call["state"] == ("done" if b" 200 " in lines[0] + b" " else "upstream_error")
 
 
+def test_a_field_that_is_folded_into_none_before_it_is_of_no_other_response(tapedeck, scripted, proxy):
+    """libcurl before 8.1.1 wrote it into what it had freed of the response before (curl/curl#11101)."""
+    first, folded = response(b"X-A: 1"), b"HTTP/1.1 200 OK\r\n X-Evil: " + b"y" * 200 + response().removeprefix(b"HTTP/1.1 200 OK")
+    for round in range(100):
+        scripted.answer = first
+        assert Client(proxy.url).post(request("text")).body == BODY, round
+        scripted.answer = folded
+        answer = Client(proxy.url).post(request("text"))
+        assert answer.status in (200, 502), round
+        assert answer.header("x-a") is None
+    tapedeck.stop(proxy)
+    assert len(tapedeck.calls()) == 200
+
+
 LENGTHS = {
     "different": [b"Content-Length: 3", b"Content-Length: 14"],
     "different the other way": [b"Content-Length: 14", b"Content-Length: 3"],
