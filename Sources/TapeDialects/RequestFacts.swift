@@ -17,13 +17,14 @@ package struct RequestFacts: Sendable, Equatable {
 
   /// `key`.
   package var deployment: String?
-  /// Body `thread`, else the header `X-Tapedeck-Thread`, else what the API has for it, see `APINames`.
+  /// Body `thread`, else `orq.thread`, else the header `X-Tapedeck-Thread`, else what the API has for it, see
+  /// `APINames`.
   package var threadID: String?
   package var threadTags: [String] = []
   /// The response that the request goes on from: its messages are not sent again.
   package var previousResponseID: String?
-  /// Body `identity`, else the header `X-ORQ-IDENTITY-ID`, else `X-ORQ-CONTACT-ID`, else `X-Tapedeck-Identity`, else
-  /// what the API has for it, see `APINames`.
+  /// Body `identity`, else `orq.identity`, else `orq.contact`, else the header `X-ORQ-IDENTITY-ID`, else
+  /// `X-ORQ-CONTACT-ID`, else `X-Tapedeck-Identity`, else what the API has for it, see `APINames`.
   package var identity: Identity?
   package var identityID: String? { identity?.id }
   /// The `traceparent` header as sent; its parts below are nil if it is malformed.
@@ -65,8 +66,7 @@ package struct RequestFacts: Sendable, Equatable {
   private mutating func readBody() {
     guard let body else { return }
     deployment = RequestFacts.text(body["key"])
-    threadID = RequestFacts.text(body["thread"]?["id"]) ?? RequestFacts.text(body["thread"])
-    threadTags = RequestFacts.tags(body["thread"]?["tags"])
+    readThread(body)
     metadata = RequestFacts.present(body["metadata"])
     inputs = RequestFacts.present(body["inputs"])
     context = RequestFacts.present(body["context"])
@@ -79,10 +79,22 @@ package struct RequestFacts: Sendable, Equatable {
     promptText = PromptText(body: body).text
   }
 
+  /// orq's router takes who and which thread under `orq`: what stands at the top goes before it.
+  private mutating func readThread(_ body: JSONValue) {
+    let threads = [body["thread"], body["orq"]?["thread"]]
+    let named = threads.first { RequestFacts.name(of: $0) != nil } ?? body["thread"]
+    threadID = RequestFacts.name(of: named)
+    threadTags = RequestFacts.tags(named?["tags"])
+  }
+
+  /// Of an object, or a text that stands for it.
+  private static func name(of object: JSONValue?) -> String? { text(object?["id"]) ?? text(object) }
+
   private static func identity(body: JSONValue?, headers: [HeaderField]) -> Identity? {
-    let object = body?["identity"]
+    let objects = [body?["identity"], body?["orq"]?["identity"], body?["orq"]?["contact"]]
+    let object = objects.first { name(of: $0) != nil || text($0?["email"]) != nil }.flatMap { $0 }
     let id =
-      text(object?["id"]) ?? text(object)
+      name(of: object)
       ?? ["x-orq-identity-id", "x-orq-contact-id", "x-tapedeck-identity"].lazy.compactMap { text(headers.first($0)) }
       .first
     let email = text(object?["email"])

@@ -69,6 +69,30 @@ import Testing
     #expect(facts(body, headers: headers.map { HeaderField($0.0, $0.1) }).identityID == want)
   }
 
+  /// As orq's router takes them in a chat completion: `CreateChatCompletionOrq` of orq's SDK.
+  @Test(arguments: [
+    (
+      #"{"orq":{"identity":{"id":"i","tags":["a"]},"thread":{"id":"t","tags":["x"]}}}"#, "i" as String?,
+      "t" as String?, ["x"]
+    ),
+    (#"{"orq":{"contact":{"id":"c"}}}"#, "c", nil, []),
+    (#"{"orq":{"contact":{"id":"c"},"identity":{"id":"i"}}}"#, "i", nil, []),
+    // What stands at the top goes before it, if it names somebody or something.
+    (
+      #"{"identity":{"id":"I"},"thread":{"id":"T","tags":["y"]},"orq":{"identity":{"id":"i"},"thread":{"id":"t","tags":["x"]}}}"#,
+      "I", "T", ["y"]
+    ),
+    (
+      #"{"identity":{},"thread":{"id":""},"user":"u","orq":{"identity":{"id":"i"},"thread":{"id":"t","tags":["x"]}}}"#,
+      "i", "t", ["x"]
+    ),
+    (#"{"orq":{"identity":null,"thread":"t"},"user":"u"}"#, "u", "t", []), (#"{"orq":7,"user":"u"}"#, "u", nil, []),
+  ])
+  func theRoutersOwnObjectNamesWhoAndWhichThread(body: String, identity: String?, thread: String?, tags: [String]) {
+    let facts = RequestFacts(call([], path: "/v2/router/chat/completions", request: body).open)
+    #expect(facts.identityID == identity && facts.threadID == thread && facts.threadTags == tags)
+  }
+
   @Test func theThreadHeaderIsTheLastResort() {
     let header = [HeaderField("X-Tapedeck-Thread", "h")]
     #expect(facts("{}", headers: header).threadID == "h")
