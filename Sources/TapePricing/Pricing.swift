@@ -54,6 +54,9 @@ struct Pricing {
     }
   }
 
+  /// Their tokens are part of the prompt, and so of the cost; their own price is not known.
+  private static let cacheWrites = "cache writes"
+
   /// How the prices were applied.
   private var ownNotes: [String] {
     if isFree { return ["the table lists this model as free"] }
@@ -67,8 +70,10 @@ struct Pricing {
     if usage.reasoningIsOnTop {
       notes.append("reasoning is billed on top: total = prompt + completion + reasoning")
     }
-    if !notInUsage.isEmpty {
-      notes.append("not in the usage, so not in this cost: \(notInUsage.joined(separator: ", "))")
+    let silent = notInUsage.filter { $0 != Self.cacheWrites }
+    if !silent.isEmpty { notes.append("not in the usage, so not in this cost: \(silent.joined(separator: ", "))") }
+    if silent.count < notInUsage.count {
+      notes.append("tokens written to a cache are priced as input, and the provider bills more for them")
     }
     return notes
   }

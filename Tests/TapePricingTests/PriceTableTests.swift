@@ -18,6 +18,7 @@ import Testing
     {"id":"nothing-cached","match":["nothing-cached"],"prices":[{"input":4,"output":1}]},
     {"id":"input-only","match":["input-only"],"prices":[{"input":4,"output":null}]},
     {"id":"hours","match":["hours"],"prices":[{"input":null,"output":null}],"not_in_usage":["audio"]},
+    {"id":"written","match":["written"],"prices":[{"input":4,"output":1}],"not_in_usage":["cache writes","searches"]},
     {"id":"gift:free","match":["gift:free"],"prices":[{"input":null,"output":null}]},{"id":"listed","match":["listed"],"prices":[{"input":null,"output":null}]},
     {"id":"reasoner","match":["reasoner"],"prices":[{"input":1,"output":2,"reasoning":3}]},
     {"id":"both","match":[{"all":[["voice*"]],"none":["*-tts","*-tts-*"]}],"prices":[{"input":1,"output":1}]},
@@ -110,6 +111,16 @@ import Testing
   @Test func cachedTokensWithoutAPriceCostTheInputPrice() throws {
     let cost = try #require(cost("nothing-cached", prompt: 1_000_000, cached: 250_000).cost)
     #expect(cost.input.description == "3" && cost.cached.description == "1" && !cost.notes.isEmpty)
+  }
+
+  /// They are tokens of the prompt, so that they are in the cost.
+  @Test func cacheWritesAreNotSaidToBeMissing() throws {
+    let notes = try #require(cost("written").cost).notes
+    #expect(
+      notes == [
+        "not in the usage, so not in this cost: searches",
+        "tokens written to a cache are priced as input, and the provider bills more for them",
+      ])
   }
 
   @Test func tokensThatHaveNoPriceAreUnknownNotFree() {
