@@ -16,6 +16,11 @@ package struct InlineMedium: Sendable {
   package var digest: String { InlineMedia.digest(bytes) }
 }
 
+/// Whether base64 may be in a text, by a look at a few of its bytes; data: URIs may be shorter.
+package func mayHaveBase64(_ text: inout String) -> Bool {
+  text.withUTF8 { InlineMedia.mayHaveBase64(UnsafeRawBufferPointer($0)) }
+}
+
 /// What `withoutInlineMedia` would replace, in its order.
 package func inlineMedia(in value: JSONValue) -> [InlineMedium] {
   var found: [InlineMedium] = []
@@ -29,54 +34,112 @@ package func inlineMedia(in value: JSONValue) -> [InlineMedium] {
 /// hex digits of the SHA-256 of the decoded bytes, so that equal media are seen to be equal.
 enum InlineMedia {
   /// Members that hold base64 by their meaning, whatever it looks like.
-  private static let dataKeys: Set<String> = ["file_data", "b64_json", "image_base64", "audio_base64"]
+  private static let dataKeys: Set<String> = [
+    "file_data", "b64_json", "image_base64", "audio_base64", "partial_image_b64",
+  ]
   /// A base64 text without a name that says so is replaced from this size, if its first bytes are those of a file.
   private static let minimumUnnamedBytes = 256
+  /// So many characters of base64 in a row, and a text may have media in it without a word that says so.
+  private static let minimumRun = 32
 
   /// Gets the type and the bytes of what is replaced.
   typealias Finder = (String, [UInt8]) -> Void
 
-  static func withoutMedia(_ value: JSONValue, found: Finder? = nil) -> JSONValue {
-    replace(value, isData: false, type: nil, found)
+  static func withoutMedia(_ value: JSONValue, found: Finder? = nil) -> JSONValue { replace(value, at: Place(), found) }
+
+  /// Where a value stands, which may say that it is data, and of what type.
+  private struct Place {
+    /// What its member is called; elements have the name of their list.
+    var name = ""
+    /// The name of the object around it.
+    var parent = ""
+    var type: String?
+
+    /// `{"data":…,"format":"wav"}` and `{"type":"base64","media_type":…,"data":…}` are media too, and an answer's `audio`.
+    var isData: Bool { dataKeys.contains(name) || (name == "data" && (type != nil || parent == "audio")) }
+    /// Long base64 of this name is data: pieces of speech.
+    var isSpeech: Bool { name == "audio" }
+    var dataType: String { isSpeech || parent == "audio" ? "audio" : "application/octet-stream" }
   }
 
-  private static func replace(_ value: JSONValue, isData: Bool, type: String?, _ found: Finder?) -> JSONValue {
+  private static func replace(_ value: JSONValue, at place: Place, _ found: Finder?) -> JSONValue {
     switch value {
-    case .string(let text): return .string(placeholders(in: text, isData: isData, type: type, found: found))
-    case .array(let elements): return .array(elements.map { replace($0, isData: isData, type: type, found) })
+    case .string(let text): return .string(placeholders(in: text, at: place, found))
+    case .array(let elements): return .array(elements.map { replace($0, at: place, found) })
     case .object(let members):
-      // `{"data":…,"format":"wav"}` and `{"type":"base64","media_type":…,"data":…}` are media too.
       let format = value["format"]?.string.map { $0.contains("/") ? $0 : "audio/\($0)" }
-      let type = value["media_type"]?.string ?? value["mime_type"]?.string ?? format
+      let named = ["media_type", "mime_type", "mimeType"].lazy.compactMap { value[$0]?.string }.first
+      // What `extra._history` says of a field: the values stand where its path says.
+      let path = value["path"]?.array?.suffix(2).map { $0.string ?? "" } ?? []
       return .object(
         members.map { member in
-          let isData = dataKeys.contains(member.key) || (member.key == "data" && type != nil)
-          return .init(member.key, replace(member.value, isData: isData, type: isData ? type : nil, found))
+          var inner = Place(name: member.key, parent: place.name, type: named ?? format)
+          if member.key == "values", path.count == 2 { inner = Place(name: path[1], parent: path[0]) }
+          return .init(member.key, replace(member.value, at: inner, found))
         })
     case .null, .bool, .number: return value
     }
   }
 
   /// The text with its media replaced.
-  ///
-  /// - Parameters:
-  ///   - isData: the whole text is base64 by the name of its member.
-  ///   - type: what the data is, if something beside it says so.
-  static func placeholders(
-    in text: String, isData: Bool = false, type: String? = nil, found: Finder? = nil
-  ) -> String {
+  static func placeholders(in text: String) -> String { placeholders(in: text, at: Place(), nil) }
+
+  private static func placeholders(in text: String, at place: Place, _ found: Finder?) -> String {
     var text = text
-    let replaced: String? = text.withUTF8 { utf8 in
-      let bytes = UnsafeRawBufferPointer(utf8)
-      if isData || bytes.count >= minimumUnnamedBytes, let media = Base64.decode(bytes), !media.isEmpty {
-        if let known = isData ? type ?? signature(media) ?? "application/octet-stream" : signature(media) {
-          found?(known, media)
-          return placeholder(known, media)
-        }
-      }
-      return bytes.count >= 12 ? DataURIs.replaced(in: bytes, found) : nil
-    }
+    let replaced: String? = text.withUTF8 { Self.replaced(in: UnsafeRawBufferPointer($0), at: place, found) }
     return replaced ?? text
+  }
+
+  /// nil if there are none.
+  private static func replaced(in bytes: UnsafeRawBufferPointer, at place: Place, _ found: Finder?) -> String? {
+    let isLong = bytes.count >= minimumUnnamedBytes
+    if place.isData || isLong, let media = Base64.decode(bytes), !media.isEmpty {
+      let isData = place.isData || (place.isSpeech && isLong)
+      if let known = isData ? place.type ?? signature(media) ?? place.dataType : signature(media) {
+        found?(known, media)
+        return placeholder(known, media)
+      }
+    }
+    if let replaced = replacedInJSON(bytes, found) { return replaced }
+    return bytes.count >= 12 ? DataURIs.replaced(in: bytes, found) : nil
+  }
+
+  /// A text that is JSON, or has JSON on lines of its own: the text of a stream that nobody knows, arguments of a tool.
+  private static func replacedInJSON(_ bytes: UnsafeRawBufferPointer, _ found: Finder?) -> String? {
+    guard mayHaveBase64(bytes) else { return nil }
+    if isJSON(bytes), let value = try? JSONValue(parsing: bytes) {
+      var isChanged = false
+      let changed = withoutActuallyEscaping(
+        { (type: String, media: [UInt8]) in
+          isChanged = true
+          found?(type, media)
+        }, do: { withoutMedia(value, found: $0) })
+      return isChanged ? changed.compactString : nil
+    }
+    let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map(UnsafeRawBufferPointer.init)
+    guard lines.count > 1, lines.contains(where: isJSON) else { return nil }
+    let changed = lines.map { replaced(in: $0, at: Place(), found) }
+    guard changed.contains(where: { $0 != nil }) else { return nil }
+    return zip(lines, changed).map { $1 ?? String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+  }
+
+  private static func isJSON(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    switch bytes.first(where: { $0 > 0x20 }) {
+    case 0x7B, 0x5B: true
+    default: false
+    }
+  }
+
+  /// False if there is no base64 worth a look: a text for people is told by a few of its bytes.
+  static func mayHaveBase64(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var start = 0
+    while start + minimumRun <= bytes.count {
+      var position = start + minimumRun - 1
+      while position >= start, Base64.value(bytes[position]) != nil { position -= 1 }
+      if position < start { return true }
+      start = position + 1
+    }
+    return false
   }
 
   static func placeholder(_ type: String, _ media: [UInt8]) -> String {

@@ -4,6 +4,9 @@ import TapeJSON
 /// else is put together as it came.
 struct RawText: Sendable, Equatable {
   private(set) var bytes: [UInt8] = []
+  /// The beginning with its media replaced, a little more than so many bytes: a cut through base64 could not be told.
+  private var beginning: [UInt8] = []
+  private static let beginningBytes = 4_096
   private(set) var firstFrame: Int?
   /// Data that is no JSON object: a defect only where a dialect is known after all.
   private(set) var badFrames: [Defect] = []
@@ -11,7 +14,14 @@ struct RawText: Sendable, Equatable {
   mutating func append(_ data: UnsafeRawBufferPointer, frame: Int) {
     guard !data.isEmpty else { return }
     if firstFrame == nil { firstFrame = frame }
-    let isJSON = data[0] == 0x7B || data[0] == 0x5B
+    Self.append(data, to: &bytes)
+    guard beginning.count < Self.beginningBytes else { return }
+    var text = InlineMedia.placeholders(in: String(decoding: data, as: UTF8.self))
+    text.withUTF8 { Self.append(UnsafeRawBufferPointer($0), to: &beginning) }
+  }
+
+  private static func append(_ data: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
+    let isJSON = data.first == 0x7B || data.first == 0x5B
     if isJSON, let last = bytes.last, last != 0x0A { bytes.append(0x0A) }
     bytes.append(contentsOf: data)
     if isJSON { bytes.append(0x0A) }
@@ -23,10 +33,11 @@ struct RawText: Sendable, Equatable {
 
   /// nil if there was none.
   ///
-  /// - Parameter limit: its text has no more than so many bytes.
+  /// - Parameter limit: its text has no more than so many bytes, without media if they are few.
   func choice(limit: Int) -> Choice? {
     guard firstFrame != nil else { return nil }
     var choice = Choice(index: 0)
+    let bytes = limit <= Self.beginningBytes ? beginning : bytes
     choice.content = String(decoding: (bytes.last == 0x0A ? bytes.dropLast() : bytes[...]).prefix(limit), as: UTF8.self)
     return choice
   }

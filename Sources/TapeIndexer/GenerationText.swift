@@ -16,7 +16,8 @@ extension Generation {
         if let text, !text.isEmpty { parts.append(Self.withoutMedia(text)) }
       }
       for call in choice.toolCalls {
-        parts.append(Self.withoutMedia([call.name ?? "", call.arguments].joined(separator: " ")))
+        // Arguments are looked at by themselves: they are JSON.
+        parts.append([call.name ?? "", Self.withoutMedia(call.arguments)].joined(separator: " "))
       }
     }
     return parts.joined(separator: "\n")
@@ -25,7 +26,7 @@ extension Generation {
   /// Text without inline base64 media, cut to `limit` Unicode scalars.
   static func withoutMedia(_ text: String, limit: Int? = nil) -> String {
     var text = text
-    if hasBase64(&text) { text = withoutInlineMedia(.string(text)).string ?? text }
+    if hasBase64(&text) || mayHaveBase64(&text) { text = withoutInlineMedia(.string(text)).string ?? text }
     guard let limit, text.utf8.count > limit else { return text }
     let end = text.unicodeScalars.index(text.startIndex, offsetBy: limit, limitedBy: text.endIndex)
     return end.map { String(text.unicodeScalars[..<$0]) } ?? text

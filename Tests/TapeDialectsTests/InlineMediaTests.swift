@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import TapeDialects
 import TapeJSON
+import TapeTypes
 import Testing
 
 @Suite struct InlineMediaTests {
@@ -40,6 +41,44 @@ import Testing
     String(repeating: "x", count: 5_000), String(repeating: "QUJD", count: 500), "data:image/png;base64,",
   ])
   func wordsStayWords(text: String) { #expect(withoutInlineMedia(text) == text) }
+
+  private static let noise = Data((0..<600).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }).base64EncodedString()
+
+  @Test func mediaInJSONInATextAreFound() throws {
+    let noise = InlineMediaTests.noise
+    let image = withoutInlineMedia(#"{"b64_json": "\#(noise)"}"#)
+    #expect(image.hasPrefix(#"{"b64_json":"[application/octet-stream 600 B sha256 "#))
+    let (before, after) = ("so\n{\"n\": 1}\n", "\n\(noise.prefix(64))\n")
+    let lines = withoutInlineMedia(before + #"{"type":"speech","audio":"\#(noise)"}"# + after)
+    #expect(lines.hasPrefix(before + #"{"type":"speech","audio":"[audio 600 B sha256 "#))
+    #expect(lines.hasSuffix("\"}" + after))
+    #expect(inlineMedia(in: .string(#"{"b64_json":"\#(noise)"}"#)).map(\.bytes.count) == [600])
+    let words = #"{"voice": {"audio": "alloy"}, "id": "4bf92f3577b34da6a3ce929d0e0e4736", "data": "\#(noise)"}"#
+    #expect(withoutInlineMedia(words) == words)
+  }
+
+  @Test func audioOfAnAnswerIsMediaAlsoInItsHistory() throws {
+    let value = try json(
+      #"{"delta":{"audio":{"id":"audio_1","data":"AAAA","expires_at":1}},"_history":[{"path":["choices","0","delta","audio","data"],"values":["AAAA","QUJD"]},{"path":["choices","0","delta","x"],"values":["AAAA"]}]}"#
+    )
+    let shown = withoutInlineMedia(value)
+    #expect(shown["delta"]?["audio"]?["data"]?.string?.hasPrefix("[audio 3 B sha256 ") == true)
+    #expect(shown["delta"]?["audio"]?["id"] == "audio_1")
+    let histories = shown["_history"]?.array ?? []
+    #expect(histories[0]["values"]?.array?.allSatisfy { $0.string?.hasPrefix("[audio 3 B sha256 ") == true } == true)
+    #expect(histories[1]["values"] == ["AAAA"])
+  }
+
+  /// What is cut off is not a whole line of JSON any more.
+  @Test func theBeginningOfAStreamThatNobodyKnowsHasNoMedia() throws {
+    let data = Data((0..<9_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }).base64EncodedString()
+    let recorded = call(Array("data: {\"b64_json\":\"\(data)\"}\n\n".utf8), path: "/v1/images/generations")
+    var reconstructor = Reconstructor(open: recorded.open, head: recorded.head)
+    recorded.raw.withUnsafeBytes { reconstructor.consume(frame: $0, offsetNs: nil) }
+    let content = try #require(reconstructor.snapshot(textLimit: 4_096).choices.first?.content)
+    #expect(content.hasPrefix("{\"b64_json\":\"[application/octet-stream 9.0 kB sha256 "))
+    #expect(reconstructor.snapshot().choices.first?.content?.contains(data) == true)
+  }
 
   @Test func otherDataURIsAreMediaToo() {
     #expect(withoutInlineMedia("data:text/plain,hello%20you").hasPrefix("[text/plain 9 B sha256 "))

@@ -15,7 +15,7 @@ struct ChoiceDiff {
     self.index = index
     self.a = a
     self.b = b
-    content = Self.diff(a?.content, b?.content)
+    content = Self.diff(a?.content.map { withoutInlineMedia($0) }, b?.content.map { withoutInlineMedia($0) })
     reasoning = Self.diff(a?.reasoning, b?.reasoning)
     refusal = Self.diff(a?.refusal, b?.refusal)
     tools = ToolCallDiff.align(a?.toolCalls ?? [], b?.toolCalls ?? [])

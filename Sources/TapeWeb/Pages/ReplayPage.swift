@@ -126,7 +126,7 @@ struct Timeline {
       }
       if let piece {
         if !piece.reasoning.isEmpty { add("r", piece.reasoning) }
-        if !piece.content.isEmpty { add("c", piece.content) }
+        if !piece.content.isEmpty { add("c", withoutInlineMedia(piece.content)) }
         for call in piece.tools {
           if let name = call.name { add("t", (tool == nil ? "" : "\n") + "→ \(name) ") }
           tool = call.index
