@@ -32,6 +32,9 @@ extension ChatGrammar {
     switch name {
     case "content", "reasoning", "reasoning_content", "refusal": return names.count == 1 ? .joined : .each
     case "reasoning_signature", "redacted_reasoning": return names.count == 1 ? .joinedOnce : .each
+    case "audio":
+      // The rest of it is extra; a transcript of another kind than text is too.
+      return names.count == 2 ? (names.last == "transcript" ? .joined : .extra) : .each
     case "function_call": return names.dropFirst() == ["arguments"] ? .joined : .each
     case "tool_calls":
       let inner = Array(names.dropFirst())

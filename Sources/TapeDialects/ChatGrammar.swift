@@ -19,6 +19,8 @@ enum ChatGrammar: ChunkGrammar {
     var systemFingerprint: JSONSlice?
     var retrievals: JSONSlice?
     var usage: JSONSlice?
+    /// Groq's own: in the last chunk it has the usage.
+    var groq: JSONSlice?
     var choices: JSONSlice?
     /// `error`, `code`, `message`, `source`, `detail`: fields of an error, if this is one.
     var error = ErrorMembers()
@@ -39,6 +41,7 @@ enum ChatGrammar: ChunkGrammar {
       case "system_fingerprint": systemFingerprint = value
       case "retrievals": retrievals = value
       case "usage": usage = value
+      case "x_groq": groq = value
       case "choices": choices = value
       default: return error.note(name, value)
       }
@@ -64,7 +67,7 @@ enum ChatGrammar: ChunkGrammar {
     } else {
       try members.error.keepRest(of: reader, in: &builder.extra, isError: false)
     }
-    if let usage = members.usage, !usage.isNull { try builder.merge(usage: usage, of: reader, frame: frame) }
+    try mergeUsage(members, of: reader, frame: frame, into: &builder)
     if let retrievals = members.retrievals, !retrievals.isNull {
       merge(retrievals: retrievals, of: reader, into: &builder)
     }
@@ -139,6 +142,23 @@ enum ChatGrammar: ChunkGrammar {
     _ slice: JSONSlice?, _ name: StaticString, of cursor: JSONCursor, _ extra: inout ExtraFields
   ) {
     if let slice { extra.set(.top, name, slice, of: cursor) }
+  }
+
+  /// `usage`, or that of Groq's `x_groq` as long as there was none at the top.
+  private static func mergeUsage(
+    _ members: Members, of cursor: JSONCursor, frame: Int, into builder: inout GenerationBuilder
+  ) throws(JSONError) {
+    keep(members.groq, "x_groq", of: cursor, &builder.extra)
+    if let usage = members.usage, !usage.isNull {
+      if builder.dialect == .unknown, cursor.hasResponsesCounts(usage) {
+        builder.merge(responsesUsage: usage, of: cursor, frame: frame)
+      } else {
+        try builder.merge(usage: usage, of: cursor, frame: frame)
+      }
+      builder.hasTopUsage = builder.usage != nil || builder.usageUnknownReason != nil
+    } else if !builder.hasTopUsage, let usage = members.groq.flatMap({ cursor.member("usage", of: $0) }) {
+      try builder.merge(usage: usage, of: cursor, frame: frame)
+    }
   }
 
   private static func merge(telemetry: JSONSlice, of cursor: JSONCursor, into builder: inout GenerationBuilder) {

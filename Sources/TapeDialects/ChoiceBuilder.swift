@@ -10,6 +10,9 @@ struct ChoiceBuilder: Sendable, Equatable {
   var reasoningSignature = SignatureText()
   var redactedReasoning = SignatureText()
   var refusal = ContentText()
+  /// What its audio says: the content, unless there is another.
+  var transcript: WTF8Text?
+  var isTranscriptInDelta = false
   var tools = ToolCallList()
   var imageURLs: [String] = []
   @ByteExact var finishReason: String?
@@ -21,10 +24,13 @@ struct ChoiceBuilder: Sendable, Equatable {
 
   var isCumulative: Bool { content.isCumulative || refusal.isCumulative }
 
+  /// Its content is what its audio says.
+  var isSpoken: Bool { content.count == 0 && transcript != nil }
+
   /// Of all that is appended.
   var textBytes: Int {
     var bytes = content.count + refusal.count + (reasoning?.count ?? 0) + reasoningSignature.count
-    bytes += redactedReasoning.count
+    bytes += redactedReasoning.count + (transcript?.count ?? 0)
     for call in tools.calls {
       bytes += call.arguments.count + call.thoughtSignature.count + (call.partial?.count ?? 0)
     }
@@ -47,7 +53,7 @@ struct ChoiceBuilder: Sendable, Equatable {
     var choice = Choice(index: index)
     choice.type = type
     choice.role = role
-    choice.content = content.string(limit: limit)
+    choice.content = isSpoken ? transcript?.string(from: 0, limit: limit) : content.string(limit: limit)
     choice.reasoning = reasoning?.string(from: 0, limit: limit)
     choice.reasoningSignature = reasoningSignature.string(limit: limit)
     choice.redactedReasoning = redactedReasoning.string(limit: limit)

@@ -7,6 +7,8 @@ struct ExtraFields: Sendable, Equatable {
   struct Scope: Sendable, Equatable {
     enum Kind: UInt8, Sendable {
       case top, telemetry, error, usage, promptDetails, completionDetails, choice, message, delta, toolCall, function
+      /// That of a message or a delta.
+      case audio
       /// A block of Anthropic's `content`, an item of the Responses API's `output`, a part of such an item's content,
       /// one of Gemini's `candidates`, by `choice` (and `tool`).
       case block, item, itemPart, candidate
@@ -15,12 +17,13 @@ struct ExtraFields: Sendable, Equatable {
     var kind: Kind
     var choice = 0
     var tool = 0
-    /// The tool call is inside a `delta`, not a `message`.
+    /// The tool call or the audio is inside a `delta`, not a `message`.
     var inDelta = false
 
     var path: [String] {
       let choicePath = ["choices", String(choice)]
-      let toolPath = choicePath + [inDelta ? "delta" : "message", "tool_calls", String(tool)]
+      let messagePath = choicePath + [inDelta ? "delta" : "message"]
+      let toolPath = messagePath + ["tool_calls", String(tool)]
       switch kind {
       case .top: return []
       case .telemetry: return ["telemetry"]
@@ -31,6 +34,7 @@ struct ExtraFields: Sendable, Equatable {
       case .choice: return choicePath
       case .message: return choicePath + ["message"]
       case .delta: return choicePath + ["delta"]
+      case .audio: return messagePath + ["audio"]
       case .toolCall: return toolPath
       case .function: return toolPath + ["function"]
       case .block: return ["content", String(choice)]

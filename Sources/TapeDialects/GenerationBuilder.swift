@@ -21,10 +21,14 @@ struct GenerationBuilder: Sendable, Equatable {
   var provider = NamedOnce("provider")
   /// A chunk said `is_final`.
   var isFinal = false
+  /// It said that it was stopped before its end.
+  var isCancelled = false
   var choices = ChoiceList()
   /// A chunk had a list of choices, perhaps empty.
   var hasChoiceList = false
   var usage: Usage?
+  /// A chunk of chat completions had a `usage` of its own, and not in a member of the provider's.
+  var hasTopUsage = false
   @ByteExact var usageUnknownReason: String?
   /// The JSON of the last retrievals.
   var retrievals: [UInt8] = []
@@ -115,7 +119,7 @@ struct GenerationBuilder: Sendable, Equatable {
     result.usageUnknownReason = usageUnknownReason
     result.retrievals = (try? JSONValue(parsing: retrievals))?.array ?? []
     result.defects = defects.all
-    result.extra = extraWithInputs.json(withHistory: withHistory)
+    result.extra = extraWithJoined.json(withHistory: withHistory)
     result.firstContentFrame = firstContentFrame ?? (unknown == nil ? nil : rawText.firstFrame)
     return result
   }

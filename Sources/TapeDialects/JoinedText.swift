@@ -7,6 +7,8 @@ enum JoinedText: Sendable, Equatable {
   case reasoning(choice: Int)
   case refusal(choice: Int, isDelta: Bool = false)
   case arguments(choice: Int, call: Int)
+  /// What the audio of an answer says.
+  case transcript(choice: Int)
 }
 
 /// Which pieces one chunk had, for who looks for its shape.
@@ -40,6 +42,7 @@ extension GenerationBuilder {
     case .content(let choice, false): choices.builders[choice].content.append(piece, of: cursor, isFinal: isFinal)
     case .reasoning(let choice): choices.builders[choice].reasoning.append(piece, of: cursor)
     case .refusal(let choice, false): choices.builders[choice].refusal.append(piece, of: cursor, isFinal: isFinal)
+    case .transcript(let choice): choices.builders[choice].transcript.append(piece, of: cursor)
     case .arguments(let choice, let call):
       choices.builders[choice].tools.update(call) { $0.arguments.append(piece, of: cursor) }
     }

@@ -26,6 +26,7 @@ struct MessageReader {
     var reasoningSignature: JSONSlice?
     var redactedReasoning: JSONSlice?
     var refusal: JSONSlice?
+    var audio: JSONSlice?
     var hasOther = false
 
     /// False if the name has no meaning here.
@@ -42,6 +43,7 @@ struct MessageReader {
       case "reasoning_signature": reasoningSignature = value
       case "redacted_reasoning": redactedReasoning = value
       case "refusal": refusal = value
+      case "audio": audio = value
       default: return false
       }
       return true
@@ -64,6 +66,7 @@ struct MessageReader {
     }
     mergeTexts(members, into: &builder)
     if let content = members.content { try merge(content: content, into: &builder) }
+    if let audio = members.audio { merge(audio: audio, into: &builder) }
     if let calls = members.toolCalls { try merge(toolCalls: calls, into: &builder) }
     if let call = members.functionCall { try merge(functionCall: call, into: &builder) }
     if members.hasOther { try keepOther(of: message, in: &builder) }
@@ -176,6 +179,20 @@ struct MessageReader {
     }
   }
 
+  /// Audio of an answer: its transcript is read, the rest is kept.
+  private func merge(audio: JSONSlice, into builder: inout GenerationBuilder) {
+    guard audio.kind == .object else { return builder.extra.set(scope, "audio", audio, of: cursor) }
+    let scope = ExtraFields.Scope(kind: .audio, choice: choice, inDelta: inDelta)
+    cursor.eachMember(of: audio) { key, value in
+      guard cursor.matches(key, "transcript"), value.kind == .string else {
+        return builder.extra.set(scope, key, value, of: cursor)
+      }
+      builder.choices.builders[place].isTranscriptInDelta = inDelta
+      builder.append(value, of: cursor, to: .transcript(choice: place))
+      if !value.range.isEmpty { builder.noteContent(frame: frame) }
+    }
+  }
+
   // MARK: Tool calls
 
   private func merge(toolCalls: JSONSlice, into builder: inout GenerationBuilder) throws(JSONError) {
@@ -219,7 +236,10 @@ struct MessageReader {
     }
     let named = index.flatMap { cursor.integer($0) }.flatMap { $0 >= 0 ? $0 : nil }
     let idText = id.map { cursor.string($0) }.flatMap { $0.isEmpty ? nil : $0 }
-    let call = builder.choices.builders[place].tools.place(index: named, id: idText, position: position)
+    let isNamed = function.flatMap { cursor.text("name", of: $0) }.map { !$0.range.isEmpty } ?? false
+    let call = builder.choices.builders[place].tools.place(
+      index: named, id: idText, isNamed: isNamed, position: position)
+    if builder.choices.builders[place].tools.hasSharedIndex { builder.hasMovedPieces = true }
     let number = builder.choices.builders[place].tools.calls[call].index
     builder.choices.builders[place].tools.update(call) { call in
       if let idText { call.id = idText }

@@ -52,11 +52,16 @@ extension GenerationBuilder {
     return place
   }
 
-  /// `extra`, and in it what was put together of the inputs of servers' tools.
-  var extraWithInputs: ExtraFields {
-    let inputs = extra.isKept ? parts.filter { !$0.value.serverInput.isEmpty } : [:]
-    guard !inputs.isEmpty else { return extra }
+  /// `extra`, and in it what was put together: inputs of servers' tools, transcripts of choices with another content.
+  var extraWithJoined: ExtraFields {
+    guard extra.isKept else { return extra }
+    let inputs = parts.filter { !$0.value.serverInput.isEmpty }
     var extra = extra
+    for choice in choices.builders where !choice.isSpoken {
+      guard let transcript = choice.transcript?.string else { continue }
+      let scope = ExtraFields.Scope(kind: .audio, choice: choice.index, inDelta: choice.isTranscriptInDelta)
+      extra.set(scope, "transcript", json: JSONValue.string(transcript).compact)
+    }
     for (number, part) in inputs.sorted(by: { $0.key < $1.key }) {
       let text = part.serverInput.string
       let json = (try? JSONValue(parsing: text)) ?? .string(text)

@@ -104,7 +104,7 @@ package struct Reconstructor: Sendable {
       .truncated, "\(frames) frames, \(bytes) bytes reached the client and not the tape: the disk took no writes")
   }
 
-  private var isComplete: Bool { (isDone || builder.isFinal) && builder.error == nil }
+  private var isComplete: Bool { (isDone || builder.isFinal) && !builder.isCancelled && builder.error == nil }
 
   /// Nobody knows what would be the last event of such a stream.
   private var isUnknownStream: Bool { isEventStream && !builder.isSettled && builder.rawText.firstFrame != nil }
@@ -192,6 +192,8 @@ package struct Reconstructor: Sendable {
     }
     if events == 0, unterminatedFrame == nil {
       builder.defects.add(.empty, "the stream has no event in \(bodyBytes) bytes")
+    } else if builder.isCancelled {
+      if builder.error == nil { builder.defects.add(.noFinal, "the response was cancelled before its end") }
     } else if !isDone, !builder.isFinal {
       if builder.error == nil { builder.defects.add(.noFinal, "the stream ended without [DONE] or a final chunk") }
     } else if !builder.isFinal, builder.dialect == .orq, builder.error == nil {
@@ -221,7 +223,8 @@ package struct Reconstructor: Sendable {
       let isRead = readJSONBody(bytes)
       if !isComplete {
         let what = WholeBody.mediaType(of: bytes, head: head)
-        let why = !isRead ? ", not a JSON object" : builder.error == nil ? " without a choice" : ""
+        let missing = builder.isCancelled ? ", a response that was cancelled" : " without a choice"
+        let why = !isRead ? ", not a JSON object" : builder.error == nil ? missing : ""
         builder.defects.add(
           .notSSE, frame: frames > 0 ? 0 : nil, "the body is no event stream: \(what), \(bodyBytes) bytes\(why)")
       }

@@ -1,8 +1,8 @@
 import TapeJSON
 
 extension GenerationBuilder {
-  /// Reads a `usage` object: the last one counts, and replaces all of the one before. One without any number
-  /// (`{}`) says nothing, as null does.
+  /// Reads a `usage` object: the last one counts, and replaces all of the one before. One without any count
+  /// (`{}`, or all of them null) says nothing, as null does.
   mutating func merge(usage slice: JSONSlice, of cursor: JSONCursor, frame: Int) throws(JSONError) {
     guard slice.kind == .object else {
       extra.set(.top, "usage", slice, of: cursor)
@@ -32,7 +32,7 @@ extension GenerationBuilder {
         extra.set(.init(kind: .usage), key, value, of: cursor)
       }
     }
-    if problem == nil, !saysSomething, usage != nil || usageUnknownReason != nil { return }
+    if problem == nil, !saysSomething { return }
     take(found, problem: problem)
   }
 

@@ -66,6 +66,37 @@ import Testing
     #expect(calls.map(\.thoughtSignature) == ["s1", "s2"])
   }
 
+  /// As Gemini's OpenAI-compatible endpoint sends them.
+  @Test func callsThatShareAnIndexAreToldByTheirIDs() {
+    let calls = tools([
+      #"{"index":0,"id":"a","function":{"name":"f","arguments":"1"}}"#,
+      #"{"index":0,"id":"b","function":{"name":"f","arguments":"2"}}"#,
+      #"{"index":1,"id":"c","function":{"name":"g","arguments":"3"}}"#,
+      #"{"index":0,"id":"a","function":{"arguments":"4"}}"#, #"{"index":0,"function":{"arguments":"5"}}"#,
+      #"{"id":"d","function":{"name":"h"}}"#,
+    ])
+    #expect(calls.map(\.index) == [0, 1, 2, 3])
+    #expect(calls.map(\.id) == ["a", "b", "c", "d"])
+    #expect(calls.map(\.arguments) == ["14", "25", "3", ""])
+  }
+
+  @Test(arguments: [9_223_372_036_854_775_807, 7]) func aSharedIndexMayBeAnyNumber(index: Int) {
+    let calls = tools(["a", "b"].map { #"{"index":\#(index),"id":"\#($0)","function":{"name":"f"}}"# })
+    #expect(Set(calls.map(\.id)) == ["a", "b"] && Set(calls.map(\.index)).count == 2)
+  }
+
+  @Test(arguments: [
+    // An id of its own for each piece.
+    #"{"index":0,"id":"b","function":{"arguments":"2"}}"#,
+    #"{"index":0,"id":"b","function":{"name":"","arguments":"2"}}"#,
+    #"{"index":0,"id":"a","function":{"name":"f","arguments":"2"}}"#,
+    #"{"index":0,"id":"","function":{"name":"f","arguments":"2"}}"#,
+  ])
+  func piecesOfOneCallStayOne(piece: String) {
+    let calls = tools([#"{"index":0,"id":"a","function":{"name":"f","arguments":"1"}}"#, piece])
+    #expect(calls.map(\.arguments) == ["12"])
+  }
+
   private func tools(_ fragments: [String]) -> [ToolCall] {
     let messages = fragments.map { "\"type\":\"tool_calls\",\"tool_calls\":[\($0)]" }
     return generation(sse: stream(messages: messages)).choices.first?.toolCalls ?? []

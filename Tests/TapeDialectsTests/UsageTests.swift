@@ -70,6 +70,15 @@ import Testing
     #expect(!generation.has(.badUsage))
   }
 
+  @Test(arguments: [
+    "{}", #"{"prompt_tokens":null,"completion_tokens":null,"total_tokens":null}"#,
+    #"{"prompt_tokens":null,"prompt_tokens_details":{"cached_tokens":null},"tier":"x"}"#,
+  ])
+  func usageWithoutAnyCountIsAbsent(empty: String) {
+    let generation = generation(sse: stream(usages: [empty]))
+    #expect(generation.usage == nil && generation.usageUnknownReason == nil && !generation.has(.badUsage))
+  }
+
   @Test func usageWithoutKnownCountsIsUnknown() {
     let generation = generation(sse: stream(usages: [#"{"input_tokens":5}"#]))
     #expect(generation.usage == nil)

@@ -64,6 +64,7 @@ struct ResponsesEvent {
       if let response = members.response { mergeResponse(response, isEnd: false, into: &builder) }
     case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
       if let response = members.response { mergeResponse(response, isEnd: true, into: &builder) }
+      if type == "response.cancelled" { builder.isCancelled = true }
       builder.isFinal = true
     case "response.output_item.added", "response.output_item.done":
       guard let item = members.item, item.kind == .object else { return false }
@@ -139,6 +140,7 @@ struct ResponsesEvent {
     let why = cursor.member("incomplete_details", of: response).flatMap { cursor.text("reason", of: $0) }
     builder.single.finishReason = why.map { cursor.string($0) } ?? status
     builder.single.role = builder.single.role ?? "assistant"
+    if status == "cancelled" { builder.isCancelled = true }
     if status == "failed", builder.error == nil {
       builder.noteError(
         GenerationError(message: "the response failed", frame: frame), kind: .errorFrame, frame: frame)

@@ -36,3 +36,11 @@ extension GenerationBuilder {
     take(found, problem: problem)
   }
 }
+
+extension JSONCursor {
+  /// Whether a usage has the names of the Responses API alone, as those of OpenAI's images and transcriptions do.
+  func hasResponsesCounts(_ usage: JSONSlice) -> Bool {
+    (member("input_tokens", of: usage) ?? member("output_tokens", of: usage)) != nil
+      && (member("prompt_tokens", of: usage) ?? member("completion_tokens", of: usage)) == nil
+  }
+}
