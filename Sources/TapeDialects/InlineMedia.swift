@@ -41,6 +41,8 @@ enum InlineMedia {
   private static let minimumUnnamedBytes = 256
   /// So many characters of base64 in a row, and a text may have media in it without a word that says so.
   private static let minimumRun = 32
+  /// JSON in a text in JSON in a text is looked into so far: each may be nested on its own.
+  private static let maximumTexts = 3
 
   /// Gets the type and the bytes of what is replaced.
   typealias Finder = (String, [UInt8]) -> Void
@@ -54,6 +56,8 @@ enum InlineMedia {
     /// The name of the object around it.
     var parent = ""
     var type: String?
+    /// In so many texts, each of them JSON inside of the one before.
+    var texts = 0
 
     /// `{"data":…,"format":"wav"}` and `{"type":"base64","media_type":…,"data":…}` are media too, and an answer's `audio`.
     var isData: Bool { dataKeys.contains(name) || (name == "data" && (type != nil || parent == "audio")) }
@@ -73,8 +77,10 @@ enum InlineMedia {
       let path = value["path"]?.array?.suffix(2).map { $0.string ?? "" } ?? []
       return .object(
         members.map { member in
-          var inner = Place(name: member.key, parent: place.name, type: named ?? format)
-          if member.key == "values", path.count == 2 { inner = Place(name: path[1], parent: path[0]) }
+          var inner = Place(name: member.key, parent: place.name, type: named ?? format, texts: place.texts)
+          if member.key == "values", path.count == 2 {
+            inner = Place(name: path[1], parent: path[0], texts: place.texts)
+          }
           return .init(member.key, replace(member.value, at: inner, found))
         })
     case .null, .bool, .number: return value
@@ -93,32 +99,34 @@ enum InlineMedia {
   /// nil if there are none.
   private static func replaced(in bytes: UnsafeRawBufferPointer, at place: Place, _ found: Finder?) -> String? {
     let isLong = bytes.count >= minimumUnnamedBytes
-    if place.isData || isLong, let media = Base64.decode(bytes), !media.isEmpty {
-      let isData = place.isData || (place.isSpeech && isLong)
+    // In a text the names may be anybody's: a word is none.
+    let isNamed = place.isData && (place.texts == 0 || bytes.count >= minimumRun)
+    if isNamed || isLong, let media = Base64.decode(bytes), !media.isEmpty {
+      let isData = isNamed || (place.isSpeech && isLong)
       if let known = isData ? place.type ?? signature(media) ?? place.dataType : signature(media) {
         found?(known, media)
         return placeholder(known, media)
       }
     }
-    if let replaced = replacedInJSON(bytes, found) { return replaced }
+    if let replaced = replacedInJSON(bytes, in: place.texts + 1, found) { return replaced }
     return bytes.count >= 12 ? DataURIs.replaced(in: bytes, found) : nil
   }
 
   /// A text that is JSON, or has JSON on lines of its own: the text of a stream that nobody knows, arguments of a tool.
-  private static func replacedInJSON(_ bytes: UnsafeRawBufferPointer, _ found: Finder?) -> String? {
-    guard mayHaveBase64(bytes) else { return nil }
+  private static func replacedInJSON(_ bytes: UnsafeRawBufferPointer, in texts: Int, _ found: Finder?) -> String? {
+    guard texts <= maximumTexts, mayHaveBase64(bytes) else { return nil }
     if isJSON(bytes), let value = try? JSONValue(parsing: bytes) {
       var isChanged = false
       let changed = withoutActuallyEscaping(
         { (type: String, media: [UInt8]) in
           isChanged = true
           found?(type, media)
-        }, do: { withoutMedia(value, found: $0) })
+        }, do: { replace(value, at: Place(texts: texts), $0) })
       return isChanged ? changed.compactString : nil
     }
     let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map(UnsafeRawBufferPointer.init)
     guard lines.count > 1, lines.contains(where: isJSON) else { return nil }
-    let changed = lines.map { replaced(in: $0, at: Place(), found) }
+    let changed = lines.map { replaced(in: $0, at: Place(texts: texts - 1), found) }
     guard changed.contains(where: { $0 != nil }) else { return nil }
     return zip(lines, changed).map { $1 ?? String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
   }

@@ -48,10 +48,10 @@ extension QueryEngine {
     }
   }
 
-  /// Content, or else reasoning, of all choices; nil for none.
+  /// Content, or else reasoning, of all choices, without media; nil for none.
   private static func added(_ pieces: [FrameTexts.Piece]) -> String? {
     let text = pieces.map { $0.content.isEmpty ? $0.reasoning : $0.content }.joined()
-    return text.isEmpty ? nil : text
+    return text.isEmpty ? nil : withoutInlineMedia(text)
   }
 
   /// The objects of `events`: what an SSE client is given.

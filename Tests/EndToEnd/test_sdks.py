@@ -143,6 +143,10 @@ def test_anthropic_cost_is_of_the_whole_prompt(tapedeck, upstream):
     assert Decimal(cost["input_usd"]) == Decimal("0.005463")
     assert Decimal(cost["cached_usd"]) == Decimal("0.03")
     assert Decimal(cost["output_usd"]) == Decimal("0.007545")
+    # That they are in the cost, as input, all say; how many they were is not in the catalogue.
+    [note] = [note for note in tapedeck.calls()[0]["cost"]["notes"] if "cache" in note]
+    assert "priced as input" in note and not any("not in this cost" in n and "cache" in n for n in cost["notes"])
+    assert [n for n in cost["notes"] if "1,800" not in n] == tapedeck.calls()[0]["cost"]["notes"]
     assert any("1,800" in note and "cache" in note for note in cost["notes"])
 
 

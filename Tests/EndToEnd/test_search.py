@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import raw_http
 from conftest import BIN, Tapedeck
 
 
@@ -57,3 +58,20 @@ def test_a_terminal_shows_matches_in_reverse(deck):
         return text.decode()
     assert "\x1b[1;7mrefund policy\x1b[0m" in shown()
     assert "\x1b" not in shown(NO_COLOR="1") and "⟦refund policy⟧" in shown(NO_COLOR="1")
+
+
+def test_what_audio_says_is_found_and_base64_is_not(tapedeck, upstream):
+    proxy = tapedeck.serve(upstream.url)
+    for name, path in ("chat_audio", "/v1/chat/completions"), ("unknown_image", "/v1/images/generations"):
+        raw_http.post(proxy.url, "{}", path=path, headers=[f"X-Play: {name}"])
+    tapedeck.wait_for(lambda: [call["state"] for call in tapedeck.calls()] == ["done", "done"])
+    image, audio = tapedeck.calls()
+    assert [row["call_id"] for row in tapedeck.json("search", "zebra crossing")] == [audio["call_id"]]
+    base64 = json.loads(tapedeck.json("show", image["call_id"], "--full")["choices"][0]["content"])["b64_json"]
+    tapedeck.run("search", base64, code=1)
+    shown = [tapedeck.run(*words) for words in (
+        ["calls", "--format", "json"], ["show", image["call_id"], "--format", "table"],
+        ["show", image["call_id"], "--format", "json"], ["frames", image["call_id"], "--format", "json"])]
+    assert not [text for text in shown if base64 in text] and all("[application/octet-stream 60 B " in text for text in shown)
+    pieces = json.dumps(tapedeck.json("show", audio["call_id"], "--full")["extra"])
+    assert '"data": "' in pieces and "[audio 60 B sha256 " in json.dumps(tapedeck.show(audio["call_id"])["extra"]["_history"])

@@ -53,7 +53,10 @@ import Testing
     #expect(lines.hasPrefix(before + #"{"type":"speech","audio":"[audio 600 B sha256 "#))
     #expect(lines.hasSuffix("\"}" + after))
     #expect(inlineMedia(in: .string(#"{"b64_json":"\#(noise)"}"#)).map(\.bytes.count) == [600])
-    let words = #"{"voice": {"audio": "alloy"}, "id": "4bf92f3577b34da6a3ce929d0e0e4736", "data": "\#(noise)"}"#
+    let inner = JSONValue.string(#"{"b64_json":"\#(noise)"}"#).compactString
+    #expect(withoutInlineMedia(#"{"arguments":\#(inner)}"#).contains("octet-stream 600 B"))
+    let words =
+      #"{"format": "csv", "data": "OK42", "audio": "alloy", "id": "4bf92f3577b34da6a3ce929d0e0e4736", "x": {"data": "\#(noise)"}}"#
     #expect(withoutInlineMedia(words) == words)
   }
 
