@@ -191,6 +191,11 @@ public struct ArchiveReader: Sendable {
     }
   }
 
+  /// Changes when the file is written again, as by erasing; nil if there is none of the name.
+  package func status(ofFile name: String) -> FileStatus? {
+    (try? store.files.status(store.archivePath + "/" + name)) ?? nil
+  }
+
   /// What is in the archive's directory.
   public func files() throws -> [ArchiveFile] {
     do {

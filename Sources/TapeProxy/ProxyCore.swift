@@ -54,7 +54,7 @@ final class ProxyCore {
       break
     }
     guard let (upstream, target) = found else { return nil }
-    let wallNs = loop.wallNow
+    let wallNs = loop.wallNs(at: now)
     let isGeneration = GenerationEndpoints.contains(method: request.method, target: target)
     var body = request.body
     var open = CallOpen(

@@ -43,6 +43,16 @@ final class CurlMulti {
     curl_multi_cleanup(handle)
   }
 
+  /// Upstreams whose last answer was HTTP/2.
+  private var http2Origins: Set<String> = []
+
+  func speaksHTTP2(_ origin: String) -> Bool { http2Origins.contains(origin) }
+
+  func note(_ origin: String, speaksHTTP2: Bool) {
+    guard speaksHTTP2 != http2Origins.contains(origin) else { return }
+    if speaksHTTP2 { http2Origins.insert(origin) } else { http2Origins.remove(origin) }
+  }
+
   func add(_ easy: UnsafeMutableRawPointer) -> Bool { curl_multi_add_handle(handle, easy) == CURLM_OK }
 
   /// Not from inside a libcurl callback.

@@ -15,6 +15,14 @@ final class CurlTransfer {
   private unowned let owner: Exchange
   private var headers: UnsafeMutablePointer<curl_slist>?
   private let errorText: UnsafeMutablePointer<CChar>
+  private let origin: String
+  /// Sending it twice does no more than sending it once (RFC 9110 §9.2.2).
+  private let isIdempotent: Bool
+  /// The exchange is told when the request's last byte goes out.
+  private let marksSent: Bool
+  private var hasBegun = false
+  /// libcurl was about to send the request a second time.
+  private var wouldRepeat = false
   private var isReleased = false
   private var lacksDescriptors = false
   private var isPaused = false
@@ -46,12 +54,15 @@ final class CurlTransfer {
     self.easy = easy
     self.owner = owner
     multi = loop.multi
+    origin = request.upstream.origin
     upload = request.zeroNs == nil ? request.body : []
+    isIdempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(request.method)
+    marksSent = request.zeroNs == nil && request.upload == nil
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     setConnection(request.upstream, loop.options)
     setRequest(request)
-    setCallbacks(marksSent: request.zeroNs == nil && request.upload == nil)
+    setCallbacks()
     if let queue = request.upload { setUpload(queue) }
     guard multi.add(easy) else {
       release()
@@ -101,7 +112,7 @@ final class CurlTransfer {
     var systemError = 0
     tape_info_long(easy, CURLINFO_OS_ERRNO, &systemError)
     return UpstreamFailure(
-      code: code, message: String(cString: errorText),
+      code: wouldRepeat ? CURLE_GOT_NOTHING : code, message: String(cString: errorText),
       systemError: lacksDescriptors ? EMFILE : systemError == 0 ? Self.descriptorError(code) : CInt(systemError),
       origin: origin, options: options)
   }
@@ -196,17 +207,17 @@ final class CurlTransfer {
     }
   }
 
-  private func setCallbacks(marksSent: Bool) {
+  private func setCallbacks() {
     let me = Unmanaged.passUnretained(self).toOpaque()
     tape_easy_pointer(easy, CURLOPT_PRIVATE, Unmanaged.passUnretained(owner).toOpaque())
     tape_easy_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
     tape_easy_pointer(easy, CURLOPT_WRITEDATA, Unmanaged.passUnretained(owner).toOpaque())
     tape_easy_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, _, count, owner in
       guard let bytes, let owner else { return 0 }
-      Unmanaged<Exchange>.fromOpaque(owner)._withUnsafeGuaranteedRef {
+      let goesOn = Unmanaged<Exchange>.fromOpaque(owner)._withUnsafeGuaranteedRef {
         $0.received(body: UnsafeRawBufferPointer(start: bytes, count: count))
       }
-      return count
+      return goesOn ? count : 0
     }
     tape_easy_pointer(easy, CURLOPT_HEADERDATA, me)
     tape_easy_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, _, count, me in
@@ -216,7 +227,25 @@ final class CurlTransfer {
       }
       return goesOn ? count : 0
     }
+    tape_easy_pointer(easy, CURLOPT_PREREQDATA, me)
+    tape_easy_prereq_cb(easy) { me, _, _, _, _ in
+      guard let me else { return CInt(CURL_PREREQFUNC_ABORT) }
+      let goesOn = Unmanaged<CurlTransfer>.fromOpaque(me)._withUnsafeGuaranteedRef { $0.begins() }
+      return CInt(goesOn ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT)
+    }
     if marksSent { setUpload(me) }
+  }
+
+  /// A connection is there, and the request goes on it next.
+  ///
+  /// libcurl begins again where a connection that was used before ends without an answer. Upstream may have acted on the
+  /// request by then: a generation would be made, and paid, twice. Over HTTP/2 upstream says which
+  /// requests it did not look at.
+  private func begins() -> Bool {
+    wouldRepeat = hasBegun && !isIdempotent && !multi.speaksHTTP2(origin)
+    hasBegun = true
+    if marksSent, upload.isEmpty { owner.sent() }
+    return !wouldRepeat
   }
 
   /// Feeds a body that still comes in. It cannot be sent twice, so it does not go to a connection that may turn out to be
@@ -247,13 +276,6 @@ final class CurlTransfer {
       Unmanaged<CurlTransfer>.fromOpaque(me)._withUnsafeGuaranteedRef { $0.uploaded = Int(offset) }
       return CInt(CURL_SEEKFUNC_OK)
     }
-    guard upload.isEmpty else { return }
-    tape_easy_pointer(easy, CURLOPT_PREREQDATA, me)
-    tape_easy_prereq_cb(easy) { me, _, _, _, _ in
-      guard let me else { return CInt(CURL_PREREQFUNC_ABORT) }
-      Unmanaged<CurlTransfer>.fromOpaque(me)._withUnsafeGuaranteedRef { $0.owner.sent() }
-      return CInt(CURL_PREREQFUNC_OK)
-    }
   }
 
   // MARK: Callbacks
@@ -276,9 +298,7 @@ final class CurlTransfer {
     while end > 0, line[end - 1] == 0x0A || line[end - 1] == 0x0D { end -= 1 }
     let text = UnsafeRawBufferPointer(rebasing: line[..<end])
     if isHeadDone {
-      if let colon = text.firstIndex(of: 0x3A), headBytes <= Self.maxHeadBytes {
-        owner.received(trailer: Self.field(text, colon))
-      }
+      if headBytes <= Self.maxHeadBytes { trailer(text) }
       return true
     }
     if end == 0 { return headEnded() }
@@ -295,24 +315,33 @@ final class CurlTransfer {
     return true
   }
 
+  /// What is none, and what is folded, is left out: libcurl hands out the rest of a folded field as a line of its own.
+  private func trailer(_ text: UnsafeRawBufferPointer) {
+    guard let first = text.first, let colon = text.firstIndex(of: 0x3A) else { return }
+    if first != 0x20, first != 0x09 { owner.received(trailer: Self.field(text, colon)) }
+  }
+
   private static func field(_ line: UnsafeRawBufferPointer, _ colon: Int) -> HeaderField {
     HeaderField(
       trimmed(UnsafeRawBufferPointer(rebasing: line[..<colon])),
       trimmed(UnsafeRawBufferPointer(rebasing: line[(colon + 1)...])))
   }
 
+  /// RFC 9112 §4; 0 for a status that is none.
   private func readStatus(_ line: String) {
-    let parts = line.split(separator: " ", maxSplits: 2)
+    let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
     version = parts.first.map { String($0.dropFirst(5)) } ?? ""
-    status = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
+    let digits = parts.count > 1 ? parts[1] : ""
+    status = digits.utf8.count == 3 && digits.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(digits) ?? 0 : 0
     reason = parts.count > 2 ? String(parts[2]) : ""
   }
 
   private func headEnded() -> Bool {
     defer { fields = [] }
-    // 100 Continue, 103 Early Hints: the real one follows.
-    guard status >= 200 else { return true }
+    // 100 Continue, 103 Early Hints: the real one follows. Behind 101 comes another protocol, which nobody asked for.
+    if (100...199).contains(status), status != 101 { return true }
     isHeadDone = true
+    multi.note(origin, speaksHTTP2: version == "2")
     forgetRequest()
     return owner.received(
       head: UpstreamHead(status: status, reason: reason, version: version, headers: fields, decoded: nil))

@@ -80,7 +80,7 @@ package final class Exchange {
   private func openTape(zeroNs: Int64) {
     guard tape == nil else { return }
     var open = request.open
-    if request.zeroNs == nil, request.upload == nil { open.startedAtNs = loop.wallNow }
+    if request.zeroNs == nil, request.upload == nil { open.startedAtNs = loop.wallNs(at: zeroNs) }
     if let upload = request.upload {
       open.body = Redactor.placeholder(bytes: upload.total, isEvent: false)
       open.redactions.append("request:large")
@@ -97,8 +97,9 @@ package final class Exchange {
   /// The request's last byte is sent.
   func sent() {
     guard request.zeroNs == nil, tape == nil, request.upload == nil else { return }
-    openTape(zeroNs: loop.now)
-    request.zeroNs = loop.now
+    let now = MonotonicClock.nowNs
+    openTape(zeroNs: now)
+    request.zeroNs = now
   }
 
   /// The client has sent the last byte of a body that went upstream while it came in.
@@ -110,9 +111,12 @@ package final class Exchange {
 
   /// - Returns: false if the transfer must not go on.
   func received(head received: UpstreamHead) -> Bool {
-    lastByteNs = loop.now
+    // The event at work may have begun long before this read: libcurl sends and reads in one.
+    let now = MonotonicClock.nowNs
+    lastByteNs = now
     if request.zeroNs == nil { sent() }
-    if request.zeroNs == nil { request.zeroNs = loop.now }
+    let zeroNs = min(request.zeroNs ?? now, now)
+    request.zeroNs = zeroNs
     var fault = ""
     guard let checked = UpstreamHeadRules.checked(received, overTLS: request.upstream.scheme == .https, fault: &fault)
     else {
@@ -123,13 +127,13 @@ package final class Exchange {
     hasHead = true
     let isStream = HeaderRules.mediaType(head.headers.first("content-type")) == "text/event-stream"
     if isStream, tape == nil {
-      openTape(zeroNs: request.zeroNs ?? loop.now)
+      openTape(zeroNs: zeroNs)
     } else if tape == nil {
       request.open.body = []
       request.open.headers = []
       loop.counters.passed()
     }
-    headOffsetNs = loop.now - (request.zeroNs ?? loop.now)
+    headOffsetNs = now - zeroNs
     if let tape {
       tape.head(
         CallHead(
@@ -142,21 +146,28 @@ package final class Exchange {
     return true
   }
 
-  func received(body bytes: UnsafeRawBufferPointer) {
-    let now = loop.now
+  /// - Returns: false if the transfer must not go on.
+  func received(body bytes: UnsafeRawBufferPointer) -> Bool {
+    guard hasHead else {
+      verdict = ExchangeOutcome(
+        cause: .upstreamFailed, detail: "\(request.upstream.origin) answers with a status line that is none")
+      return false
+    }
+    let now = MonotonicClock.nowNs
     lastByteNs = now
     tape?.body(bytes, now: now)
-    guard client != nil else { return }
+    guard client != nil else { return true }
     out.append(bytes)
     touch()
     if out.unsent > Self.pauseBytes, !isPaused {
       isPaused = true
       transfer?.pause()
     }
+    return true
   }
 
   func received(trailer: HeaderField) {
-    if HeaderRules.isTrailer(trailer.name) { trailers.append(trailer) }
+    if HeaderRules.isTrailer(trailer.name), UpstreamHeadRules.isField(trailer) { trailers.append(trailer) }
   }
 
   /// libcurl is done with the transfer.
@@ -242,9 +253,10 @@ package final class Exchange {
       return stop(ExchangeOutcome(cause: .clientClosed, detail: nil))
     }
     let limit = loop.options.idleTimeoutSeconds
-    // While the request comes in it is the client that is waited for.
-    if let upload = request.upload, !upload.isEnded { return }
-    guard limit > 0, !isPaused, Double(now - lastByteNs) > limit * 1e9 else { return }
+    // While upstream has taken all that came in, it is the client that is waited for.
+    if let upload = request.upload, upload.isWaited { return }
+    let heardNs = max(lastByteNs, request.upload?.takenNs ?? .min)
+    guard limit > 0, !isPaused, Double(now - heardNs) > limit * 1e9 else { return }
     stop(
       ExchangeOutcome(
         cause: .timeout,

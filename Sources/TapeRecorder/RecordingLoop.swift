@@ -63,6 +63,9 @@ package final class RecordingLoop: @unchecked Sendable {
   /// Wall clock, ns since 1970.
   package var wallNow: Int64 { clock.wallNs() }
 
+  /// What the wall clock was at a monotonic time that is not long past.
+  package func wallNs(at monotonicNs: Int64) -> Int64 { clock.wallNs() - (MonotonicClock.nowNs - monotonicNs) }
+
   // MARK: Exchanges
 
   /// Starts a request. The exchange tells `client` what becomes of it.

@@ -1,3 +1,5 @@
+internal import TapeLoop
+
 /// A request body on its way upstream while it still comes in from the client. One thread's.
 package final class UploadQueue {
   /// As a whole; nil for one that is sent in chunks.
@@ -9,6 +11,8 @@ package final class UploadQueue {
   private(set) var total: Int
   /// libcurl has asked for more than there was.
   private(set) var isWaited = false
+  /// When libcurl took some last, monotonic ns: it has sent most of what it took before.
+  private(set) var takenNs = Int64.min
   /// The transfer that takes from it; told when there is more.
   var goOn: () -> Void = {}
   /// Called when there is room again.
@@ -46,6 +50,7 @@ package final class UploadQueue {
 
   /// How many bytes were copied; 0 at the end, nil for none yet.
   func take(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+    takenNs = MonotonicClock.nowNs
     let count = min(buffer.count, bytes.count - taken)
     guard count > 0 else {
       isWaited = !isEnded

@@ -2,9 +2,10 @@ import TapeTypes
 
 /// What of a response's head would let it be taken for another one, or for two, by whoever reads it behind us.
 enum UpstreamHeadRules {
-  /// The head with one `Content-Length` at the most; nil if it must not be passed on, with the reason in `fault`.
+  /// The head with one `Content-Length` at the most, and none beside 204; nil if it must not be passed on, with the reason
+  /// in `fault`.
   ///
-  /// RFC 9112 §6.3, RFC 9110 §5.5.
+  /// RFC 9112 §6.3, RFC 9110 §5.5, §8.6.
   ///
   /// - Parameter overTLS: where HTTP/2 is agreed on. libcurl takes a head that calls itself that for HTTP/1.1 elsewhere.
   static func checked(_ head: UpstreamHead, overTLS: Bool, fault: inout String) -> UpstreamHead? {
@@ -12,15 +13,13 @@ enum UpstreamHeadRules {
       fault = "answers with HTTP/\(head.version.prefix(8)), which was not asked for"
       return nil
     }
-    guard (100...999).contains(head.status), head.reason.utf8.allSatisfy(isText) else {
+    guard (200...999).contains(head.status), head.reason.utf8.allSatisfy(isText) else {
       fault = "answers with a status line that is none"
       return nil
     }
-    for field in head.headers {
-      guard !field.name.isEmpty, field.name.utf8.allSatisfy(isToken), field.value.utf8.allSatisfy(isText) else {
-        fault = "answers with a header field that has characters which none may have"
-        return nil
-      }
+    guard head.headers.allSatisfy(isField) else {
+      fault = "answers with a header field that has characters which none may have"
+      return nil
     }
     let lengths = head.headers.filter { HeaderRules.equal($0.name, "content-length") }.map(\.value)
     // Beside a coding the length does not count, and does not go on.
@@ -30,11 +29,16 @@ enum UpstreamHeadRules {
       fault = "answers with a Content-Length that is none, or with several"
       return nil
     }
-    guard lengths.count > 1 else { return head }
+    guard lengths.count > 1 || head.status == 204 else { return head }
     var head = head
     head.headers.removeAll { HeaderRules.equal($0.name, "content-length") }
-    head.headers.append(HeaderField("Content-Length", length))
+    if head.status != 204 { head.headers.append(HeaderField("Content-Length", length)) }
     return head
+  }
+
+  /// Also of one behind a body.
+  static func isField(_ field: HeaderField) -> Bool {
+    !field.name.isEmpty && field.name.utf8.allSatisfy(isToken) && field.value.utf8.allSatisfy(isText)
   }
 
   private static func isText(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7F || byte == 0x09 }

@@ -11,6 +11,8 @@ internal import TapeTypes
 final class BlockShelf: Sendable {
   private struct Block {
     let location: CallLocation
+    /// Of its file, before it was decoded.
+    let status: FileStatus?
     var calls: [CallID: RecordedCall]
     /// Of all its responses.
     let bytes: Int
@@ -38,9 +40,11 @@ final class BlockShelf: Sendable {
 
   init(_ archive: ArchiveReader) { self.archive = archive }
 
-  /// The call, once, if its block is here.
+  /// The call, once, if its block is here and its file is what it was.
   func take(_ id: CallID, at location: CallLocation) -> RecordedCall? {
-    state.withLock { state in
+    let status = archive.status(ofFile: location.file)
+    return state.withLock { state in
+      state.blocks.removeAll { $0.location.file == location.file && $0.status != status }
       guard let index = state.blocks.firstIndex(where: { $0.location == location }) else { return nil }
       state.blocks[index].usedNs = MonotonicClock.nowNs
       return state.blocks[index].calls.removeValue(forKey: id)
@@ -50,9 +54,11 @@ final class BlockShelf: Sendable {
   /// Decodes a block that is not here.
   func fetch(_ location: CallLocation) {
     guard !state.withLock({ $0.blocks.contains { $0.location == location } }) else { return }
+    let status = archive.status(ofFile: location.file)
     let calls = decoded(location)
     let bytes = calls.values.reduce(0) { $0 + $1.raw.count }
-    let block = Block(location: location, calls: calls, bytes: bytes, usedNs: MonotonicClock.nowNs)
+    let block = Block(
+      location: location, status: status, calls: calls, bytes: bytes, usedNs: MonotonicClock.nowNs)
     state.withLock { state in
       state.blocks.append(block)
       while state.blocks.count > Self.most || state.blocks.count > 1 && state.bytes > Self.mostBytes {

@@ -31,7 +31,7 @@ package struct CanonicalRequest: Sendable {
 
   package init(_ body: [UInt8], _ rules: MatchRules) {
     let body = rules.redactor?.clean(body: body) ?? body
-    guard !body.isEmpty, let parsed = try? JSONValue(parsing: body) else {
+    guard !body.isEmpty, let parsed = try? JSONValue(parsing: body), !Self.hasBrokenText(body) else {
       digest = RequestDigest(kind: body.isEmpty ? 0 : 1, body)
       (deployment, wantsStream, json) = (nil, false, nil)
       sketch = RequestSketch(text: body)
@@ -43,6 +43,32 @@ package struct CanonicalRequest: Sendable {
     wantsStream = parsed["stream"]?.bool ?? false
     json = counted
     sketch = RequestSketch(counted)
+  }
+
+  /// Whether something in the strings of a JSON text stands for no character: invalid UTF-8, or half of a surrogate pair.
+  /// Read as text, all such things would be the same.
+  private static func hasBrokenText(_ json: [UInt8]) -> Bool {
+    var place = 0
+    var isPlain = true
+    while place < json.count {
+      isPlain = isPlain && json[place] < 0x80
+      guard json[place] == 0x5C else {
+        place += 1
+        continue
+      }
+      let unit = codeUnit(json, at: place)
+      place += unit == nil ? 2 : 6
+      guard let unit, (0xD800...0xDFFF).contains(unit) else { continue }
+      guard unit < 0xDC00, let low = codeUnit(json, at: place), (0xDC00...0xDFFF).contains(low) else { return true }
+      place += 6
+    }
+    return !isPlain && String(validating: json, as: UTF8.self) == nil
+  }
+
+  /// Of a `\u` escape; nil for another one, and for none.
+  private static func codeUnit(_ json: [UInt8], at place: Int) -> UInt16? {
+    guard place + 6 <= json.count, json[place] == 0x5C, json[place + 1] == 0x75 else { return nil }
+    return UInt16(String(decoding: json[(place + 2)..<(place + 6)], as: UTF8.self), radix: 16)
   }
 }
 

@@ -18,7 +18,7 @@ final class Matcher: @unchecked Sendable {
 
   private let recordings: Recordings
   private let rules: MatchRules
-  private let archive: ArchiveReader
+  let archive: ArchiveReader
   private let matching = DispatchQueue(label: "tapedeck.replay.match")
   /// What lies together is read by the same of the two.
   private let lanes: [ReadingLane]

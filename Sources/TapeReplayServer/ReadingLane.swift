@@ -34,7 +34,7 @@ final class ReadingLane: @unchecked Sendable {
     guard !waiting.isEmpty else { return }
     var answers = Dictionary(grouping: waiting, by: \.choice.id)
     reader.read(waiting.map(\.choice)) { choice, result in
-      let result = result.map { PlayedCall($0) }.mapError { error in
+      let result = result.mapError { error in
         error as? TapeError ?? TapeError(.failed, "cannot read call \(choice.id): \(error)")
       }
       for wait in answers.removeValue(forKey: choice.id) ?? [] { wait.answer(result) }

@@ -26,7 +26,7 @@ final class RecordingReader {
   ///
   /// - Parameter answer: is called once for each of `choices`.
   func read(
-    _ choices: [Recordings.Choice], _ answer: (Recordings.Choice, Result<RecordedCall, any Error>) -> Void
+    _ choices: [Recordings.Choice], _ answer: (Recordings.Choice, Result<PlayedCall, any Error>) -> Void
   ) {
     var rest = choices[...]
     while !rest.isEmpty {
@@ -36,10 +36,19 @@ final class RecordingReader {
         return bytes < Self.bytesTogether
       }
       rest = rest[group.endIndex...]
+      // Before they are read: what changes meanwhile shall count as changed.
+      var statuses: [String: FileStatus] = [:]
+      for file in Set(group.map(\.location.file)) { statuses[file] = archive.status(ofFile: file) }
       // What fails is tried again one by one, and said then.
       var together = (try? archive.calls(at: group.compactMap(\.places))) ?? [:]
       for choice in group {
-        answer(choice, Result { try together.removeValue(forKey: choice.id) ?? call(choice) })
+        answer(
+          choice,
+          Result {
+            let call = try together.removeValue(forKey: choice.id) ?? call(choice)
+            let file = choice.location.file
+            return try PlayedCall(call, source: statuses[file].map { (file, $0) })
+          })
       }
     }
   }

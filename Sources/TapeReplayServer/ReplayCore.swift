@@ -31,7 +31,7 @@ final class ReplayCore: @unchecked Sendable {
     self.loop = loop
     self.matcher = matcher
     log = options.logger
-    played = PlayedCalls(mostBytes: options.cacheBytes)
+    played = PlayedCalls(matcher.archive, mostBytes: options.cacheBytes)
     connections = ConnectionSet(limits: options.limits, loop: loop, buffers: BufferPool())
     connections.makeHandler = { [unowned self] in ReplayClient($0, of: self) }
     connections.later = { [unowned self] in self.deferred.append($0) }

@@ -16,6 +16,7 @@ struct LiveReplayCommand: AsyncParsableCommand {
   func run() async throws {
     try options.check()
     guard options.serves else { return try options.playCall() }
+    StandardOutput.queueNotes()
     var serverOptions = ReplayServerOptions(logger: Console.logger)
     serverOptions.pace = try options.replayPace()
     // For a command alone any port does.
@@ -42,7 +43,7 @@ struct LiveReplayCommand: AsyncParsableCommand {
     let recordings = try Recordings(
       of: archive, only: try options.selectedCalls(), match: options.matching, loops: options.loop, rules: rules
     ) { damage in
-      StandardOutput.note("tapedeck: left out, as it cannot be read: \(damage)")
+      StandardOutput.note("tapedeck: cannot be read: \(damage)")
     }
     let open = recordings.leftOut
     let leftOut = open == 0 ? "" : "; \(open) \(open == 1 ? "call that is" : "calls that are") still open left out"

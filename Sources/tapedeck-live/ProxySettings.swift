@@ -10,7 +10,12 @@ extension Configuration {
   /// - Parameter upstream: for what no route of the file fits.
   /// - Throws: `TapeError(.usage)` for what is no URL.
   func proxyRoutes(upstream: String?) throws -> [ProxyRoute] {
-    try routes.map { ProxyRoute(prefix: $0.prefix, upstream: try UpstreamURL($0.upstream)) }
+    if let upstream, upstream.contains("?") || upstream.contains("#") {
+      throw TapeError(
+        .usage,
+        "--upstream takes an absolute URL like https://api.orq.ai/prefix, without a query: requests have their own")
+    }
+    return try routes.map { ProxyRoute(prefix: $0.prefix, upstream: try UpstreamURL($0.upstream)) }
       + (upstream.map { [ProxyRoute(prefix: "", upstream: try UpstreamURL($0))] } ?? [])
   }
 

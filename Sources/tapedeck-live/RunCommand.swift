@@ -29,6 +29,7 @@ struct RunCommand: AsyncParsableCommand {
   var command: [String] = []
 
   func run() async throws {
+    StandardOutput.queueNotes()
     guard !command.isEmpty else {
       throw TapeError(.usage, "run needs a command behind --, for example: tapedeck run -- python agent.py")
     }
@@ -46,8 +47,7 @@ struct RunCommand: AsyncParsableCommand {
       Signals.handle { number, before in
         guard let child = running.child else { Foundation.exit(128 + number) }
         if child.hasEnded { return proxy.stopNow() }
-        // Ctrl-C on a terminal reaches the command by itself.
-        if number == SIGTERM || before > 0 { child.send(number) }
+        child.pass(on: number, before: before)
       }
       status = await running.start(try ChildProcess(command, environment: environment)).wait()
     } catch {

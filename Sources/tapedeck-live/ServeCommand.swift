@@ -76,6 +76,7 @@ struct ServeCommand: AsyncParsableCommand {
   enum Durability: String, CaseIterable, ExpressibleByArgument { case sync, strict }
 
   func run() async throws {
+    StandardOutput.queueNotes()
     let configured = try Configuration.load(store.config)
     let listenAddress = try ListenAddress(
       configured.setting("listen", flag: listen) ?? "127.0.0.1:8484", flag: "--listen")
@@ -93,7 +94,7 @@ struct ServeCommand: AsyncParsableCommand {
       try configured.setting("seal", flag: seal, default: true)
     )
     // Who only looks at a store may do so where it cannot be written.
-    let writes = upstream != nil || indexes || seals
+    let writes = options != nil || indexes || seals
     let store = try Store(path: store.path(configured), access: writes ? .writing : .reading)
     let stopping = StopFlag()
     let session = ServeSession(

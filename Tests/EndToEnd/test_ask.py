@@ -256,11 +256,12 @@ def test_a_command_that_cannot_run(tapedeck, upstream):
     tapedeck.run("run", "--upstream", upstream.url, code=64)
 
 
-def test_a_command_is_told_to_end(tapedeck, upstream):
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_command_is_told_to_end(tapedeck, upstream, number, code):
     process = tapedeck.popen("run", "--upstream", upstream.url, "--", "sh", "-c", "echo ready; exec sleep 60", stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 143
+    process.send_signal(number)
+    assert process.wait(30) == code
 
 
 # MARK: Without a stdout

@@ -55,6 +55,20 @@ def test_what_rules_take_out_never_reaches_the_disk_and_the_client_gets_it(taped
     assert tapedeck.run("cat", "@1", text=False) != heard
 
 
+def test_a_store_is_made_for_routes_alone(tapedeck, upstream):
+    path = config(tapedeck, f'[[route]]\nprefix = "/a"\nupstream = "{upstream.url}"\n')
+    process = tapedeck.listening("proxy", "serve", "--config", path, "--listen", "127.0.0.1:0", "--ui", "off", "--no-index", "--no-seal")
+    curl(process.url + "/a", body())
+    tapedeck.stop(process)
+    tapedeck.run("index")
+    assert len(tapedeck.calls()) == 1
+
+
+def test_an_upstream_has_no_query(tapedeck):
+    tapedeck.run("serve", "--upstream", "http://127.0.0.1:9/a?key=x", code=64)
+    assert "without a query" in tapedeck.stderr and "key=x" not in tapedeck.stderr
+
+
 def test_import_obeys_the_rules_too(tapedeck, upstream):
     path = config(tapedeck, RULES)
     capture = tapedeck.store.parent / "a.sse"

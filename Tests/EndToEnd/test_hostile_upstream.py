@@ -1,6 +1,9 @@
 """Responses that want to be more than one, or somebody else's: the client gets one clean response, or 502."""
 
 import json
+import os
+import re
+import signal
 import socket
 import threading
 
@@ -123,6 +126,121 @@ def test_a_field_that_is_folded_into_none_before_it_is_of_no_other_response(tape
     assert len(tapedeck.calls()) == 200
 
 
+EVIL = b"HTTP/1.1 200 OK\r\nSet-Cookie: evil=1\r\nContent-Length: 4\r\n\r\nevil"
+
+
+@pytest.mark.parametrize("status", [b"HTTP/1.1 101 Switching Protocols", b"HTTP/1.1 200xOK", b"HTTP/1.1 200.1 OK", b"HTTP/1.1  200 OK", b"HTTP/ C"])
+@pytest.mark.parametrize("path", ["/v2/deployments/stream", "/v2/other"])
+def test_nothing_is_passed_on_in_front_of_a_head(tapedeck, scripted, proxy, status, path):
+    scripted.answer = status + b"\r\n\r\n" + EVIL
+    client = Client(proxy.url)
+    client.send(request("text"), path=path, headers=["Connection: close"])
+    while client.fill():
+        pass
+    assert client.buffer.startswith(b"HTTP/1.1 502 ") and client.buffer.count(b"HTTP/1.1 ") == 1 and b"evil" not in client.buffer
+    tapedeck.stop(proxy)
+    assert [call["state"] for call in tapedeck.calls()] == (["upstream_error"] if "deployments" in path else [])
+    assert b"evil" not in b"".join(file.read_bytes() for file in tapedeck.store.rglob("J-*"))
+
+
+TRAILERS = {
+    "ESC in a value": b"X-Evil: a\x1b[31m",
+    "DEL in a value": b"X-Evil: a\x7f",
+    "control in a name": b"X\x01Evil: b",
+    "space in a name": b"X Evil: b",
+    "parentheses in a name": b"X(Evil): b",
+    "folded": b"X-Good: 1\r\n Injected: b",
+    "empty name": b": b",
+}
+
+
+@pytest.mark.parametrize("name", TRAILERS)
+def test_a_field_behind_the_body_is_one_or_is_not_passed_on(tapedeck, scripted, proxy, name):
+    fields = [b"Transfer-Encoding: chunked", b"Connection: close"]
+    body = b"e\r\n" + BODY + b"\r\n0\r\nX-Sum: 1\r\n" + TRAILERS[name] + b"\r\n\r\n"
+    scripted.answer = response(*fields, body=body, length=False)
+    answer = Client(proxy.url).post(request("text"))
+    assert (answer.status, answer.body, answer.end) == (200, BODY, "last_chunk")
+    assert ("X-Sum", "1") in answer.trailers
+    assert not any("Evil" in field or "Injected" in field for field, _ in answer.trailers)
+
+
+def test_a_response_without_content_has_no_length(scripted, proxy):
+    scripted.answer = response(status=b"HTTP/1.1 204 No Content")
+    answer = Client(proxy.url).post(request("text"), path="/v2/other", headers=["Connection: close"])
+    assert answer.status == 204 and answer.header("content-length") is None
+
+
+class Leaving(Scripted):
+    """Keeps its connection after the first answer, and leaves without an answer to the second request on it."""
+
+    def serve(self, connection):
+        with connection:
+            while True:
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    if not (piece := connection.recv(65536)):
+                        return
+                    head += piece
+                head, _, body = head.partition(b"\r\n\r\n")
+                length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+                while len(body) < length:
+                    body += connection.recv(65536)
+                self.requests.append(body)
+                if len(self.requests) == 2:
+                    return
+                connection.sendall(self.answer)
+
+
+@pytest.mark.parametrize("path", ["/v2/deployments/stream", "/v2/other"])
+def test_what_may_have_been_done_is_not_asked_for_again(tapedeck, path):
+    upstream = Leaving()
+    upstream.answer = response()
+    proxy = tapedeck.serve(upstream.url, "--no-seal")
+    client = Client(proxy.url)
+    assert client.post(request("text", n=1), path=path).status == 200
+    answer = client.post(request("text", n=2), path=path)
+    assert answer.status == 502 and "without an answer" in answer.json()["error"]["message"]
+    assert client.post(request("text", n=3), path=path).status == 200
+    assert len(upstream.requests) == 3
+    upstream.server.close()
+
+
+def test_what_changes_nothing_is_asked_for_again(tapedeck):
+    upstream = Leaving()
+    upstream.answer = response()
+    proxy = tapedeck.serve(upstream.url, "--no-seal")
+    client = Client(proxy.url)
+    for _ in range(3):
+        client.send(b"", path="/v2/other", method="GET")
+        assert client.answer().status == 200
+    assert len(upstream.requests) == 4
+    upstream.server.close()
+
+
+class Stalled(Scripted):
+    """Reads the head and nothing more."""
+
+    def serve(self, connection):
+        connection.recv(4096)
+        self.requests.append(connection)
+
+
+def test_an_upstream_that_takes_no_more_of_a_large_body_is_given_up(tapedeck):
+    upstream = Stalled()
+    proxy = tapedeck.serve(upstream.url, "--no-seal", "--idle-timeout", "1s", "--max-body-bytes", "300M")
+    client = Client(proxy.url)
+    client.socket.sendall(b"POST /v2/files HTTP/1.1\r\nHost: h\r\nContent-Length: 200000000\r\n\r\n")
+    client.socket.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        while True:
+            client.socket.sendall(b"x" * 65536)
+    client.socket.settimeout(15)
+    assert client.answer().status == 504
+    tapedeck.stop(proxy)
+    upstream.server.close()
+
+
 LENGTHS = {
     "different": [b"Content-Length: 3", b"Content-Length: 14"],
     "different the other way": [b"Content-Length: 14", b"Content-Length: 3"],
@@ -230,3 +348,23 @@ def test_a_head_without_end_is_bounded(tapedeck, scripted, proxy):
     assert Client(proxy.url).post(request("text")).status == 502
     scripted.answer = response(b"X: " + b"a" * 1_000_000)
     assert Client(proxy.url).post(request("text")).status == 502
+
+
+def test_who_does_not_read_what_is_logged_holds_nobody_up(tapedeck):
+    upstream = Scripted()
+    read, write = os.pipe()
+    proxy = tapedeck.popen("serve", "--upstream", upstream.url, "--listen", "127.0.0.1:0", "--ui", "off", "--no-index", stderr=write)
+    os.close(write)
+    log = b""
+    while not (found := re.search(rb"proxy listening on (http://\S+)", log)):
+        log += os.read(read, 4096)
+    # Each is a line of a hundred bytes or more, and a pipe takes 64 KiB.
+    for _ in range(1000):
+        client = Client(found[1].decode())
+        assert client.post(request("text")).status == 502
+        client.close()
+    proxy.send_signal(signal.SIGTERM)
+    assert proxy.wait(15) == 0
+    os.close(read)
+    assert len(tapedeck.calls()) == 0 and tapedeck.run("index") is not None and len(tapedeck.calls("--limit", 2000)) == 1000
+    upstream.server.close()

@@ -237,6 +237,51 @@ def test_neighbours_that_are_asked_for_together_are_each_what_they_were(tapedeck
     assert "sha256 ok for 80" in server.log.read_text()
 
 
+@pytest.mark.parametrize("when", ["before the start", "while it runs"])
+def test_a_recording_that_is_damaged_is_not_played_as_a_whole_one(tapedeck, upstream, when):
+    proxy = tapedeck.serve(upstream.url, "--no-seal")
+    whole = [raw_http.post(proxy.url, request("text", n=30, x=x)) for x in range(3)]
+    tapedeck.stop(proxy)
+    [journal] = (tapedeck.store / "archive").glob("J-*")
+
+    def damage():
+        content = bytearray(journal.read_bytes())
+        content[content.index(b"data: ", len(content) // 2) + 2] ^= 1
+        with open(journal, "r+b") as file:
+            file.write(content)
+
+    if when == "before the start":
+        damage()
+    server = replay(tapedeck, "--pace", "instant")
+    if when != "before the start":
+        damage()
+    answers = [raw_http.post(server.url, request("text", n=30, x=x)) for x in range(3)]
+    bad = [answer for answer in answers if answer.status == 500]
+    assert len(bad) == 1 and bad[0].json()["error"]["code"] == "recording_unreadable"
+    assert [answer.body for answer in answers if answer.status == 200] == [
+        answer.body for answer, played in zip(whole, answers) if played.status == 200]
+    tapedeck.stop(server)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_recording_that_was_just_played_is_not_played_once_it_is_erased(tapedeck, upstream, sealed):
+    proxy = tapedeck.serve(upstream.url, "--no-seal")
+    for n in range(4):
+        raw_http.post(proxy.url, request("text", n=3, x=n))
+    tapedeck.stop(proxy)
+    if sealed:
+        tapedeck.run("seal")
+    server = replay(tapedeck, "--pace", "instant")
+    for n in range(4):
+        assert raw_http.post(server.url, request("text", n=3, x=n)).status == 200
+    call = tapedeck.calls()[1]["call_id"]
+    tapedeck.run("erase", "--call", call, "--yes")
+    answers = [raw_http.post(server.url, request("text", n=3, x=n)) for n in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 410, 200]
+    assert answers[2].json()["error"]["code"] == "recording_erased"
+    tapedeck.stop(server)
+
+
 def test_who_leaves_behind_the_last_frame_had_all_of_it(tapedeck, upstream):
     def waits(connection, request):
         upstream.stream(connection, [b"data: 1\n\n", b"data: [DONE]\n\n"], end=False)

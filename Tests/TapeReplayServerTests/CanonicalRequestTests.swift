@@ -36,6 +36,8 @@ struct CanonicalRequestTests {
     (#"{"a":{"stream":true}}"#, #"{"a":{"stream":false}}"#), (#"{"thread":{"id":"1"}}"#, #"{"thread":{"id":"2"}}"#),
     (#"{"invoke_options":{"include_retrievals":true}}"#, #"{"invoke_options":{}}"#), ("a=1", "a=2"), ("", "{}"),
     (#"{"a":1"#, #"{ "a":1"#), ("[]", "{}"), ("\"x\"", "x"),
+    (#"{"a":"\ud83d"}"#, #"{"a":"\ud83e"}"#), (#"{"a":"\ud83d"}"#, #"{"a":"\ufffd"}"#),
+    (#"{"a":"\ude00\ud83d"}"#, #"{"a":"\ufffd\ufffd"}"#), (#"{"a":"\\ud83d"}"#, #"{"a":"\\ud83e"}"#),
   ])
   func whatAsksForSomethingElseIsNot(_ one: String, _ other: String) throws {
     let rules = try MatchRules()
@@ -97,5 +99,16 @@ struct RequestDifferenceTests {
     #expect(found.count == 1)
     #expect(found[0].sentence.contains("then here") && found[0].sentence.contains("then there"))
     #expect(found[0].sentence.utf8.count < 150)
+  }
+}
+
+extension CanonicalRequestTests {
+  @Test func bodiesThatAreNoUTF8AreComparedByteByByte() throws {
+    let rules = try MatchRules()
+    func digest(_ bytes: [UInt8]) -> RequestDigest { CanonicalRequest(bytes, rules).digest }
+    let bodies: [[UInt8]] = [[0xFF], [0xFE], [0xC3], [0xEF, 0xBF, 0xBD]].map {
+      Array(#"{"a":""#.utf8) + $0 + Array(#""}"#.utf8)
+    }
+    #expect(Set(bodies.map(digest)).count == 4)
   }
 }

@@ -53,11 +53,11 @@ struct RecordingReaderTests {
     for call in calls {
       let choice = try next(recordings)
       #expect((choice.places == nil) == sealed)
-      reader.read([choice]) { _, result in #expect((try? result.get()) == call) }
+      reader.read([choice]) { _, result in #expect((try? result.get())?.call == call) }
     }
     var found: [RecordedCall] = []
     reader.read(try calls.map { _ in try next(recordings) }) { _, result in
-      if let call = try? result.get() { found.append(call) }
+      if let played = try? result.get() { found.append(played.call) }
     }
     #expect(found == calls)
   }

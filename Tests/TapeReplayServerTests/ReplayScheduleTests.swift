@@ -70,8 +70,8 @@ struct ReplayScheduleTests {
     #expect(times(call([.max]), .original, requestNs: 1000, now: 1000).contains(.max))
   }
 
-  @Test func latenessIsThatOfTheFramesAgainstTheClock() {
-    let played = PlayedCall(call([10, 30, 60]))
+  @Test func latenessIsThatOfTheFramesAgainstTheClock() throws {
+    let played = try PlayedCall(call([10, 30, 60]), source: nil)
     var playing = Playing(played, pace: .original)
     playing.schedule.start(requestNs: 1_000_000, now: 1_000_000)
     for late in [0, 3_000, 9_000] as [Int64] {
@@ -84,8 +84,8 @@ struct ReplayScheduleTests {
     #expect(report.lateness.percentileNs(0.5) == 4_000)
   }
 
-  @Test func whatWaitedForTheClientIsNotLate() {
-    var playing = Playing(PlayedCall(call([10, 30, 60])), pace: .original)
+  @Test func whatWaitedForTheClientIsNotLate() throws {
+    var playing = Playing(try PlayedCall(call([10, 30, 60]), source: nil), pace: .original)
     playing.schedule.start(requestNs: 0, now: 0)
     playing.heldUntilNs = 40
     for _ in 0..<3 {

@@ -34,7 +34,19 @@ package enum StandardOutput {
   package static func note(_ line: String) {
     Pager.release()
     let bytes = Array((TerminalText.escaped(line, keepingLines: true) + "\n").utf8)
+    if let queue = noteQueue.withLock({ $0 }) { return queue.add(bytes) }
     _ = bytes.withUnsafeBytes { systemWrite(2, $0.baseAddress, $0.count) }
+  }
+
+  private static let noteQueue = Mutex<NoteQueue?>(nil)
+
+  /// For servers, at their start: from now on no thread waits for whoever reads stderr, but for a second at the end.
+  package static func queueNotes() {
+    let isFirst = noteQueue.withLock { queue in
+      defer { queue = queue ?? NoteQueue(descriptor: 2) }
+      return queue == nil
+    }
+    if isFirst { atexit { StandardOutput.noteQueue.withLock({ $0 })?.flush(milliseconds: 1000) } }
   }
 
   /// The same when the process ends: behind a page, and not in the middle of it.
