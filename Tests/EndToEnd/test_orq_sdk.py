@@ -49,6 +49,20 @@ def test_async_chunks_are_identical_direct_and_through_the_proxy(tapedeck, upstr
     assert asyncio.run(stream_async(proxy.url)) == asyncio.run(stream_async(upstream.url))
 
 
+def test_the_router_is_told_who_asks_and_in_which_thread(tapedeck, upstream):
+    proxy = tapedeck.serve(upstream.url)
+    with Orq(api_key=KEY, server_url=proxy.url) as client:
+        orq = {"identity": {"id": "ada", "display_name": "Ada"}, "thread": {"id": "thread-1", "tags": ["blue"]}}
+        with client.router.chat.completions.create(
+            model="openai/gpt-4o", messages=[{"role": "user", "content": "Hi"}], stream=True, orq=orq,
+            http_headers={"X-Play": "chat_of_a_router"},
+        ) as events:
+            assert list(events)
+    [call] = tapedeck.wait_for(lambda: (c := tapedeck.calls()) and c[0]["state"] == "done" and c)
+    assert (call["identity_id"], call["thread_id"], call["thread_tags"]) == ("ada", "thread-1", ["blue"])
+    assert [row["call_id"] for row in tapedeck.calls("--thread", "thread-1", "--identity", "ada", "--tag", "blue")] == [call["call_id"]]
+
+
 def test_a_path_prefix_of_the_upstream_is_kept(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url + "/gateway/")
     stream_sync(proxy.url)
