@@ -33,7 +33,9 @@ package final class CatalogueReader: Sendable {
     for _ in 0..<10 {
       do {
         return try connectNow(path)
-      } catch let error as TapeError where error.code == .catalogueStale && isBlank(path) {
+      } catch let error as TapeError where error.code == .catalogueStale {
+        // It may have been finished since.
+        guard isBlank(path) else { break }
         usleep(100_000)
       }
     }

@@ -44,8 +44,8 @@ struct ToolCallList: Sendable, Equatable {
 
   /// Where the call of a fragment is in `calls`; it is added if it is new.
   ///
-  /// Gemini's OpenAI-compatible endpoint and adapters of others send every call whole, with index 0: an id and a name
-  /// where the call of that index has both, and another id, begin a call.
+  /// Adapters, of Gemini's API above all, give every call index 0: an id and a name where the call of that index has
+  /// both, and another id, begin a call. Source: <https://github.com/su-kaka/gcli2api/pull/406>.
   ///
   /// - Parameters:
   ///   - isNamed: the fragment names a function.

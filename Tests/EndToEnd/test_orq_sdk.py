@@ -49,6 +49,7 @@ def test_async_chunks_are_identical_direct_and_through_the_proxy(tapedeck, upstr
     assert asyncio.run(stream_async(proxy.url)) == asyncio.run(stream_async(upstream.url))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_router_is_told_who_asks_and_in_which_thread(tapedeck, upstream):
     proxy = tapedeck.serve(upstream.url)
     with Orq(api_key=KEY, server_url=proxy.url) as client:

@@ -66,7 +66,7 @@ import Testing
     #expect(calls.map(\.thoughtSignature) == ["s1", "s2"])
   }
 
-  /// As Gemini's OpenAI-compatible endpoint sends them.
+  /// As adapters of Gemini's API send them.
   @Test func callsThatShareAnIndexAreToldByTheirIDs() {
     let calls = tools([
       #"{"index":0,"id":"a","function":{"name":"f","arguments":"1"}}"#,
