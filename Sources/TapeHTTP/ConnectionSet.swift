@@ -36,7 +36,9 @@ package final class ConnectionSet: ListenerOwner {
   /// Where sockets are read into; nothing stays in it beyond one event.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
   /// No new requests are taken; open responses go on.
-  package private(set) var isStopping = false
+  package var isStopping: Bool { stoppedNs != nil }
+  /// Since when.
+  private(set) var stoppedNs: Int64?
   /// Makes the one who answers a new connection. Set before `listen`, as those below.
   package var makeHandler: (ServerConnection) -> (any ConnectionHandler)? = { _ in nil }
   /// Runs work behind the events at hand, outside of any connection's own code.
@@ -84,13 +86,13 @@ package final class ConnectionSet: ListenerOwner {
       connection.refuse(
         RequestRefusal(
           status: 503, code: "too_many_connections",
-          message: "there are \(limits.maxConnections) connections already: try again later"))
+          message: "there are \(limits.maxConnections) connections already: try again later"), now: loop.now)
     } else if connections.count - refused > connectionsByFiles || DescriptorLimit.isNearlyReached(by: descriptor) {
       let most = DescriptorLimit.most.map(String.init) ?? "all"
       connection.refuse(
         RequestRefusal(
           status: 503, code: "too_many_files",
-          message: "this server has as many files open as it may, \(most) (ulimit -n): try again later"))
+          message: "this server has as many files open as it may, \(most) (ulimit -n): try again later"), now: loop.now)
       warnOfDescriptors(most)
       guard !connection.isClosed else { return }
       connection.isRefused = true
@@ -166,7 +168,7 @@ package final class ConnectionSet: ListenerOwner {
   }
 
   package func stopListening() {
-    isStopping = true
+    stoppedNs = stoppedNs ?? loop.now
     listener?.close()
     listener = nil
   }

@@ -70,6 +70,8 @@ struct BlankLineFinder {
   private(set) var line = RequestLineCheck()
   /// A line that is not blank ended without CR. The decoder would blame the HTTP version for it.
   private(set) var sawBareLF = false
+  /// Line ends so far.
+  private(set) var lines = 0
 
   /// Where the blank line ends; nil if it is not in these bytes. Blank lines in front of the request do not count.
   mutating func find(in bytes: UnsafeRawBufferPointer) -> Int? {
@@ -77,6 +79,7 @@ struct BlankLineFinder {
       switch byte {
       case 0x0A:
         if sawLine {
+          lines += 1
           line.take(byte)
           if !sawCR { sawBareLF = true }
         }

@@ -49,13 +49,13 @@ enum RequestHeadRules {
     }
   }
 
-  /// The decoder leaves white space behind a value on it.
-  static func trimmed(_ value: some StringProtocol) -> Substring {
-    let bytes = Array(value.utf8)
+  /// The decoder leaves white space behind a value on it, which is no part of it (RFC 9110 §5.5).
+  static func trimmed(_ value: String) -> String {
     let isSpace = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
-    guard let first = bytes.firstIndex(where: { !isSpace($0) }), let last = bytes.lastIndex(where: { !isSpace($0) })
-    else { return "" }
-    return Substring(decoding: bytes[first...last], as: UTF8.self)
+    guard value.utf8.first.map(isSpace) == true || value.utf8.last.map(isSpace) == true else { return value }
+    let bytes = value.utf8.drop(while: isSpace)
+    let end = bytes.lastIndex { !isSpace($0) }.map(bytes.index(after:)) ?? bytes.startIndex
+    return String(Substring(bytes[..<end]))
   }
 
   static func refusal(_ message: String) -> RequestRefusal {

@@ -36,8 +36,7 @@ package struct RequestRefusal: Error {
 ///
 /// A parser costs 8 KB, so connections borrow one only while a request comes in. For that it
 /// never takes a byte behind the request: up to the blank line, and then what `Content-Length`
-/// says. Only of chunked bodies the decoder alone knows the end; behind one, the parser stays
-/// with its connection (`isReusable`).
+/// says or a `ChunkScanner` finds.
 package final class RequestParser {
   package enum Step {
     /// All bytes taken, and no request is whole yet.
@@ -54,7 +53,7 @@ package final class RequestParser {
   private enum Phase {
     case head
     case fixedBody(remaining: Int)
-    case chunkedBody
+    case chunkedBody(ChunkScanner)
   }
 
   private let channel: EmbeddedChannel
@@ -62,6 +61,8 @@ package final class RequestParser {
   private let maxBodyBytes: Int
   /// Whether a request's large body is to be handed on while it comes in.
   private let streams: (InboundRequest) -> Bool
+  /// A head of very many very short fields takes time out of proportion to its size.
+  private static let mostLines = 4096
   /// Larger bodies are streamed, where they may be.
   private static let wholeBytes = 256 << 10
   /// Bytes of the body that is being streamed; nil for none.
@@ -71,11 +72,8 @@ package final class RequestParser {
   private var head: [UInt8] = []
   private var request: InboundRequest?
   private var blank = BlankLineFinder()
-  private var readsAhead = false
   /// What the decoder was told otherwise.
   private var prepared = RequestHead.Prepared()
-  /// Taken of a chunked body, with all that is around its chunks.
-  private var chunkedBytes = 0
 
   package init(
     maxHeaderBytes: Int, maxBodyBytes: Int, streams: @escaping (InboundRequest) -> Bool = { _ in false }
@@ -90,10 +88,13 @@ package final class RequestParser {
   deinit { _ = try? channel.finish(acceptAlreadyClosed: true) }
 
   /// Nothing of a request is in it, so another connection may have it.
-  package var isReusable: Bool { request == nil && head.isEmpty && !readsAhead }
+  package var isReusable: Bool { !isInRequest }
 
   /// Whether a request has begun to come in.
-  package var isInRequest: Bool { request != nil || !head.isEmpty }
+  package var isInRequest: Bool { request != nil || isInHead }
+
+  /// Whether there is a part of a head, and no more.
+  package var isInHead: Bool { !head.isEmpty }
 
   /// Takes bytes from the front of `bytes` until something is to be done.
   ///
@@ -109,14 +110,17 @@ package final class RequestParser {
         let count = min(remaining, rest.count)
         try decode(UnsafeRawBufferPointer(rebasing: rest[..<count]))
         taken += count
-      case .chunkedBody:
-        readsAhead = true
-        try decode(rest)
-        taken += rest.count
-        chunkedBytes += rest.count
+      case .chunkedBody(var chunks):
+        let count = try chunks.take(rest)
+        phase = .chunkedBody(chunks)
+        guard chunks.dataBytes <= maxBodyBytes else { throw bodyTooLarge }
+        try decode(UnsafeRawBufferPointer(rebasing: rest[..<count]))
+        taken += count
       }
       if let step = try nextStep() { return (step, taken) }
-      try checkChunks()
+      if case .chunkedBody(let chunks) = phase, chunks.isAtEnd {
+        throw RequestHeadRules.refusal("the chunks of the body can be read in two ways")
+      }
     }
     return (.needsMore, taken)
   }
@@ -142,21 +146,16 @@ package final class RequestParser {
       throw RequestRefusal(
         status: 431, code: "header_too_large", message: "the request head is over \(maxHeaderBytes) bytes")
     }
+    guard blank.lines <= Self.mostLines else {
+      throw RequestRefusal(
+        status: 431, code: "header_too_large", message: "the request head has over \(Self.mostLines) lines")
+    }
     guard end != nil else { return count }
     prepared = RequestHead.prepared(head)
     try decode(channel.allocator.buffer(bytes: prepared.bytes ?? head))
     prepared.bytes = nil
     head.removeAll(keepingCapacity: true)
     return count
-  }
-
-  /// Sizes, extensions and trailers of chunks are in nobody's count of the body.
-  private func checkChunks() throws(RequestRefusal) {
-    guard case .chunkedBody = phase, let request else { return }
-    let inside = streamedBytes ?? request.body.count
-    guard chunkedBytes - inside <= maxHeaderBytes + 16 * inside else {
-      throw RequestHeadRules.refusal("the chunks of the body have more around them than in them")
-    }
   }
 
   private func decode(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) {
@@ -199,7 +198,7 @@ package final class RequestParser {
 
   /// - Returns: whether the client waits before it sends the body.
   private func begin(_ head: HTTPRequestHead) throws(RequestRefusal) -> Bool {
-    let fields = head.headers.map { HeaderField($0.name, $0.value) }
+    let fields = head.headers.map { HeaderField($0.name, RequestHeadRules.trimmed($0.value)) }
     try RequestHeadRules.check(head)
     var request = InboundRequest(
       method: prepared.method ?? head.method.rawValue, target: prepared.target ?? head.uri, headers: fields,
@@ -208,8 +207,7 @@ package final class RequestParser {
       keepsAlive: head.isKeepAlive && !head.headers.contains(name: "upgrade"))
     if head.headers.contains(name: "transfer-encoding") {
       request.hasBody = true
-      phase = .chunkedBody
-      chunkedBytes = 0
+      phase = .chunkedBody(ChunkScanner(maxOtherBytes: maxHeaderBytes))
     } else if let stated = head.headers.first(name: "content-length") {
       // The decoder has seen that it is a number; this is one of 64 bits at the most.
       guard let length = Int(RequestHeadRules.trimmed(stated)), length <= maxBodyBytes else { throw bodyTooLarge }

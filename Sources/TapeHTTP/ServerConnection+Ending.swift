@@ -62,22 +62,26 @@ extension ServerConnection {
     set.forget(self)
   }
 
+  private static let tooSlow = RequestRefusal(
+    status: 408, code: "request_timeout", message: "the request did not come to its end")
+
   /// Closes what has stood still for too long.
   func checkDeadlines(now: Int64) {
     let still = now - activeNs
     switch phase {
     case .closed: return
     case .reading:
-      if parser?.isInRequest == true {
-        guard still > set.limits.requestTimeoutNs else { return }
-        refuse(RequestRefusal(status: 408, code: "request_timeout", message: "the request did not come to its end"))
+      if parser?.isInHead == true, let stoppedNs = set.stoppedNs, now - stoppedNs > set.limits.lingerNs {
+        refuse(RequestRefusal(status: 503, code: "stopping", message: "this server is stopping"), now: now)
+      } else if parser?.isInRequest == true {
+        if still > set.limits.requestTimeoutNs { refuse(Self.tooSlow, now: now) }
       } else if still > set.limits.keepAliveNs {
         close()
       }
     case .responding:
       if isHalfClosed { sendProbe(now: now) }
       if bodyGoesOn, interest.contains(.readable), still > set.limits.requestTimeoutNs {
-        return left(now: now, detail: "the request did not come to its end")
+        return refuse(Self.tooSlow, now: now)
       }
       guard set.limits.stuckNs > 0, let stuckNs, now - stuckNs > set.limits.stuckNs else { return }
       left(now: now, detail: "the client stopped reading")

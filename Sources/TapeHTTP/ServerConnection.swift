@@ -89,7 +89,7 @@ package final class ServerConnection: EventSource {
     case .closed: return
     case .reading: if !events.isDisjoint(with: [.readable, .peerClosed]) { read(now: now) }
     case .responding:
-      if bodyGoesOn {
+      if bodyGoesOn, interest.contains(.readable) {
         if !events.isDisjoint(with: [.readable, .peerClosed]) { read(now: now) }
       } else if events.contains(.peerClosed) {
         halfClosed(now: now)
@@ -129,12 +129,12 @@ package final class ServerConnection: EventSource {
         case .begun(let request):
           begin(request, goesOn: true, now: now)
         case .body(let piece):
-          if handler?.received(piece) == false { watch(interest.subtracting([.readable, .peerClosed])) }
+          if handler?.received(piece) == false { watch(interest.subtracting(.readable)) }
         case .bodyEnd(let keepsAlive):
           unread = Array(bytes[position...])
           giveParserBack(keepsAlive: keepsAlive)
           bodyGoesOn = false
-          watch(interest.subtracting(.readable).union(.peerClosed))
+          watch(interest.subtracting(.readable).union(isHalfClosed ? [] : .peerClosed))
           handler?.bodyEnded(now: now)
           return
         }
@@ -142,9 +142,7 @@ package final class ServerConnection: EventSource {
         if phase == .closed || phase == .lingering { return }
       }
     } catch {
-      giveParserBack(keepsAlive: false)
-      if bodyGoesOn { handler?.clientLeft(now: now, detail: error.message) }
-      if headIsOut, bodyGoesOn { close() } else { refuse(error) }
+      refuse(error, now: now)
     }
   }
 
@@ -182,15 +180,21 @@ package final class ServerConnection: EventSource {
     watch(bodyGoesOn ? [.readable, .peerClosed] : isHalfClosed ? [] : [.peerClosed])
   }
 
-  /// Answers a request that is not taken, and closes.
-  func refuse(_ refusal: RequestRefusal) {
+  /// Answers a request that is not taken, and closes. Inside a body that is streamed its handler learns that it is over.
+  func refuse(_ refusal: RequestRefusal, now: Int64) {
+    giveParserBack(keepsAlive: false)
+    if bodyGoesOn {
+      // Of its own response there may be a part already.
+      guard !headIsOut else { return left(now: now, detail: refusal.message) }
+      handler?.clientLeft(now: now, detail: refusal.message)
+    }
     bodyGoesOn = false
     startResponding()
     keepsAlive = false
     isHead = false
     answer(refusal.status, code: refusal.code, message: refusal.message)
     endResponse()
-    flush(now: set.loop.now)
+    flush(now: now)
   }
 
   /// Reads on after a response: first what is here already.

@@ -132,11 +132,23 @@ SMUGGLED = {
     "chunk extension without end": chunked(b"%x;%s\r\n%s\r\n0\r\n\r\n" % (len(BODY), b"a" * 200000, BODY)),
     "many long chunk extensions": chunked(b"1;%s\r\n{\r\n" % (b"a" * 4000) * 64 + b"0\r\n\r\n"),
     "last chunk with LF": chunked(b"%x\r\n%s\r\n0\n\n" % (len(BODY), BODY)),
+    "chunk size of 16 digits": chunked(b"%016x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
+    "chunk size with a comma": chunked(b"%x,0\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
+    "chunk extension with ESC": chunked(b"%x;\x1b[0m\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
+    "chunk extension of the last chunk with LF": chunked(b"%x\r\n%s\r\n0;a\n\r\n\r\n" % (len(BODY), BODY)),
+    "CR CR LF behind a chunk size": chunked(b"%x\r\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
+    "space in front of the last chunk": chunked(b"%x\r\n%s\r\n 0\r\n\r\n" % (len(BODY), BODY)),
+    "trailer without colon": chunked(CHUNKS[:-2] + b"X\r\n\r\n"),
+    "trailer without name": chunked(CHUNKS[:-2] + b": x\r\n\r\n"),
+    "trailer with a space in front of the colon": chunked(CHUNKS[:-2] + b"X : y\r\n\r\n"),
+    "bare CR in a trailer": chunked(CHUNKS[:-2] + b"X: a\rb\r\n\r\n"),
+    "a request for trailers": chunked(CHUNKS[:-2] + HIDDEN),
     "length among trailers": chunked(CHUNKS[:-2] + b"Content-Length: 5\r\n\r\n"),
     "bare LF in trailers": chunked(CHUNKS[:-2] + b"X: y\n\r\n"),
     "NUL in trailers": chunked(CHUNKS[:-2] + b"X: \x00\r\n\r\n"),
     "folded trailer": chunked(CHUNKS[:-2] + b"X: y\r\n z\r\n\r\n"),
     "endless trailers": chunked(CHUNKS[:-2] + b"X: y\r\n" * 20000 + b"\r\n"),
+    "very many fields": HEAD + b"X:\r\n" * 5000 + LENGTH + b"\r\n\r\n" + BODY,
     # Hosts.
     "no Host": b"GET /v2/models HTTP/1.1\r\n\r\n",
     "two Hosts": GET + b"Host: evil\r\n\r\n",
@@ -172,7 +184,7 @@ SMUGGLED = {
 # What has a status of its own.
 OTHERS = {
     "chunk extension without end": {400, 413, 431}, "many long chunk extensions": {400, 413, 431},
-    "endless trailers": {400, 413, 431}, "CL of 2^63": {400, 413},
+    "endless trailers": {400, 413, 431}, "very many fields": {431}, "CL of 2^63": {400, 413},
     "an HTTP/2 client": {400, 505}, "HTTP/1.10": {400, 505}, "HTTP/0.9": {400, 505},
 }
 
@@ -235,6 +247,7 @@ TAKEN = {
     "chunks in capitals": sized(b"TRANSFER-ENCODING:\tChunked ", body=CHUNKS),
     "chunk sizes with zeros and capitals": chunked(b"000%X\r\n%s\r\n000\r\n\r\n" % (len(BODY), BODY)),
     "a chunk extension": chunked(b'%x;a=b;c="d"\r\n%s\r\n0;e\r\n\r\n' % (len(BODY), BODY)),
+    "chunks of a byte": chunked(b"".join(b"1;a\r\n%c\r\n" % byte for byte in BODY) + b"0\r\n\r\n"),
     "trailers": chunked(CHUNKS[:-2] + b"X-Checksum: 1\r\nX-More:\r\n\r\n"),
     "empty lines in front": b"\r\n\r\n" + sized(LENGTH),
     "tabs and other bytes in values": sized(b"X: a\tb \xc3\xa9\xff", LENGTH),

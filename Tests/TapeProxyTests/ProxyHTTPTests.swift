@@ -7,8 +7,6 @@ import Testing
 
 /// HTTP as a reverse proxy has to speak it.
 struct ProxyHTTPTests {
-  private let ok = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
-
   @Test func oneConnectionCarriesManyRequests() throws {
     let upstream = try ScriptedUpstream(answering: streamHead + chunk("data: 1\n\n") + lastChunk)
     let rig = try Rig(to: upstream.url)
@@ -80,7 +78,7 @@ struct ProxyHTTPTests {
     )
     let rig = try Rig(to: upstream.url)
     let response = try rig.exchange(
-      "GET /x HTTP/1.1\r\nHost: proxy\r\nConnection: keep-alive, X-Mine\r\nX-Mine: 1\r\nTE: trailers\r\nProxy-Connection: x\r\nX-Theirs: 2\r\nX-Tapedeck-Thread: t\r\nX-Nothing:\r\ntraceparent: 00-a-b-01\r\n\r\n"
+      "GET /x HTTP/1.1\r\nHost: proxy\r\nConnection: keep-alive, X-Mine\r\nX-Mine: 1\r\nTE: trailers\r\nProxy-Connection: x\r\nX-Theirs: 2\r\nX-Tapedeck-Thread: t\r\nX-Nothing: \t \r\ntraceparent: 00-a-b-01 \t\r\n\r\n"
     )
     let request = try #require(upstream.requests.first)
     for name in ["connection", "x-mine", "te", "proxy-connection", "x-tapedeck-thread", "user-agent", "accept", "via"] {

@@ -1,5 +1,7 @@
 import TapeArchive
+import TapeHTTP
 import TapeProxy
+import TapeRecorder
 import TapeTypes
 import Testing
 
@@ -30,6 +32,24 @@ struct StopTests {
     let call = try #require(try rig.tapes().first)
     #expect(call.end?.cause == .endOfBody)
     #expect(call.frameCount == 2)
+  }
+
+  @Test func aHalfHeadHoldsAStopUpForAMoment() throws {
+    let upstream = try ScriptedUpstream(answering: ok)
+    let rig = try Rig(to: upstream.url) {
+      $0.limits.lingerNs = 50_000_000
+      $0.recorder.idleTimeoutSeconds = 0.1
+    }
+    let socket = try rig.connect()
+    try socket.send("POST /v2/deployments/stream HTTP/1.1\r\nHo")
+    // Answered behind the half one was read.
+    #expect(try rig.exchange("GET /x HTTP/1.1\r\nHost: h\r\n\r\n").status == 200)
+    rig.proxy.stop()
+    let response = try Response(from: socket)
+    #expect(response.status == 503)
+    #expect(response.text.contains("\"stopping\""))
+    rig.proxy.waitUntilStopped()
+    rig.stop()
   }
 
   @Test func aSecondStopEndsAtOnceAndTheCallIsLost() throws {

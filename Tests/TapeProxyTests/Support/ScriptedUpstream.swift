@@ -104,6 +104,9 @@ extension Substring {
   }
 }
 
+/// A whole response.
+let ok = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+
 /// The head of an event stream in chunks.
 let streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
