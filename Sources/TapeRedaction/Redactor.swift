@@ -78,22 +78,8 @@ package struct Redactor: Sendable {
       let text = String(decoding: body, as: UTF8.self)
       return pattern.replacing(text, with: rule.replacement).map { Array($0.utf8) }
     }
-    guard !edits.isEmpty else { return nil }
-    var out: [UInt8] = []
-    var copied = 0
-    for edit in edits {
-      out += body[copied..<edit.range.lowerBound]
-      out += edit.bytes
-      copied = edit.range.upperBound
-    }
-    return out + body[copied...]
+    return edits.isEmpty ? nil : body.applying(edits)
   }
-}
-
-/// Bytes that take the place of others.
-struct Edit {
-  var range: Range<Int>
-  var bytes: [UInt8]
 }
 
 /// Finds the values of a JSON text that a rule is about, in the order of the text.
@@ -157,12 +143,5 @@ private struct ValueFinder {
     for value in next { everything(value) }
   }
 
-  private mutating func replace(_ value: JSONSlice, with text: String) {
-    // The quotes are not part of a string's place.
-    let range =
-      value.kind == .string ? (value.range.lowerBound - 1)..<(value.range.upperBound + 1) : value.range
-    var json: [UInt8] = []
-    JSONValue.write(string: text, into: &json)
-    edits.append(Edit(range: range, bytes: json))
-  }
+  private mutating func replace(_ value: JSONSlice, with text: String) { edits.append(Edit(value, text: text)) }
 }

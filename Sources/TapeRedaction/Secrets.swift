@@ -3,9 +3,9 @@ package import TapeTypes
 
 /// Keeps credentials off the tape.
 ///
-/// Values of headers and parameters that are credentials by their name or by their form are
-/// replaced by `[redacted]`, and in URLs the userinfo (`SecretRules`, `SecretURL`). What
-/// stays is a keyed fingerprint, which tells two keys apart for who holds the store's key
+/// Values of headers and parameters that are credentials by their name (`SecretRules`) or by their form
+/// (`SecretForms`) are replaced by `[redacted]`: also in paths, in URLs (`SecretURL`) and in JSON (`SecretJSON`) that is
+/// the value of a header. What stays is a keyed fingerprint, which tells two keys apart for who holds the store's key
 /// and cannot be guessed back by who does not.
 package struct Secrets: Sendable {
   package static let replacement = "[redacted]"
@@ -33,13 +33,13 @@ package struct Secrets: Sendable {
       Self.note("header:" + name.text, in: &open.redactions)
     }
     var url = SecretURL(isTarget: true)
-    if let path = url.cleaned(open.path) {
-      open.path = path
-      if url.found.isEmpty { Self.note("query:userinfo", in: &open.redactions) }
-    }
-    for (name, value) in url.found {
-      Self.note("query:" + name, in: &open.redactions)
-      if credential == nil, SecretRules.isKey(parameter: AsciiName(name.utf8)) { credential = (value, 1) }
+    if let path = url.cleaned(open.path) { open.path = path }
+    if url.hadUserinfo { Self.note("query:userinfo", in: &open.redactions) }
+    for finding in url.found {
+      Self.note(finding.note, in: &open.redactions)
+      // What has no name is a key by its form.
+      let isKey = finding.name.isEmpty || SecretRules.isKey(parameter: AsciiName(finding.name.utf8))
+      if credential == nil, isKey { credential = (finding.value, 1) }
     }
     open.keyFingerprint = credential.map { fingerprint($0.value) }
   }
@@ -64,9 +64,11 @@ package struct Secrets: Sendable {
   /// What an error says of itself, for the tape: not more than its type where that has a credential in it.
   package static func describing(_ error: any Error) -> String {
     let text = String("\(error)".prefix(1000))
-    var url = SecretURL(isTarget: false)
-    let cleaned = url.cleaned(text) ?? text
-    return SecretRules.isSecret(value: cleaned.utf8) ? "\(type(of: error))" : cleaned
+    return switch SecretText.verdict(text) {
+    case .harmless: text
+    case .secret: "\(type(of: error))"
+    case .cleaned(let text): text
+    }
   }
 
   /// First 16 hex digits of the HMAC-SHA256 of a credential, without its scheme: `Bearer x` and `x` are one key.
@@ -78,21 +80,8 @@ package struct Secrets: Sendable {
       decoding: code.prefix(8).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 
-  private enum Verdict {
-    case harmless, secret
-    /// A URL with credentials in it, and without them.
-    case cleaned(String)
-  }
-
-  private static func verdict(_ name: AsciiName, _ value: String) -> Verdict {
-    if SecretRules.isSecret(header: name) { return .secret }
-    // The URL first: of one with a key among its parameters the rest is worth keeping.
-    var url = SecretURL(isTarget: false)
-    let cleaned = url.cleaned(value)
-    // `sk` is also Slovak.
-    let isLanguage = name.ends(with: "-language")
-    if SecretRules.isSecret(value: (cleaned ?? value).utf8, isLanguage: isLanguage) { return .secret }
-    return cleaned.map { .cleaned($0) } ?? .harmless
+  private static func verdict(_ name: AsciiName, _ value: String) -> SecretText.Verdict {
+    SecretRules.isSecret(header: name) ? .secret : SecretText.verdict(value, isLanguage: name.ends(with: "-language"))
   }
 
   private static func note(_ name: String, in redactions: inout [String]) {
