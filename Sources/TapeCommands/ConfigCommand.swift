@@ -25,7 +25,7 @@ struct ConfigCommand: ParsableCommand {
       }
       for key in Configuration.keys {
         guard let value = loaded.text(key.name) else { continue }
-        let shown = key.name == "upstream" ? Route.withoutUser(value) : value
+        let shown = key.name == "upstream" ? Route.shown(upstream: value) : value
         StandardOutput.write("\(key.name) = \(key.isSecret ? "(set)" : TerminalText.escaped(shown))\n")
       }
       for route in loaded.routes {

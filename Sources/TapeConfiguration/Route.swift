@@ -1,3 +1,4 @@
+internal import TapeRedaction
 internal import TapeTypes
 
 /// An upstream of its own for the requests below a path (`[[route]]`).
@@ -9,10 +10,13 @@ package struct Route: Sendable, Equatable {
 
   package static let keys = ["prefix", "upstream"]
 
-  /// The upstream without userinfo, for people.
-  package var shownUpstream: String { Self.withoutUser(upstream) }
+  /// The upstream without credentials, for people.
+  package var shownUpstream: String { Self.shown(upstream: upstream) }
 
-  package static func withoutUser(_ url: String) -> String {
+  /// A URL as it is shown: without userinfo, and `[redacted]` for credentials behind the host.
+  package static func shown(upstream url: String) -> String { Secrets.clean(target: withoutUser(url)) }
+
+  private static func withoutUser(_ url: String) -> String {
     let bytes = Array(url.utf8)
     guard let colon = bytes.firstIndex(of: 0x3A), bytes[colon...].starts(with: "://".utf8) else { return url }
     let start = colon + 3

@@ -1,4 +1,5 @@
 import CCurl
+internal import TapeRedaction
 import TapeTypes
 
 /// Where calls go: scheme, host, port and the path in front of every request's path.
@@ -23,7 +24,8 @@ package struct UpstreamURL: Sendable, Equatable, CustomStringConvertible {
   /// Scheme, host and port: `https://api.orq.ai`.
   package var origin: String { port.map { "\(scheme)://\(host):\($0)" } ?? "\(scheme)://\(host)" }
 
-  package var description: String { origin + prefix }
+  /// For people and logs: without credentials, also in the prefix.
+  package var description: String { Secrets.clean(target: origin + prefix) }
 
   /// Whether the address is this machine's own, which no HTTP proxy of the environment can reach.
   package var isLoopback: Bool {

@@ -15,6 +15,11 @@ struct UpstreamURLTests {
     #expect(url.prefix == prefix)
   }
 
+  @Test func aKeyInThePrefixIsSentAndNotShown() throws {
+    let url = try UpstreamURL("https://u:p@h/gateway/sk-1234567890123456/v1")
+    #expect(url.prefix == "/gateway/sk-1234567890123456/v1" && "\(url)" == "https://h/gateway/[redacted]/v1")
+  }
+
   @Test func userinfoBecomesAuthorizationAndIsNeverShown() throws {
     let url = try UpstreamURL("https://user:p%40ss@h/x?q=1")
     #expect(url.authorization == "Basic dXNlcjpwQHNz")
