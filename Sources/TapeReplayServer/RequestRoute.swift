@@ -18,7 +18,7 @@ struct RequestRoute: Hashable, Sendable {
     while path.hasSuffix("/") { path.removeLast() }
     self.path = parts.first?.isEmpty == false && path.isEmpty ? "/" : String(path)
     let parameters = (parts.count > 1 ? parts[1] : "").split(separator: "&").filter {
-      !$0.hasSuffix("=" + Secrets.replacement)
+      $0 != Secrets.replacement && !$0.hasSuffix("=" + Secrets.replacement)
     }
     query = parameters.sorted().joined(separator: "&")
   }

@@ -88,6 +88,9 @@ struct RecordingsTests {
     ("/v2/x", "/v2/y", false), ("/v2/x", "/v2x", false), ("/x", "/v2/x", true), ("/", "/v2/x", false),
     ("/v2/x?b=2&a=1", "/v2/x?a=1&b=2", true), ("/v2/x?a=1", "/v2/x", false), ("/v2/x", "", true),
     ("/v2/x?key=sk-123456789012", "/v2/x?key=[redacted]", true), ("/v2/x", "/v2/x?key=[redacted]", true),
+    ("/v2/x?sk-123456789012", "/v2/x?[redacted]", true), ("/v2/x?a=1", "/v2/x?a=1&[redacted]", true),
+    ("/v2/sk-1234567890123456/x/y", "/v2/[redacted]/x/y", true),
+    ("/v2/sk-1234567890123456/x/y", "/v2/sk-6543210987654321/x/y", true),
   ])
   func pathsFitWithoutTheirPrefixes(_ asked: String, _ recorded: String, _ fits: Bool) {
     let one = recordings(.body, [Made(body: "{}", path: recorded)])
