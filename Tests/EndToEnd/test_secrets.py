@@ -3,6 +3,7 @@ not in archive, catalogue, logs or exports, plain or encoded."""
 
 import base64
 import os
+import sqlite3
 import subprocess
 import urllib.parse
 
@@ -47,6 +48,12 @@ HEADERS = [
     "Referer: https://app.example/?access_token=" + secret("referer"),
     "X-Callback: https://bob:" + secret("callback password") + "@hook.example/x",
     "X-Signature: " + secret("signature"),
+    'X-Portkey-Config: {"provider":"openai-harmless","api_key":"' + secret("json member") + '","retry":{"n":[{"clientSecret":"'
+    + secret("nested json member") + '"}]}}',
+    'X-Config: {"a":["' + secret("json by form", "sk-ant-api03-") + '"],"b":"{\\"token\\":\\"' + secret("json in json") + '\\"}"}',
+    'X-Broken: {"apiKey":"' + secret("broken json") + '"',
+    "X-Encoded: " + secret("percents in a field", "sk-proj-").replace("-", "%2D"),
+    "X-Original-Url: https://app.example/v1/" + secret("path in a field", "gsk_") + "/harmless-tail",
     "OpenAI-Organization: org-harmless",
 ]
 AWS = ("Authorization: AWS4-HMAC-SHA256 Credential=" + secret("aws id") + "/20261123/eu-west-1/bedrock/aws4_request, "
@@ -57,8 +64,17 @@ QUERY = "&".join([
     "X-Amz-Signature=" + secret("?X-Amz-Signature"), "X-Amz-Credential=" + secret("?X-Amz-Credential"),
     "X-Amz-Security-Token=" + secret("?X-Amz-Security-Token"), "X-Goog-Signature=" + secret("?X-Goog-Signature"),
     "password=" + secret("?password"), "code=" + secret("?code"), "%6b%65%79=" + secret("?key in percents"), "KEY=" + secret("?KEY"),
+    "%61pi%5fkey=" + secret("?api_key in percents"), "api+key=" + secret("?api key"), secret("? without name", "sk-proj-"),
+    secret("? without name, in percents", "hf_").replace("_", "%5F"), secret("?name", "sk-proj-") + "=",
+    "state=" + secret("?value in percents", "sk-ant-api03-").replace("-", "%2D"), "note=Bearer+" + secret("?value with a plus"),
+    "config=" + urllib.parse.quote('{"apiKey":"' + secret("?json") + '"}', safe=""),
     "redirect=" + urllib.parse.quote("https://x.example/?token=" + secret("?token in a value"), safe=""), "alt=sse", "model=harmless",
 ])
+SEGMENTS = [
+    secret("path openai", "sk-proj-"), secret("path telegram", "bot123456:AAF"), secret("path google", "AIza"), secret("path github", "ghp_"),
+    secret("path jwt", "eyJhbGciOiJub25lIn0.eyJ", "{}.c2ln"), secret("path in percents", "sk-ant-api03-").replace("-", "%2D"),
+    secret("path in double percents", "xai-").replace("-", "%252d"), "v;api_key=" + secret("path parameter") + ";w=harmless",
+]
 ECHOES = [
     "Set-Cookie: " + secret("set-cookie", "", "sid={}; Path=/; HttpOnly"),
     "Location: https://u:" + secret("location password") + "@x.example/next?access_token=" + secret("location token"),
@@ -67,6 +83,7 @@ ECHOES = [
     "Link: <https://x.example/?api_key=" + secret("link") + ">; rel=next",
     "X-Echo: " + secret("echoed bearer", "", "Bearer {}"), "Refresh: 5; url=https://x.example/?token=" + secret("refresh"),
     "Content-Location: /x?sig=" + secret("content location"),
+    "X-Next: https://x.example/v1/" + secret("path in an answer", "sk-proj-") + "/next", 'X-Debug: {"authToken":"' + secret("json in an answer") + '"}',
 ]
 
 
@@ -139,6 +156,10 @@ def test_no_credential_is_anywhere_in_the_store(tapedeck, scripted, tmp_path):
         for target in ("/v2/deployments/stream?" + QUERY, "/v1beta/models/gemini-2.5-flash:streamGenerateContent?" + QUERY, "/v1/messages"):
             answer = exchange(proxy, target, headers)
             assert answer.status == 200 and answer.body == frames
+    # A key in the path: the rest of the path still says which API was asked.
+    for segment in SEGMENTS:
+        assert exchange(proxy, f"/v1/{segment}/chat/completions", []).body == frames
+    assert exchange(proxy, "/v2/deployments/stream?" + secret("?alone", "sk-proj-"), []).body == frames
     for status in (b"302 Found", b"401 Unauthorized", b"500 Oops"):
         scripted.answer = response(*echoes, status=b"HTTP/1.1 " + status, body=b'{"error":{"message":"no"}}')
         assert exchange(proxy, "/v2/deployments/stream?" + QUERY, HEADERS).status == int(status[:3])
@@ -149,12 +170,12 @@ def test_no_credential_is_anywhere_in_the_store(tapedeck, scripted, tmp_path):
     assert exchange(proxy, "/v2/deployments/stream?" + QUERY, HEADERS).status == 502
     assert exchange(proxy, "/v2/deployments/stream?" + QUERY, ["Host: again", *HEADERS]).status == 400
     sent = b"".join(scripted.requests)
-    for name in ("bearer", "google", "cookie", "?key", "aws signature"):
+    for name in ("bearer", "google", "cookie", "?key", "aws signature", "json member", "path telegram", "? without name"):
         assert SECRETS[name].encode() in sent, "it has to reach upstream"
     # A recorder that dies leaves what it had.
     dying = tapedeck.serve(f"http://ada:{password}@{host}", "--no-seal")
     scripted.answer = response(*echoes, body=frames[:500], length=False)
-    exchange(dying, "/v2/deployments/stream?" + QUERY, HEADERS)
+    exchange(dying, f"/v1/{SEGMENTS[0]}/chat/completions?" + QUERY, HEADERS)
     dying.kill()
     dying.wait()
 
@@ -164,10 +185,16 @@ def test_no_credential_is_anywhere_in_the_store(tapedeck, scripted, tmp_path):
     scripted.answer = response(*echoes, body=frames)
     for number, (url, more) in enumerate([(scripted.url, []), (f"http://ada:{password}@{host}", flags), ("http://127.0.0.1:1", flags),
                                           (f"http://ada:{password}@no-such-host.invalid", [])]):
-        done = subprocess.run([BIN / "tapedeck", "record", "--url", url + "/v2/deployments/stream?" + QUERY, "-d", request("text"), *more],
+        done = subprocess.run([BIN / "tapedeck", "record", "--url", url + f"/{SEGMENTS[number]}/v2/deployments/stream?" + QUERY, "-d", request("text"), *more],
                               capture_output=True, env=environment, timeout=60)
         (out / f"record-{number}").write_bytes(done.stderr)
     bad = subprocess.run([BIN / "tapedeck", "serve", "--upstream", f"ftp://ada:{password}@{host}"], capture_output=True, env=environment)
+    # An upstream can have a key in front of every path.
+    (tmp_path / "routes.toml").write_text(f'upstream = "http://ada:{password}@{host}/{SEGMENTS[1]}"\n')
+    checked = subprocess.run([BIN / "tapedeck", "config", "check", "--config", tmp_path / "routes.toml"], capture_output=True, env=environment)
+    assert checked.returncode == 0 and b"/[redacted]" in checked.stdout
+    (tmp_path / "routes.toml").unlink()
+    (out / "checked").write_bytes(checked.stdout + checked.stderr)
     (out / "refused").write_bytes(bad.stdout + bad.stderr)
     tapedeck.stop(proxy)
 
@@ -176,7 +203,11 @@ def test_no_credential_is_anywhere_in_the_store(tapedeck, scripted, tmp_path):
     # The write-ahead log of a catalogue that is open is a file too.
     assert leaks(tapedeck.store.parent) == []
     calls = tapedeck.calls()
-    assert len(calls) >= 18
+    assert len(calls) >= 18 + len(SEGMENTS)
+    with sqlite3.connect(tapedeck.store / "catalogue.sqlite") as catalogue:
+        keyed = catalogue.execute("SELECT path, dialect, redactions FROM calls WHERE path LIKE '/v1/%/chat/completions%'").fetchall()
+    assert len(keyed) == len(SEGMENTS) + 1 and all("[redacted]" in path and '"path"' in notes for path, _, notes in keyed)
+    assert {dialect for _, dialect, _ in keyed} == {"openai_chat"}
     for number, arguments in enumerate([
         *(("export", "--to", form) for form in ("ndjson", "csv", "har", "frames")), ("export", "--to", "tape", "@1"), ("show", "@2", "--full"),
         ("show", "@5", "--format", "json", "--full"), ("status",), ("verify",), ("usage", "--by", "identity,model"), ("config", "check"),
@@ -187,10 +218,9 @@ def test_no_credential_is_anywhere_in_the_store(tapedeck, scripted, tmp_path):
     tapedeck.run("repack", "--level", "3")
     assert leaks(tapedeck.store.parent) == []
     # What is kept tells keys apart, and what is no secret stays.
-    shown = [tapedeck.show(call["call_id"]) for call in calls]
     everything = b"".join(data for _, data in contents(tapedeck.store, out))
-    assert b"org-harmless" in everything and b"model=harmless" in everything and b"[redacted]" in everything
-    assert shown
+    for kept in (b"org-harmless", b"model=harmless", b"[redacted]", b"openai-harmless", b"/harmless-tail", b";w=harmless"):
+        assert kept in everything, kept
     tapedeck.run("erase", "--identity", "ada", "--yes", code=None)
     assert leaks(tapedeck.store.parent) == []
     # Nobody else can read any of it.
