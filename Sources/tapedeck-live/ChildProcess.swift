@@ -71,7 +71,8 @@ final class ChildProcess: Sendable {
 
   /// Sends what this process got, unless the terminal has sent it to both.
   func pass(on signal: Int32, before: Int) {
-    if signal != SIGINT || before > 0 || !Self.isInForeground { send(signal) }
+    let isOfKeys = signal == SIGINT || signal == SIGQUIT
+    if !isOfKeys || before > 0 || !Self.isInForeground { send(signal) }
   }
 
   private static var isInForeground: Bool {

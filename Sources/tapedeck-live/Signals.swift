@@ -10,9 +10,12 @@ internal import Synchronization
 /// The write end of the pipe that the signal handler tells of signals by; set once, before it is installed.
 nonisolated(unsafe) private var signalPipe: Int32 = -1
 
-/// SIGINT and SIGTERM as calls on a thread of their own, where anything may be done.
+/// The signals that ask for an end, as calls on a thread of their own, where anything may be done.
 enum Signals {
-  /// From now on each of the two signals calls `handler` with how many came before it.
+  /// Ctrl-C, `kill`, a terminal that is closed, Ctrl-\.
+  private static let numbers = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+
+  /// From now on each of these signals calls `handler` with how many came before it.
   static func handle(_ handler: @escaping @Sendable (_ signal: Int32, _ before: Int) -> Void) {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return }
@@ -24,6 +27,8 @@ enum Signals {
       while true {
         let got = read(readEnd, &number, 1)
         if got == 1 {
+          // Shell and kernel both tell of a terminal that is closed: that is one end, not the second call for it.
+          if Int32(number) == SIGHUP, count > 0 { continue }
           handler(Int32(number), count)
           count += 1
         } else if got == 0 || errno != EINTR {
@@ -31,11 +36,15 @@ enum Signals {
         }
       }
     }
-    for number in [SIGINT, SIGTERM] {
+    for number in numbers {
       // Only write(2) here: a signal handler may do next to nothing.
-      signal(number) { number in
+      let before = signal(number) { number in
         var byte = UInt8(truncatingIfNeeded: number)
         _ = write(signalPipe, &byte, 1)
+      }
+      // `nohup` wants this one to be without effect.
+      if number == SIGHUP, unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
+        signal(number, SIG_IGN)
       }
     }
   }

@@ -256,7 +256,7 @@ def test_a_command_that_cannot_run(tapedeck, upstream):
     tapedeck.run("run", "--upstream", upstream.url, code=64)
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)])
 def test_a_command_is_told_to_end(tapedeck, upstream, number, code):
     process = tapedeck.popen("run", "--upstream", upstream.url, "--", "sh", "-c", "echo ready; exec sleep 60", stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"

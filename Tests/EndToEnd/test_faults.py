@@ -202,6 +202,32 @@ def test_a_second_sigterm_ends_at_once_and_the_call_is_lost(tapedeck, upstream):
     assert [call["state"] for call in tapedeck.calls()] == ["lost"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name)
+def test_other_signals_drain_too(tapedeck, upstream, number):
+    proxy = tapedeck.serve(upstream.url)
+    client = subprocess.Popen(["curl", "-sS", "-N", "-d", request("text", n=40, gap_ms=30), proxy.url + "/v2/deployments/stream"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    before = client.stdout.read(100)
+    proxy.send_signal(number)
+    if number == signal.SIGHUP:
+        proxy.send_signal(number)
+    assert b"[DONE]" in before + client.stdout.read()
+    assert proxy.wait(15) == 0
+    assert [call["state"] for call in tapedeck.calls()] == ["done"]
+
+
+def test_nohup_is_respected(tapedeck, upstream):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        proxy = tapedeck.serve(upstream.url)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    proxy.send_signal(signal.SIGHUP)
+    assert b"[DONE]" in curl(proxy.url, request("text", n=2))
+    assert proxy.poll() is None
+    tapedeck.stop(proxy)
+
+
 def test_stores_that_are_none(tapedeck, tmp_path):
     missing = tmp_path / "nowhere"
     tapedeck.run("calls", "--store", missing, code=2)

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -476,14 +477,22 @@ def test_exec_sets_the_base_urls_and_exits_with_the_commands_code(tapedeck, upst
     tapedeck.run("replay", "--exec", "no-such-command-there-is", code=127)
 
 
-def test_exec_passes_signals_on_to_all_that_it_started(tapedeck, upstream, tmp_path):
+def is_running(process):
+    try:
+        return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name)
+def test_exec_passes_signals_on_to_all_that_it_started(tapedeck, upstream, tmp_path, number):
     recorded(tapedeck, upstream, request("text", n=1))
     mark = tmp_path / "started"
     process = tapedeck.popen("replay", "--exec", f"sh -c 'echo $$ > {mark}; sleep 60'; true", stderr=subprocess.DEVNULL)
     child = tapedeck.wait_for(lambda: mark.exists() and mark.read_text().strip())
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 128 + signal.SIGTERM
-    tapedeck.wait_for(lambda: not os.path.exists(f"/proc/{child}") or "Z" in open(f"/proc/{child}/stat").read().split()[2])
+    process.send_signal(number)
+    assert process.wait(10) == 128 + number
+    tapedeck.wait_for(lambda: not is_running(child))
 
 
 def test_the_official_orq_sdk_gets_the_same_chunks(tapedeck, upstream):
