@@ -46,7 +46,7 @@ package final class ServerConnection: EventSource {
   var bodyGoesOn = false
   /// The client sends no more. It may still read.
   var isHalfClosed = false
-  private var probe = Probe()
+  var probe = Probe()
 
   // The request at work, of which no more is kept than the response's form depends on, and its response.
   var isHead = false
@@ -57,7 +57,7 @@ package final class ServerConnection: EventSource {
   private var headIsCommitted = false
   /// The connection can be used for another request.
   var keepsAlive = true
-  private var responseIsWhole = false
+  var responseIsWhole = false
   /// The end of the response is a cut that closing alone would not show.
   var resets = false
 
@@ -217,31 +217,9 @@ package final class ServerConnection: EventSource {
     set.loop.change(descriptor, wanted, token)
   }
 
-  // MARK: A client that sends no more
-
-  /// Either it has gone, or it has said all it had to say and goes on reading: the first byte it gets tells. One that has
-  /// gone answers with a reset.
-  private func halfClosed(now: Int64) {
-    guard !isHalfClosed else { return }
-    isHalfClosed = true
-    watch(interest.subtracting(.peerClosed))
-    sendProbe(now: now)
-  }
-
-  /// Something that says nothing: an interim response, or a zero in front of the next chunk's size.
-  func sendProbe(now: Int64) {
-    // What waits to be sent will tell as well.
-    guard out.isEmpty, !responseIsWhole, probe.isDue(now: now) else { return }
-    if !headIsOut {
-      if !isVersion10 { sendNow("HTTP/1.1 100 Continue\r\n\r\n", now: now) }
-    } else if out.padChunkSize() {
-      send(now: now)
-    }
-  }
-
   // MARK: Sending
 
-  private func sendNow(_ text: StaticString, now: Int64) {
+  func sendNow(_ text: StaticString, now: Int64) {
     out.append(text)
     flush(now: now)
   }
@@ -262,7 +240,7 @@ package final class ServerConnection: EventSource {
   }
 
   /// Sends what may be sent.
-  private func send(now: Int64) {
+  func send(now: Int64) {
     var isBroken = false
     let before = out.unsent
     out.drain { bytes in
@@ -309,20 +287,5 @@ package final class ServerConnection: EventSource {
       activeNs = set.loop.now
       if resets { reset() } else { linger() }
     }
-  }
-}
-
-/// When a client that sends no more is looked after: at once, then less and less often. Not for ever, since each look at a
-/// chunked body adds a digit to the size of the chunk that comes next, and clients take sixteen.
-private struct Probe {
-  private static let most = 8
-  private var count = 0
-  private var nextNs = Int64.min
-
-  mutating func isDue(now: Int64) -> Bool {
-    guard count < Self.most, now >= nextNs else { return false }
-    nextNs = now + 1_000_000_000 << Int64(count)
-    count += 1
-    return true
   }
 }

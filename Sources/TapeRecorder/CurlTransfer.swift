@@ -29,15 +29,7 @@ final class CurlTransfer {
   /// The request body, where the moment of its last byte must be known; empty otherwise.
   private let upload: [UInt8]
   private var uploaded = 0
-  // The head that is coming in.
-  private var status = 0
-  private var reason = ""
-  private var version = ""
-  private var fields: [HeaderField] = []
-  private var isHeadDone = false
-  private var headBytes = 0
-
-  private static let maxHeadBytes = 256 << 10
+  private var head = ResponseHeadReader()
 
   /// Content codings that this libcurl can undo.
   static let codings: Set<String> = {
@@ -292,65 +284,16 @@ final class CurlTransfer {
 
   /// One line of a response head, with its line end.
   private func header(_ line: UnsafeRawBufferPointer) -> Bool {
-    headBytes += line.count
-    guard isHeadDone || headBytes <= Self.maxHeadBytes else { return false }
-    var end = line.count
-    while end > 0, line[end - 1] == 0x0A || line[end - 1] == 0x0D { end -= 1 }
-    let text = UnsafeRawBufferPointer(rebasing: line[..<end])
-    if isHeadDone {
-      if headBytes <= Self.maxHeadBytes { trailer(text) }
+    switch head.take(line) {
+    case .more: return true
+    case .tooLarge: return false
+    case .trailer(let field):
+      owner.received(trailer: field)
       return true
+    case .head(let head):
+      multi.note(origin, speaksHTTP2: head.version == "2")
+      forgetRequest()
+      return owner.received(head: head)
     }
-    if end == 0 { return headEnded() }
-    if text.starts(with: "HTTP/".utf8), !text.prefix(while: { $0 != 0x3A }).contains(0x3A), fields.isEmpty {
-      readStatus(HeaderText.text(text))
-      return true
-    }
-    if text[0] == 0x20 || text[0] == 0x09, let last = fields.indices.last {
-      fields[last].value += " " + Self.trimmed(text)
-      return true
-    }
-    guard let colon = text.firstIndex(of: 0x3A) else { return true }
-    fields.append(Self.field(text, colon))
-    return true
-  }
-
-  /// What is none, and what is folded, is left out: libcurl hands out the rest of a folded field as a line of its own.
-  private func trailer(_ text: UnsafeRawBufferPointer) {
-    guard let first = text.first, let colon = text.firstIndex(of: 0x3A) else { return }
-    if first != 0x20, first != 0x09 { owner.received(trailer: Self.field(text, colon)) }
-  }
-
-  private static func field(_ line: UnsafeRawBufferPointer, _ colon: Int) -> HeaderField {
-    HeaderField(
-      trimmed(UnsafeRawBufferPointer(rebasing: line[..<colon])),
-      trimmed(UnsafeRawBufferPointer(rebasing: line[(colon + 1)...])))
-  }
-
-  /// RFC 9112 §4; 0 for a status that is none.
-  private func readStatus(_ line: String) {
-    let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-    version = parts.first.map { String($0.dropFirst(5)) } ?? ""
-    let digits = parts.count > 1 ? parts[1] : ""
-    status = digits.utf8.count == 3 && digits.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(digits) ?? 0 : 0
-    reason = parts.count > 2 ? String(parts[2]) : ""
-  }
-
-  private func headEnded() -> Bool {
-    defer { fields = [] }
-    // 100 Continue, 103 Early Hints: the real one follows. Behind 101 comes another protocol, which nobody asked for.
-    if (100...199).contains(status), status != 101 { return true }
-    isHeadDone = true
-    multi.note(origin, speaksHTTP2: version == "2")
-    forgetRequest()
-    return owner.received(
-      head: UpstreamHead(status: status, reason: reason, version: version, headers: fields, decoded: nil))
-  }
-
-  private static func trimmed(_ bytes: UnsafeRawBufferPointer) -> String {
-    var slice = bytes[...]
-    while let first = slice.first, first == 0x20 || first == 0x09 { slice = slice.dropFirst() }
-    while let last = slice.last, last == 0x20 || last == 0x09 { slice = slice.dropLast() }
-    return HeaderText.text(slice)
   }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import TapeArchive
 import TapeHTTP
 import TapeProxy
@@ -33,32 +32,18 @@ struct UploadTests {
   /// With an upstream that takes nothing the proxy reads no more: the end of the client's side is all that shows, and
   /// what the kernel holds for the proxy comes before it.
   @Test func aClientThatLeavesAnUploadThatUpstreamDoesNotTakeIsNoticed() throws {
-    let (upstream, queued) = try Self.fullListener()
-    defer { queued.close() }
-    let rig = try Rig(to: "http://127.0.0.1:\(upstream.port)") { $0.recorder.idleTimeoutSeconds = 3600 }
+    // The kernel lets nobody in: one connection waits to be accepted, and no more may.
+    let (upstream, port) = try Socket.listening(backlog: 0)
+    let queued = try Socket(port: port)
+    let rig = try Rig(to: "http://127.0.0.1:\(port)") { $0.recorder.idleTimeoutSeconds = 3600 }
     let socket = try rig.connect()
     try socket.send(Self.head)
     try socket.send([UInt8](repeating: 0x61, count: 300_000))
     try rig.wait { $0.openConnections == 1 }
     socket.close()
     try rig.wait { $0.openConnections == 0 }
-    upstream.socket.close()
-  }
-
-  /// Where the kernel lets nobody in: one connection waits to be accepted, and no more may.
-  private static func fullListener() throws -> (upstream: (socket: Socket, port: Int), queued: Socket) {
-    let listener = Socket(descriptor: socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0))
-    var address = Socket.loopback(0)
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isListening = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        bind(listener.descriptor, address, length) == 0 && listen(listener.descriptor, 0) == 0
-          && getsockname(listener.descriptor, address, &length) == 0
-      }
-    }
-    guard isListening else { throw SocketError("listen") }
-    let port = Int(in_port_t(bigEndian: address.sin_port))
-    return ((listener, port), try Socket(port: port))
+    queued.close()
+    upstream.close()
   }
 
   @Test(arguments: 0..<20)

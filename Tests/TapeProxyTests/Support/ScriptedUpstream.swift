@@ -24,18 +24,8 @@ final class ScriptedUpstream: Sendable {
 
   /// - Parameter script: runs on a thread of its own for each connection; the connection closes behind it.
   init(_ script: @escaping @Sendable (_ peer: Socket, _ upstream: ScriptedUpstream) throws -> Void) throws {
-    let listener = Socket(descriptor: socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0))
-    self.listener = listener
-    var address = Socket.loopback(0)
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let code = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        bind(listener.descriptor, address, length) == 0 && listen(listener.descriptor, 64) == 0
-          && getsockname(listener.descriptor, address, &length) == 0
-      }
-    }
-    guard code else { throw SocketError("listen") }
-    port = Int(in_port_t(bigEndian: address.sin_port))
+    let (listener, port) = try Socket.listening(backlog: 64)
+    (self.listener, self.port) = (listener, port)
     // The thread keeps the upstream for as long as the tests run: a test's last mention of it may come before its last
     // connection is accepted.
     Self.thread {

@@ -45,6 +45,21 @@ final class Socket: @unchecked Sendable {
     return address
   }
 
+  /// A socket that listens on a port of its own.
+  static func listening(backlog: CInt) throws -> (Socket, port: Int) {
+    let listener = Socket(descriptor: socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0))
+    var address = loopback(0)
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isListening = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        bind(listener.descriptor, address, length) == 0 && listen(listener.descriptor, backlog) == 0
+          && getsockname(listener.descriptor, address, &length) == 0
+      }
+    }
+    guard isListening else { throw SocketError("listen") }
+    return (listener, Int(in_port_t(bigEndian: address.sin_port)))
+  }
+
   func send(_ text: String) throws { try send(Array(text.utf8)) }
 
   func send(_ bytes: [UInt8]) throws {
